@@ -1,0 +1,1 @@
+"""Cards: the newest known state of contacts, leads and organizations."""

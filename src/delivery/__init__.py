@@ -1,0 +1,1 @@
+"""Making Ringostat's copy equal to the cards."""

@@ -1,0 +1,82 @@
+"""Every error the bridge raises, named by who must act. No message quotes data of an event."""
+
+
+class BridgeError(Exception):
+    """An error with a stable `code` for machines; its text is a sentence for people."""
+
+    code = "error"
+
+
+class SenderError(BridgeError):
+    """Whoever sent the request must change it. `status` is the HTTP answer."""
+
+    status = 400
+    title = "The request cannot be accepted"
+
+
+class BadBody(SenderError):
+    """The body cannot be decoded as what its content type says."""
+
+    code = "bad-body"
+    title = "The body cannot be read"
+
+
+class NotAllowed(SenderError):
+    """Unknown connection, wrong secret, malformed proof: one answer for all, so that nobody learns which."""
+
+    code = "not-allowed"
+    status = 401
+    title = "Not allowed"
+
+    def __init__(self) -> None:
+        super().__init__("The connection is unknown or the request does not prove that it comes from it.")
+
+
+class MethodNotAllowed(SenderError):
+    """Webhooks are POSTed."""
+
+    code = "method-not-allowed"
+    status = 405
+    title = "Method not allowed"
+
+
+class TooLarge(SenderError):
+    """More bytes or records than one request may hold."""
+
+    code = "too-large"
+    status = 413
+    title = "The request is too large"
+
+
+class UnsupportedBody(SenderError):
+    """A content type that no decoder reads."""
+
+    code = "unsupported-body"
+    status = 415
+    title = "The content type is not supported"
+
+
+class OperatorError(BridgeError):
+    """Whoever runs the bridge must repair its configuration."""
+
+    code = "configuration"
+
+
+class BadMapping(OperatorError):
+    """A mapping file is broken; the text lists every problem as file:line:column."""
+
+    code = "bad-mapping"
+
+
+class BadConnection(OperatorError):
+    """An entry of the connections secret is broken."""
+
+    code = "bad-connection"
+
+
+class Unavailable(BridgeError):
+    """AWS must recover; the same request may be sent again."""
+
+    code = "unavailable"
+    status = 503
+    title = "Temporarily unavailable"

@@ -1,0 +1,1 @@
+"""What an event of one CRM means: pure functions from bytes to outcomes."""

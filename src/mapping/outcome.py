@@ -1,0 +1,31 @@
+"""What a mapping made of one record of an event."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Fields = Mapping[str, Any]
+
+
+class Outcome(NamedTuple):
+    """`change`, `skip` or `reject`; the last two with a code and a reason that quote no data.
+
+    `fields` of a contact, lead or deal: the scalars of Ringostat's contact (text or None) and one entry per block of
+    the mapping: `phones.0`, `emails.0` … hold `[{"value": str, "name": str | None, "primary": bool}]`,
+    `organizations.0` … hold `[{"externalId": str, "name": str | None}]`. `fields` of an organization: `name`, `externalId`.
+    A field that is not in `fields` is not touched by the change; None or `[]` clears it.
+    """
+
+    result: str
+    index: int = 0  # position of the item in the list that its record took it from
+    record: str = ""  # title of the mapping's record, empty when none matched
+    kind: str = ""  # contact | lead | deal | organization: the section used
+    card: str = ""  # the card that changes: "contact:42", "lead:7", "organization:9"
+    carries: str = "full"  # full | partial
+    changed_at: int | None = None  # ms since 1970, UTC
+    event_id: str | None = None
+    fields: Fields = {}
+    code: str = ""
+    field: str = ""
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+    trace: tuple[Any, ...] = ()
