@@ -1,0 +1,31 @@
+"""The environment, read once at cold start; a missing variable stops the function."""
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Settings(NamedTuple):
+    """One field per environment variable of template.yaml, in capitals there."""
+
+    cards_table: str
+    inbox_queue_url: str
+    rejected_queue_url: str
+    delivery_queue_url: str
+    connections_secret: str  # name or ARN
+    auth_keys_secret: str  # name or ARN
+    ringostat_url: str  # scheme and host
+    batch_size: int  # cards per POST
+    post_deadline_seconds: float
+    quiet_period_seconds: float  # after an ambiguous answer
+    assert_after_seconds: float  # a second confirmation after an ambiguous answer
+    card_retention_days: int  # 0 keeps cards until they are erased
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Settings":
+        """Raise KeyError with the name of a missing variable, ValueError for one that is not a number."""
+        kinds = cls.__annotations__
+        return cls(**{name: kinds[name](environment[name.upper()]) for name in cls._fields})
+
+
+SETTINGS = Settings.of(os.environ)
