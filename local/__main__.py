@@ -1,0 +1,77 @@
+"""`python -m local`: the local world for people, until Ctrl-C."""
+
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+from local.examples import command
+from local.logs import readable
+from local.ministack import NotReady
+from local.world import AUTH_KEY, PROJECT, TOKEN, World
+
+FOLLOW_SECONDS = 0.2
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def welcome(world: World) -> str:
+    """Return what somebody who just started the world wants to know."""
+    commands = "\n".join(command(world.bridge_url, name, entry["mapping"]) for name, entry in world.connections.items())
+    return f"""
+The bridge is running.
+
+  Contact book   {world.ringostat_url}/
+  CRMs call      {world.bridge_url}/crm/demo-<preset>/{TOKEN}
+  Ringostat      {world.ringostat_url}  project {PROJECT}, auth-key {AUTH_KEY}
+  Emulated AWS   {world.aws.endpoint}
+
+Paste a line into another terminal, in this directory:
+
+{commands}
+
+Ctrl-C ends it and leaves nothing behind. What the functions log:
+"""
+
+
+def follow(world: World) -> None:
+    """Print the functions' logs until interrupted."""
+    while True:
+        for line in world.logs.fresh():
+            if text := readable(line):
+                print(text, flush=True)
+        time.sleep(FOLLOW_SECONDS)
+
+
+def port(variable: str, default: int) -> int:
+    """Return a port from the environment; raise NotReady if it is none."""
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - the last port there is
+        raise NotReady(f"{variable} must be the number of a port.")
+    return int(text)
+
+
+def end(_number: int, _frame: FrameType | None) -> None:
+    """End in good order; a second Ctrl-C must not cut that short."""
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def main() -> int:
+    """Run the world on the ports of BRIDGE_PORT and RINGOSTAT_PORT; return an exit code."""
+    for number in ENDS:
+        signal.signal(number, end)
+    os.environ.pop("AWS_PROFILE", None)  # boto3 insists that a profile exists, though nothing here uses one
+    try:
+        with World(bridge_port=port("BRIDGE_PORT", 8080), ringostat_port=port("RINGOSTAT_PORT", 8081)) as world:
+            print(welcome(world), flush=True)
+            follow(world)
+    except NotReady as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""The world: emulated AWS with the deployed stack, the Ringostat emulator, and the address that CRMs call."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+from urllib.parse import quote
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from local import stack, template
+from local.emulator import Emulator
+from local.front import Front
+from local.logs import Logs
+from local.ministack import MiniStack, NotReady
+
+SOURCE = template.ROOT / "src"
+PROJECT, AUTH_KEY, TOKEN = 106, "local-key", "local"
+SWEEP_SECONDS = 2  # a minute in template.yaml: nobody wants to watch that
+
+# Everything that waits waits less than in template.yaml, so that a fault and its repair can be watched.
+PARAMETERS = {
+    "DeliverTimeoutSeconds": 10,
+    "PostDeadlineSeconds": 3,
+    "QuietPeriodSeconds": 2,
+    "AssertAfterSeconds": 5,
+    "RetryCapSeconds": 3,
+}
+VISIBILITY_SECONDS = {"DeliveryQueue": 12, "InboxQueue": 32}  # a little more than the functions' time-outs
+
+Json = Any
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """What an HTTP request got."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Json:
+        """Return the body's JSON."""
+        return json.loads(self.body)
+
+
+class World:
+    """The running system. A context manager; `stop` leaves neither a process nor a file behind.
+
+    Port 0 takes any free one. `enforce_roles` lets each function do only what its role permits. `changed` is a
+    template to deploy in place of template.yaml. Raise NotReady if something is missing or a port is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        bridge_port: int = 0,
+        ringostat_port: int = 0,
+        enforce_roles: bool = False,
+        changed: template.Template | None = None,
+        source: Path = SOURCE,
+    ) -> None:
+        _refuse_taken(bridge_port, "BRIDGE_PORT")
+        _refuse_taken(ringostat_port, "RINGOSTAT_PORT")
+        self.connections = {f"demo-{path.stem}": _connection(path.stem) for path in _presets(source)}
+        self._directory = Path(tempfile.mkdtemp(prefix="ringostat-bridge-"))
+        self._stops: list[Callable[[], None]] = [lambda: shutil.rmtree(self._directory, ignore_errors=True)]
+        self.logs = Logs(self._directory)
+        try:
+            self._start(bridge_port, ringostat_port, changed, source, enforce_roles=enforce_roles)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(
+        self,
+        bridge_port: int,
+        ringostat_port: int,
+        changed: template.Template | None,
+        source: Path,
+        *,
+        enforce_roles: bool,
+    ) -> None:
+        self.aws = MiniStack(self._directory, enforce_roles=enforce_roles)
+        self._stops.append(self._end_processes)
+        emulator = Emulator(ringostat_port, keys={PROJECT: AUTH_KEY})
+        self._stops.append(emulator.stop)
+        self.ringostat_url = emulator.url
+        self.aws.wait()
+        parameters = PARAMETERS | {"RingostatUrl": self.ringostat_url}
+        self.ids = stack.deploy(self.aws, changed or template.load(), source, parameters)
+        self.sqs, self.dynamodb, self._lambda = (self.aws.client(name) for name in ("sqs", "dynamodb", "lambda"))
+        self._settle()
+        front = Front(bridge_port, self.aws.port, f"{self.ids['HttpApi']}.execute-api.127.0.0.1:{self.aws.port}")
+        self._stops.append(front.stop)
+        self.bridge_url = front.url
+        self._warm_up()
+        self._sweep_on()
+
+    def _settle(self) -> None:
+        """Fill the secrets and shorten the queues' visibility, which CloudFormation cannot be told to by parameter."""
+        secrets = self.aws.client("secretsmanager")
+        keys = {str(PROJECT): {"auth_key": AUTH_KEY}}
+        for name, value in (("ConnectionsSecret", self.connections), ("AuthKeysSecret", keys)):
+            secrets.put_secret_value(SecretId=self.ids[name], SecretString=json.dumps(value))
+        for name, seconds in VISIBILITY_SECONDS.items():
+            self.sqs.set_queue_attributes(QueueUrl=self.ids[name], Attributes={"VisibilityTimeout": str(seconds)})
+
+    def _warm_up(self) -> None:
+        """Start a process for each function, so that the first contact does not wait for it."""
+        with ThreadPoolExecutor() as pool:
+            pool.submit(self.get, "/healthz")
+            for function in ("InboxFunction", "DeliverFunction"):
+                pool.submit(self.invoke, function, {"Records": []})
+
+    def _sweep_on(self) -> None:
+        """Invoke `sweep` at the local pace, until the world stops."""
+        stopped = threading.Event()
+
+        def sweep() -> None:
+            while not stopped.wait(SWEEP_SECONDS):
+                self.invoke("SweepFunction", {})
+
+        thread = threading.Thread(target=sweep)
+        thread.start()
+        self._stops += [thread.join, stopped.set]
+
+    def _end_processes(self) -> None:
+        self.aws.stop()
+        for pid in self.logs.processes(""):
+            os.kill(pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End everything, last started first."""
+        while self._stops:
+            self._stops.pop()()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stop()
+
+    def post(
+        self,
+        connection: str,
+        body: bytes | str | Json,
+        content_type: str = "application/json",
+        *,
+        token: str = TOKEN,
+        query: str = "",
+    ) -> Answer:
+        """POST an event as a CRM would; a body that is neither text nor bytes is sent as JSON."""
+        path = f"/crm/{quote(connection, safe='')}" + (f"/{quote(token, safe='')}" if token else "")
+        data = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
+        url = f"{self.bridge_url}{path}" + (f"?{query}" if query else "")
+        return request("POST", url, data, {"Content-Type": content_type})
+
+    def get(self, path: str) -> Answer:
+        """GET a path of the bridge."""
+        return request("GET", self.bridge_url + path)
+
+    def state(self) -> Json:
+        """Return what Ringostat knows: {"contacts": […], "organizations": […], "calls": […], "requests": n}."""
+        return request("GET", f"{self.ringostat_url}/_emulator/state").json()
+
+    def requests(self) -> Json:
+        """Return the requests that Ringostat got: time, path, headers without the key, body, status."""
+        return request("GET", f"{self.ringostat_url}/_emulator/requests").json()
+
+    def clear_ringostat(self) -> None:
+        """Make Ringostat forget everything it got."""
+        request("DELETE", f"{self.ringostat_url}/_emulator/state")
+
+    def fail(self, *faults: Mapping[str, object]) -> None:
+        """Let Ringostat fail as told, fault after fault (none: no more faults)."""
+        answer = request("PUT", f"{self.ringostat_url}/_emulator/faults", json.dumps(faults).encode())
+        if answer.status >= 300:  # noqa: PLR2004 - the bound of 2xx
+            raise ValueError(f"The emulator refused the faults: {answer.body.decode()}")
+
+    def queue_url(self, name: str) -> str:
+        """Return the URL of the queue `inbox`, `rejected`, `delivery` or `dead-delivery`."""
+        return self.ids[f"{name.title().replace('-', '')}Queue"]
+
+    def depth(self, name: str) -> int:
+        """Return how many messages a queue holds, those in work included."""
+        wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.sqs.get_queue_attributes(QueueUrl=self.queue_url(name), AttributeNames=wanted)["Attributes"]
+        return sum(int(found[attribute]) for attribute in wanted)
+
+    def rows(self) -> dict[str, Json]:
+        """Return every row of the cards table by its key."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.ids["CardsTable"], ConsistentRead=True)
+        read = TypeDeserializer().deserialize
+        rows = [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+        return {row["key"]: row for row in rows}
+
+    def invoke(self, function: str, event: Json) -> Json:
+        """Invoke a function by its logical id and return its answer."""
+        answer = self._lambda.invoke(FunctionName=self.ids[function], Payload=json.dumps(event).encode())
+        return json.loads(answer["Payload"].read())
+
+    def kill(self, function: str) -> Sequence[int]:
+        """Kill (SIGKILL) the processes that run `api`, `inbox`, `deliver` or `sweep`; return their ids."""
+        pids = self.logs.processes(f"{function}.")
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return pids
+
+
+def wait_for(probe: Callable[[], T], seconds: float = 10, what: str = "") -> T:
+    """Ask until the answer is true and return it; raise TimeoutError with what it was at last."""
+    until = time.monotonic() + seconds
+    while not (found := probe()):
+        if time.monotonic() > until:
+            raise TimeoutError(f"{what or 'It'} did not come within {seconds} s; at last: {found!r}")
+        time.sleep(0.05)
+    return found
+
+
+def request(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    """Send one HTTP request and return its answer, whatever its status."""
+    sent = urllib.request.Request(url, body, dict(headers or {}), method=method)
+    try:
+        with urllib.request.urlopen(sent, timeout=40) as reply:
+            return Answer(reply.status, dict(reply.headers), reply.read())
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, dict(error.headers), error.read())
+
+
+def _presets(source: Path) -> list[Path]:
+    return sorted((source / "mapping" / "presets").glob("*.toml"))
+
+
+def _connection(preset: str) -> dict[str, Json]:
+    return {
+        "mapping": preset,
+        "project": PROJECT,
+        "country": "UA",
+        "time_zone": "Europe/Kyiv",
+        "crm_url": "https://demo.example.com",
+        "verify": {"scheme": "path-token", "token": TOKEN},
+    }
+
+
+def _refuse_taken(port: int, variable: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise NotReady(f"Port {port} is taken by another program: choose another with {variable}=…") from error
