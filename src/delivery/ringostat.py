@@ -1,0 +1,289 @@
+"""The one module that talks HTTP to Ringostat.
+
+A bare connection of urllib3 is used, not its pools: redirects, retries and decoding live there, and each of them would
+be a fault here (a followed redirect carries the auth key and the contacts to another host).
+"""
+
+import http.client
+import ipaddress
+import json
+import logging
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
+
+from errors import OperatorError
+
+Endpoint = Literal["contacts", "organizations"]
+Record = bytes | Mapping[str, Any]
+
+MAX_BODY = 64 * 1024
+IDLE_SECONDS = (
+    30.0  # Lambda freezes between invocations, and a path frozen for minutes may be dead without having said so
+)
+WIRE_FAULTS = (OSError, http.client.HTTPException, HTTPError, ValueError, TypeError)
+
+# At WARNING it quotes headers that it cannot parse, and an answer may echo what we sent.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
+
+class Answer(NamedTuple):
+    """What came back of one POST.
+
+    `status` is None when no status line arrived. `headers` have lower-case names. `body` is raw, at most 64 KiB.
+    `complete` is True when nothing of the answer is missing. `sent` is False only if certainly no byte of the
+    request left.
+    `error` is empty or one of: key, dns, connect, certificate, tls, timeout, reset, garbled, truncated, too-long.
+    """
+
+    status: int | None
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    complete: bool = False
+    sent: bool = True
+    error: str = ""
+
+
+class Ringostat:
+    """Ringostat's API at one address, with kept connections; safe to share between threads."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        connect_seconds: float = 2.0,
+        deadline_seconds: float = 10.0,
+        ca_certs: str | None = None,
+    ) -> None:
+        """Take scheme and host of the API; raise OperatorError for an address that would send the key unencrypted.
+
+        `connect_seconds` bounds each step of connecting, `deadline_seconds` the whole POST.
+        `ca_certs` is a file of trusted authorities instead of the system's own.
+        """
+        parts = urlsplit(url)
+        self._host = parts.hostname or ""
+        self._netloc = parts.netloc
+        self._path = parts.path.rstrip("/")
+        self._tls = _tls(parts.scheme, self._host, ca_certs)
+        self._port = parts.port or (443 if self._tls else 80)
+        self._connect_seconds = connect_seconds
+        self._deadline_seconds = deadline_seconds
+        self._idle: list[tuple[HTTPConnection, float]] = []
+
+    def post(
+        self,
+        endpoint: Endpoint,
+        records: Sequence[Record],
+        *,
+        project: int,
+        auth_key: str,
+    ) -> Answer:
+        """POST composed records of one project and return what came back, by the deadline at the latest.
+
+        A record is a payload or its JSON text in ASCII. No fault of the wire raises.
+        """
+        if not re.fullmatch(r"[!-~]+", auth_key):
+            return Answer(None, sent=False, error="key")
+        # https://help.ringostat.com/en/articles/9221318
+        path = f"{self._path}/minicrm/{endpoint}/sync"
+        headers = {
+            "Host": self._netloc,
+            "User-Agent": "ringostat-bridge",
+            "Content-Type": "application/json",
+            "auth-key": auth_key,
+            "x-project-id": str(project),
+        }
+        exchange = _Exchange()
+        request = (path, _body(endpoint, records), headers)
+        thread = threading.Thread(target=self._run, args=(exchange, request), name="ringostat", daemon=True)
+        thread.start()
+        thread.join(self._deadline_seconds)
+        return exchange.end()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        while self._idle:
+            self._idle.pop()[0].close()
+
+    def _run(self, exchange: "_Exchange", request: tuple[str, bytes, dict[str, str]]) -> None:
+        try:
+            connection = self._connection(exchange)
+        except WIRE_FAULTS as error:
+            exchange.finish(Answer(None, sent=False, error=_why_unconnected(error)))
+            return
+        answer = _exchanged(connection, exchange, request)
+        if exchange.finish(answer) and answer.complete and connection.sock is not None:
+            self._idle.append((connection, time.time()))
+        else:
+            connection.close()
+
+    def _connection(self, exchange: "_Exchange") -> HTTPConnection:
+        while self._idle:
+            connection, since = self._idle.pop()
+            # A kept connection that is readable was closed by the other side.
+            if connection.sock and connection.is_connected and abs(time.time() - since) < IDLE_SECONDS:
+                exchange.watch(connection.sock)
+                return connection
+            connection.close()
+        return self._new_connection(exchange)
+
+    def _new_connection(self, exchange: "_Exchange") -> HTTPConnection:
+        # The socket is ours, so that the deadline can end the TLS handshake too.
+        connection = HTTPConnection(self._host, self._port, timeout=self._deadline_seconds)
+        try:
+            connection.sock = socket.create_connection((self._host, self._port), self._connect_seconds)
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls:
+                secured = self._tls.wrap_socket(
+                    connection.sock,
+                    server_hostname=self._host,
+                    do_handshake_on_connect=False,
+                )
+                connection.sock = secured
+                exchange.watch(secured)
+                secured.do_handshake()
+            exchange.watch(connection.sock)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+class _Abandoned(OSError):
+    """The deadline has passed: whatever is not sent yet must not be sent any more."""
+
+
+class _Exchange:
+    """One request and its answer, in a thread of its own: nothing else ends a DNS look-up or dripped headers."""
+
+    __slots__ = ("_abandoned", "_answer", "_lock", "_sent", "_socket")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._abandoned = False
+        self._sent = False
+        self._socket: socket.socket | None = None
+        self._answer: Answer | None = None
+
+    def watch(self, connected: socket.socket) -> None:
+        """Name the socket that the deadline shuts."""
+        with self._lock:
+            self._check()
+            self._socket = connected
+
+    def begin(self) -> None:
+        """Say that bytes of the request are about to leave; raise if the deadline has passed."""
+        with self._lock:
+            self._check()
+            self._sent = True
+
+    def finish(self, answer: Answer) -> bool:
+        """Hand the answer over; return False if nobody waits for it any more."""
+        with self._lock:
+            self._answer = self._answer or answer
+            return not self._abandoned
+
+    def end(self) -> Answer:
+        """Return the answer, or cut the connection and return a time-out."""
+        with self._lock:
+            if self._answer is None:
+                self._abandoned = True
+                self._answer = Answer(None, sent=self._sent, error="timeout")
+                self._shut()
+            return self._answer
+
+    def _check(self) -> None:
+        if self._abandoned:
+            raise _Abandoned
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                # Not SSLSocket.shutdown: it drops the encryption first, and another thread may be sending.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _exchanged(
+    connection: HTTPConnection,
+    exchange: _Exchange,
+    request: tuple[str, bytes, dict[str, str]],
+) -> Answer:
+    path, body, headers = request
+    try:
+        exchange.begin()
+        # A server may answer and close before it has read everything (413): the answer is still there to be read.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request("POST", path, body, headers, preload_content=False, decode_content=False)
+        response = connection.getresponse()
+    except OSError:
+        return Answer(None, error="reset")
+    except WIRE_FAULTS:
+        return Answer(None, error="garbled")
+    status, names = (
+        response.status,
+        {name.lower(): value for name, value in response.headers.items()},
+    )
+    try:
+        received = _received(response)
+    except WIRE_FAULTS:
+        return Answer(status, names, error="truncated")
+    if len(received) > MAX_BODY:
+        return Answer(status, names, received[:MAX_BODY], error="too-long")
+    complete = says_all(status, names, received)
+    return Answer(status, names, received, complete, error="" if complete else "truncated")
+
+
+def _received(response: HTTPResponse) -> bytes:
+    # Only a read that gets nothing more tells a short body from a whole one.
+    received = b""
+    while len(received) <= MAX_BODY and (more := response.read(MAX_BODY + 1 - len(received))):
+        received += more
+    return received
+
+
+def says_all(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Tell an answer that is meant to be empty from one cut inside its headers: http.client reads both alike."""
+    return bool(body) or status == HTTPStatus.NO_CONTENT or headers.get("content-length", "").strip() == "0"
+
+
+def _body(endpoint: Endpoint, records: Sequence[Record]) -> bytes:
+    texts = [
+        record if isinstance(record, bytes) else json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
+        for record in records
+    ]
+    return b'{"%b":[%b]}' % (endpoint.encode(), b",".join(texts))
+
+
+def _tls(scheme: str, host: str, ca_certs: str | None) -> ssl.SSLContext | None:
+    if scheme == "https" and host:
+        return ssl.create_default_context(cafile=ca_certs)
+    if scheme == "http" and _is_loopback(host):
+        return None
+    message = "The address of Ringostat must begin with https://; http:// is for this machine only."
+    raise OperatorError(message)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _why_unconnected(error: BaseException) -> str:
+    if isinstance(error, socket.gaierror):
+        return "dns"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "certificate"
+    return "tls" if isinstance(error, ssl.SSLError) else "connect"

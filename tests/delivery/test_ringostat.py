@@ -1,0 +1,468 @@
+"""The wire to Ringostat, against servers that misbehave on real sockets."""
+
+import gzip
+import json
+import logging
+import re
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from delivery import ringostat
+from delivery.classify import classify
+from delivery.ringostat import Answer, Ringostat
+from errors import OperatorError
+
+KEY = "canary-auth-key"
+NAME = "Канарка Ім'я"
+RECORD = {"fullName": NAME, "externalId": "7"}
+DEADLINE = 0.25
+OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{"success": true}'
+
+
+class Server:
+    """One thread per connection: reads a request, hands the socket to `answer`, again while that returns True."""
+
+    def __init__(self, answer, context=None, *, reads=True):
+        self.answer = answer
+        self.context = context
+        self.reads = reads
+        self.requests = []
+        self.connections = 0
+        self.sent = 0
+        self.stopped = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        with suppress(OSError), connection:
+            if self.context:
+                connection = self.context.wrap_socket(connection, server_side=True)
+            with connection:
+                while not self.reads or self._read(connection):
+                    if not self.answer(self, connection):
+                        return
+
+    def _read(self, connection):
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += (more := connection.recv(65536))
+            if not more:
+                return False
+        head, _, body = received.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        while len(body) < length:
+            body += connection.recv(65536)
+        self.requests.append((head.decode(), json.loads(body)))
+        return True
+
+    def drip(self, connection, text, seconds=0.05):
+        for byte in text:
+            if self.stopped.wait(seconds):
+                return
+            connection.sendall(bytes([byte]))
+
+    def close(self):
+        self.stopped.set()
+        with suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(answer, *arguments, **options):
+        script = answer if callable(answer) else lambda _, connection: connection.sendall(answer)
+        servers.append(Server(script, *arguments, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def client():
+    clients = []
+
+    def connect(server, scheme="http", **options):
+        clients.append(Ringostat(f"{scheme}://localhost:{server.port}", **{"deadline_seconds": DEADLINE, **options}))
+        return clients[-1]
+
+    yield connect
+    for one in clients:
+        one.close()
+
+
+def post(client, *records):
+    started = time.monotonic()
+    answer = client.post("contacts", records or [RECORD], project=106, auth_key=KEY)
+    assert time.monotonic() - started < DEADLINE + 1
+    return answer
+
+
+def class_of(answer):
+    return classify(answer, 0).answer_class
+
+
+def reset(connection):
+    # A close with linger 0 sends RST.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
+def test_records_are_posted_as_ringostat_documents_it(serve, client):
+    server = serve(OK)
+    answer = client(server).post("organizations", [RECORD, b'{"name":"x"}'], project=106, auth_key=KEY)
+
+    head, body = server.requests[0]
+    assert head.startswith("POST /minicrm/organizations/sync HTTP/1.1\r\n")
+    assert {f"Host: localhost:{server.port}", "Content-Type: application/json", f"auth-key: {KEY}"} <= set(
+        head.split("\r\n")
+    )
+    assert "x-project-id: 106" in head
+    assert body == {"organizations": [RECORD, {"name": "x"}]}
+    assert answer == Answer(
+        200, {"content-type": "application/json", "content-length": "17"}, b'{"success": true}', complete=True
+    )
+
+
+def test_the_text_of_a_request_is_ascii(serve, client):
+    lengths = []
+
+    def answer(server, connection):
+        lengths.append(int(server.requests[-1][0].partition("Content-Length: ")[2].partition("\r\n")[0]))
+        connection.sendall(OK)
+
+    server = serve(answer)
+    post(client(server))
+
+    assert lengths == [len(json.dumps({"contacts": [RECORD]}, separators=(",", ":")))]
+
+
+def test_a_connection_is_kept(serve, client):
+    server = serve(lambda _, connection: connection.sendall(OK) or True)
+    one = client(server)
+
+    assert [post(one).status for _ in range(5)] == [200] * 5
+    assert server.connections == 1
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_replaced(serve, client):
+    server = serve(OK)
+    one = client(server)
+
+    assert post(one).status == 200
+    time.sleep(0.05)
+    assert post(one).status == 200
+    assert server.connections == 2
+
+
+def test_a_connection_that_was_idle_for_long_is_replaced(serve, client, monkeypatch):
+    monkeypatch.setattr(ringostat, "IDLE_SECONDS", 0.0)
+    server = serve(lambda _, connection: connection.sendall(OK) or True)
+    one = client(server)
+
+    assert post(one).status == post(one).status == 200
+    assert server.connections == 2
+
+
+def test_a_kept_connection_closed_under_the_request_is_ambiguous(serve, client):
+    def answer(server, connection):
+        if len(server.requests) > 1:
+            return False
+        connection.sendall(OK)
+        return True
+
+    one = client(serve(answer))
+
+    assert post(one).complete
+    assert post(one) == Answer(None, error="reset")
+
+
+def test_threads_may_share_a_client(serve, client):
+    server = serve(lambda _, connection: connection.sendall(OK) or True)
+    one = client(server, deadline_seconds=5)
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(post(one).status)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert answers == [200] * 8
+    assert server.connections <= 8
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: "
+
+
+HOSTILE = {
+    "drips headers": (lambda server, connection: server.drip(connection, OK), "timeout"),
+    "drips the body": (
+        lambda server, connection: (connection.sendall(HEAD + b"100\r\n\r\n"), server.drip(connection, b"x" * 100)),
+        "timeout",
+    ),
+    "hangs": (lambda server, _: server.stopped.wait(3), "timeout"),
+    "continues for ever": (
+        lambda server, connection: server.drip(connection, b"HTTP/1.1 100 Continue\r\n\r\n" * 99, 0.002),
+        "timeout",
+    ),
+    "closes": (lambda *_: False, "reset"),
+    "resets": (lambda _, connection: reset(connection), "reset"),
+    "is cut in the status line": (b"HTTP/1.1 200", "truncated"),
+    "is cut inside the headers": (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Wed", "truncated"),
+    "is cut behind the headers": (HEAD + b"17\r\n\r\n", "truncated"),
+    "is cut inside the body": (HEAD + b'17\r\n\r\n{"success"', "truncated"),
+    "is cut inside a chunk": (
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{"success"',
+        "truncated",
+    ),
+    "is cut before the last chunk": (
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{"success": true}\r\n',
+        "truncated",
+    ),
+    "is empty without a length": (b"HTTP/1.1 200 OK\r\n\r\n", "truncated"),
+    "sends 50 MB": (
+        lambda _, connection: connection.sendall(HEAD + b"50000000\r\n\r\n" + b" " * 50_000_000),
+        "too-long",
+    ),
+    "sends 50 MB in chunks": (
+        lambda _, connection: connection.sendall(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"ffff\r\n" + b" " * 0xFFFF + b"\r\n") * 760
+        ),
+        "too-long",
+    ),
+    "speaks something else": (b"SSH-2.0-OpenSSH_9.9\r\n", "garbled"),
+    "has two lengths": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nOK", "garbled"),
+    "sends 1,000 headers": (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 1000 + b"\r\n", "garbled"),
+    "sends a header of 1 MB": (b"HTTP/1.1 200 OK\r\na: " + b"b" * 1_000_000 + b"\r\n\r\n", "garbled"),
+}
+
+
+@pytest.mark.parametrize(("script", "error"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_it_is_never_taken_for_success_and_leaks_nothing_when_a_server(serve, client, caplog, capfd, script, error):
+    caplog.set_level(logging.DEBUG)
+
+    answer = post(client(serve(script)))
+
+    assert (answer.error, answer.complete, answer.sent) == (error, False, True)
+    assert len(answer.body) <= 64 * 1024
+    assert class_of(answer) == "ambiguous"
+    assert not {KEY, NAME} & set(re.findall("|".join((KEY, NAME)), caplog.text + "".join(capfd.readouterr())))
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK", "confirmed"),
+        (b"HTTP/1.1 200 OK\r\n\r\nOK", "confirmed"),
+        (b"HTTP/1.0 200 OK\r\n\r\n{}", "confirmed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "confirmed"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", "confirmed"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "confirmed"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, "confirmed"),
+        (HEAD + b'17\r\n\r\n{"error": "name"}', "bad-data"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>", "ambiguous"),
+        (b"HTTP/1.1 422 No\r\nContent-Length: 0\r\n\r\n", "bad-data"),
+        (b"HTTP/1.1 429 Slow\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n", "slow-down"),
+        (b"HTTP/1.1 503 Down\r\nContent-Length: 9\r\n\r\ncut", "ambiguous"),
+        (b"HTTP/1.1 400 No\r\nContent-Length: 9\r\n\r\ncut", "bad-data"),
+    ],
+)
+def test_an_answer_is_read_for_what_it_is(serve, client, script, expected):
+    assert class_of(post(client(serve(script)))) == expected
+
+
+def test_a_gzip_bomb_is_neither_decoded_nor_taken_for_success(serve, client):
+    bomb = gzip.compress(b" " * 50_000_000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
+    answer = post(client(serve(head + bomb)))
+
+    assert answer.body == bomb[: 64 * 1024]
+    assert class_of(answer) == "ambiguous"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(serve, client, status):
+    second = serve(OK)
+    target = b"http://localhost:%d/elsewhere" % second.port
+    first = serve(b"HTTP/1.1 %d Moved\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % (status, target))
+
+    answer = post(client(first))
+
+    assert (answer.status, class_of(answer)) == (status, "configuration")
+    assert (second.connections, second.requests) == (0, [])
+
+
+def test_an_early_answer_to_a_large_request_is_read(serve, client):
+    def answer(_, connection):
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+
+    assert post(client(serve(answer, reads=False)), {"fullName": "x" * 5_000_000}).status == 413
+
+
+def test_a_request_that_nobody_reads_ends_by_the_deadline(serve, client):
+    server = serve(lambda server, _: server.stopped.wait(3), reads=False)
+
+    assert post(client(server), {"fullName": "x" * 50_000_000}) == Answer(None, error="timeout")
+
+
+def test_a_closed_port_is_not_sent(serve, client):
+    server = serve(OK)
+    server.close()
+
+    answer = post(client(server))
+
+    assert answer == Answer(None, sent=False, error="connect")
+    assert class_of(answer) == "not-sent"
+
+
+def test_an_unknown_host_is_not_sent():
+    answer = post(Ringostat("https://ringostat.invalid", deadline_seconds=DEADLINE))
+
+    assert (answer.sent, answer.error in ("dns", "timeout")) == (False, True)
+
+
+def test_a_slow_name_server_ends_by_the_deadline_and_nothing_is_sent_later(serve, client, monkeypatch):
+    look_up, looked_up = socket.getaddrinfo, threading.Event()
+
+    def slow(*arguments, **options):
+        time.sleep(2 * DEADLINE)
+        try:
+            return look_up(*arguments, **options)
+        finally:
+            looked_up.set()
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    server = serve(OK)
+
+    assert post(client(server)) == Answer(None, sent=False, error="timeout")
+    assert looked_up.wait(2)
+    time.sleep(0.1)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("key", ["", "with space", "line\r\nx-evil: 1", "ключ"])
+def test_a_key_that_cannot_be_a_header_is_never_sent(serve, client, key):
+    server = serve(OK)
+    answer = client(server).post("contacts", [RECORD], project=106, auth_key=key)
+
+    assert answer == Answer(None, sent=False, error="key")
+    assert class_of(answer) == "auth"
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.ringostat.net", "http://10.0.0.1", "ftp://localhost", "https://", "api.ringostat.net"]
+)
+def test_an_address_without_tls_is_for_this_machine_only(url):
+    with pytest.raises(OperatorError, match="https://"):
+        Ringostat(url)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    now = datetime.now(UTC)
+    return {
+        "good": certificate(folder / "good.pem", "localhost", now + timedelta(days=1)),
+        "expired": certificate(folder / "expired.pem", "localhost", now - timedelta(days=1)),
+        "foreign": certificate(folder / "foreign.pem", "example.com", now + timedelta(days=1)),
+    }
+
+
+def certificate(path, host, until):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), until - timedelta(9), until
+    )
+    names = [x509.DNSName(host), x509.IPAddress(ip_address("127.0.0.2"))]
+    signed = builder.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(key, hashes.SHA256())
+    plain = serialization.NoEncryption()
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return str(path)
+
+
+def secured(path):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+def test_https_is_spoken_and_kept(serve, client, certificates):
+    server = serve(lambda _, connection: connection.sendall(OK) or True, secured(certificates["good"]))
+    one = client(server, "https", ca_certs=certificates["good"])
+
+    assert [post(one).complete for _ in range(3)] == [True] * 3
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("good", None), ("expired", "expired"), ("foreign", "foreign")])
+def test_a_certificate_that_is_untrusted_expired_or_foreign_is_refused(serve, client, certificates, name, trusted):
+    server = serve(OK, secured(certificates[name]))
+    answer = post(client(server, "https", ca_certs=certificates[trusted] if trusted else None))
+
+    assert answer == Answer(None, sent=False, error="certificate")
+    assert class_of(answer) == "not-sent"
+    assert server.requests == []
+
+
+def test_a_server_without_tls_is_not_sent_anything(serve, client):
+    server = serve(b"HTTP/1.1 400 Bad Request\r\n\r\n", reads=False)
+
+    assert post(client(server, "https")) == Answer(None, sent=False, error="tls")
+
+
+def test_a_hanging_handshake_ends_by_the_deadline_and_its_connection_is_cut(serve, client):
+    cut = threading.Event()
+
+    def answer(_, connection):
+        while connection.recv(1000):
+            pass
+        cut.set()
+
+    assert post(client(serve(answer, reads=False), "https")) == Answer(None, sent=False, error="timeout")
+    assert cut.wait(0.5)
+
+
+@pytest.mark.parametrize("name", ["drips headers", "drips the body", "hangs"])
+def test_the_deadline_holds_over_tls_too(serve, client, certificates, name):
+    server = serve(HOSTILE[name][0], secured(certificates["good"]))
+
+    assert post(client(server, "https", ca_certs=certificates["good"])) == Answer(None, error="timeout")
+
+
+def test_headers_that_cannot_be_parsed_are_not_quoted_in_a_log(serve, client, caplog, capfd):
+    echo = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + KEY.encode() + b"\r\n\r\nOK"
+
+    post(client(serve(echo)))
+
+    assert KEY not in caplog.text + "".join(capfd.readouterr())
