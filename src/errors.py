@@ -32,12 +32,37 @@ class NotAllowed(SenderError):
         super().__init__("The connection is unknown or the request does not prove that it comes from it.")
 
 
+class UnknownConnection(SenderError):
+    """A queue message for a connection that does not exist; over HTTP this is NotAllowed."""
+
+    code = "unknown-connection"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "connection: no connection has this name; add it, or send the event again under its right name."
+        )
+
+
+class NotFound(SenderError):
+    """A path that is no webhook address."""
+
+    code = "not-found"
+    status = 404
+    title = "No such address"
+
+    def __init__(self) -> None:
+        super().__init__("Webhook addresses look like /crm/{connection} and /crm/{connection}/{token}.")
+
+
 class MethodNotAllowed(SenderError):
     """Webhooks are POSTed."""
 
     code = "method-not-allowed"
     status = 405
     title = "Method not allowed"
+
+    def __init__(self) -> None:
+        super().__init__("Send the event with POST.")
 
 
 class TooLarge(SenderError):

@@ -1,0 +1,32 @@
+"""AWS clients: made once, with time-outs that fit who waits for them."""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# A CRM waits (Odoo 1 s, Kommo 2 s), so each store gets one short attempt: read, write and the fall-back to the other
+# store, all hanging, take three times 0.9 s at most.
+QUICK = Config(connect_timeout=0.5, read_timeout=0.9, retries={"total_max_attempts": 1})
+
+# Nobody waits for a worker, and a record that is not written costs a second POST.
+PATIENT = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 3, "mode": "standard"})
+
+
+@cache
+def dynamodb(config: Config) -> Any:
+    """Return the one client of DynamoDB with these time-outs."""
+    return boto3.client("dynamodb", config=config)
+
+
+@cache
+def secretsmanager(config: Config) -> Any:
+    """Return the one client of Secrets Manager with these time-outs."""
+    return boto3.client("secretsmanager", config=config)
+
+
+@cache
+def sqs(config: Config) -> Any:
+    """Return the one client of SQS with these time-outs."""
+    return boto3.client("sqs", config=config)
