@@ -1,0 +1,146 @@
+"""The secrets are cached, outlive an outage of Secrets Manager, and are read afresh when an answer asks for it."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from connections import Secret, auth_key_of, connection_of
+from errors import BadConnection, Unavailable
+
+MINUTE, HOUR = 60, 3600
+
+
+class Vault:
+    """Secrets Manager with one secret, counting its calls; a value of None is an outage."""
+
+    def __init__(self, value):
+        self.value = value
+        self.calls = 0
+
+    def get_secret_value(self, SecretId):  # noqa: N803 - boto3's spelling
+        self.calls += 1
+        if self.value is None:
+            raise ClientError({"Error": {"Code": "InternalServiceError"}}, "GetSecretValue")
+        return {"SecretString": self.value if isinstance(self.value, str) else json.dumps(self.value)}
+
+
+@pytest.fixture
+def time():
+    return [1000.0]
+
+
+def secret(vault, time):
+    return Secret(vault, "name", lambda: time[0])
+
+
+def test_a_value_is_read_once_in_five_minutes(time):
+    vault = Vault({"a": 1})
+    cached = secret(vault, time)
+
+    for _ in range(3):
+        assert cached.read() == {"a": 1}
+    assert vault.calls == 1
+
+    vault.value = {"a": 2}
+    time[0] += 5 * MINUTE
+    assert cached.read() == {"a": 2}
+
+
+def test_the_last_good_value_serves_for_a_day_of_outage(time):
+    vault = Vault({"a": 1})
+    cached = secret(vault, time)
+    cached.read()
+    vault.value = None
+
+    time[0] += 24 * HOUR - 1
+    assert cached.read() == {"a": 1}
+    time[0] += 1
+    with pytest.raises(Unavailable):
+        cached.read()
+
+
+def test_during_an_outage_not_every_request_asks_again(time):
+    vault = Vault(None)
+    cached = secret(vault, time)
+
+    for _ in range(10):
+        with pytest.raises(Unavailable):
+            cached.read()
+    assert vault.calls == 1
+
+    time[0] += 5
+    with pytest.raises(Unavailable):
+        cached.read()
+    assert vault.calls == 2
+
+
+def test_a_broken_new_value_does_not_replace_a_good_one(time):
+    vault = Vault({"a": 1})
+    cached = secret(vault, time)
+    cached.read()
+    vault.value = "{broken"
+
+    time[0] += 5 * MINUTE
+    assert cached.read() == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["{broken", "[]", '"text"'])
+def test_a_value_that_never_was_an_object_is_the_operators_to_mend(text, time):
+    with pytest.raises(BadConnection):
+        secret(Vault(text), time).read()
+
+
+def test_a_refused_key_is_read_afresh_at_most_once_a_minute(time):
+    vault = Vault({"a": 1})
+    cached = secret(vault, time)
+    cached.read()
+    vault.value = {"a": 2}
+
+    assert cached.refresh() == {"a": 1}
+    time[0] += MINUTE
+    assert cached.refresh() == {"a": 2}
+    vault.value = {"a": 3}
+    assert cached.refresh() == {"a": 2}
+
+
+ENTRY = {"mapping": "pipedrive", "project": "106", "country": "PL", "crm_url": "https://x", "verify": {"scheme": "basic"}}
+
+
+def test_a_connection_keeps_its_verification_from_mappings():
+    connection = connection_of({"acme": ENTRY}, "acme")
+
+    assert (connection.name, connection.mapping, connection.project) == ("acme", "pipedrive", 106)
+    assert connection.settings == {"country": "PL", "crm_url": "https://x"}
+
+
+def test_an_unknown_connection_is_none():
+    assert connection_of({"acme": ENTRY}, "other") is None
+
+
+@pytest.mark.parametrize("change", [{"project": "x"}, {"project": None}, {"verify": "secret"}, {"verify": None}])
+def test_a_broken_entry_is_the_operators_to_mend_and_quotes_no_secret(change):
+    with pytest.raises(BadConnection) as error:
+        connection_of({"acme": {**ENTRY, **change}}, "acme")
+
+    assert "secret" not in str(error.value)
+
+
+def test_an_entry_that_is_no_object_is_broken_too():
+    with pytest.raises(BadConnection):
+        connection_of({"acme": ["x"]}, "acme")
+
+
+@pytest.mark.parametrize(
+    ("entries", "key"),
+    [
+        ({"106": {"auth_key": "k"}}, "k"),
+        ({}, None),
+        ({"106": {}}, None),
+        ({"106": "k"}, None),
+        ({"106": {"auth_key": ""}}, None),
+        ({"106": {"auth_key": 1}}, None),
+    ],
+)
+def test_a_project_has_an_auth_key_or_none(entries, key):
+    assert auth_key_of(entries, 106) == key
