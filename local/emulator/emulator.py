@@ -1,0 +1,194 @@
+"""The emulator: what Ringostat documents, done with what it was posted, and the control of it."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+from local.emulator.book import Book
+from local.emulator.contract import problems
+from local.emulator.faults import Fault, Faults, fault_of
+from local.emulator.server import CONTROL, SYNC, Reply, Server, said
+from local.emulator.traffic import KEPT_REQUESTS, Request, Traffic
+
+
+class Emulator:
+    """Ringostat at 127.0.0.1:`port` (0: any free one) from its making until `stop`; OSError if the port is taken.
+
+    `keys` are the auth keys by project id. `clock` gives seconds since 1970.
+    """
+
+    def __init__(self, port: int = 0, *, keys: Mapping[int, str], clock: Callable[[], float] = time.time) -> None:
+        self._keys = dict(keys)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._faults = Faults()
+        self._stopped = threading.Event()
+        self.clear()
+        self._server = Server(port, self.receive, self.control)
+        self.port = int(self._server.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the server and every connection, late requests included."""
+        self._stopped.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.cut()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stop()
+
+    def clear(self) -> None:
+        """Forget all cards, calls and requests; faults stay."""
+        with self._lock:
+            self._book = Book(self._clock)
+            self._traffic = Traffic()
+
+    def state(self) -> dict[str, Any]:
+        """Return the cards as posted last, the calls, and the number of requests to the API."""
+        with self._lock:
+            return {
+                "contacts": self._book.cards("contacts"),
+                "organizations": self._book.cards("organizations"),
+                "calls": self._book.calls(),
+                "requests": self._traffic.count,
+            }
+
+    def history(self, kind: str = "contacts") -> list[dict[str, Any]]:
+        """Return each card's states in the order in which they landed: time, number of the request, the record."""
+        with self._lock:
+            return self._book.history(kind)
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """The last requests to the API, oldest first: time, path, headers without the key, body, status, answer."""
+        return self.last_requests(KEPT_REQUESTS)
+
+    def last_requests(self, count: int) -> list[dict[str, Any]]:
+        """Return the last requests to the API, oldest first."""
+        with self._lock:
+            requests = self._traffic.last(count)
+        return [request.as_json() for request in requests]
+
+    def call(self, phone: str) -> dict[str, Any]:
+        """Let this number call, and return what the call log shows of it."""
+        with self._lock:
+            return self._book.call(phone)
+
+    def faults(self, *descriptions: Mapping[str, Any]) -> None:
+        """Let requests fail as described (see `Fault`), one after the other; without any, no more faults."""
+        self._faults.put([fault_of(description) for description in descriptions])
+
+    def coming_faults(self) -> list[dict[str, Any]]:
+        """Return the faults not used up yet."""
+        return [fault._asdict() for fault in self._faults.coming()]
+
+    def receive(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[Fault, Reply | None]:
+        """Handle one request to the API (header names in lower case).
+
+        Return the fault to show while answering, and the answer; None closes the connection without one.
+        """
+        kind = SYNC[path]
+        value = _parsed(body)
+        fault = self._faults.take(_records(value, kind))
+        with self._lock:
+            number = self._traffic.next_number()
+        arrived = self._clock()
+        if fault.delay:
+            self._stopped.wait(fault.delay)
+        reply = self._reply(kind, headers, value, fault, number)
+        kept = {name: text for name, text in headers.items() if name != "auth-key"}
+        status, answer = (reply.status, reply.body) if reply else (None, b"")
+        with self._lock:
+            self._traffic.add(Request(number, arrived, path, kept, body, status, answer))
+        return fault, reply
+
+    def _reply(self, kind: str, headers: Mapping[str, str], value: Any, fault: Fault, number: int) -> Reply | None:
+        if fault.drop == "before" or self._stopped.is_set():
+            return None
+        stands_in = _instead(fault, value, kind)
+        if stands_in and not fault.apply:
+            return stands_in
+        reply = self._handled(kind, headers, value, number)
+        return None if fault.drop == "after" else stands_in or reply
+
+    def _handled(self, kind: str, headers: Mapping[str, str], value: Any, number: int) -> Reply:
+        """Do what Ringostat documents: all records of a request are taken, or none."""
+        key, project = headers.get("auth-key", ""), headers.get("x-project-id", "")
+        if key not in self._keys.values():
+            return said(HTTPStatus.UNAUTHORIZED, {"error": "The auth-key is wrong."})
+        if not project:
+            return _refusal([("x-project-id", "is missing")])
+        if not project.isdecimal() or self._keys.get(int(project)) != key:
+            return said(HTTPStatus.FORBIDDEN, {"error": "The auth-key is not of this project."})
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return said(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, {"error": "The Content-Type must be application/json."})
+        if wrong := problems(kind, value, int(project)):
+            return _refusal(wrong)
+        with self._lock:
+            self._book.sync(kind, value[kind], number)
+        return said(HTTPStatus.OK, {"success": True})
+
+    def control(self, method: str, target: str, body: bytes) -> Reply:
+        """Handle a request to the emulator itself."""
+        parts = urlsplit(target)
+        query = parse_qs(parts.query)
+        routes: Mapping[tuple[str, str], Callable[[], Any]] = {
+            ("GET", "state"): self.state,
+            ("DELETE", "state"): self.clear,
+            ("GET", "requests"): lambda: self.last_requests(int(query.get("last", [str(KEPT_REQUESTS)])[0])),
+            ("GET", "history"): lambda: self.history(query.get("kind", ["contacts"])[0]),
+            ("GET", "faults"): self.coming_faults,
+            ("PUT", "faults"): lambda: self.faults(*json.loads(body)),
+            ("POST", "calls"): lambda: self.call(str(json.loads(body)["phone"])),
+        }
+        route = routes.get((method, parts.path.removeprefix(CONTROL)))
+        if route is None:
+            return said(HTTPStatus.NOT_FOUND, {"error": "There is no such page."})
+        try:
+            return said(HTTPStatus.OK, route())
+        except (ValueError, TypeError, KeyError) as error:
+            return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+
+
+def _instead(fault: Fault, value: Any, kind: str) -> Reply | None:
+    """Return the reply that a fault puts in place of Ringostat's."""
+    if fault.redirect:
+        return Reply(HTTPStatus.TEMPORARY_REDIRECT, b"", {"Location": fault.redirect})
+    if fault.refuse:
+        places = [index for index, card in enumerate(_records(value, kind)) if fault.means(card)]
+        field = next(iter(fault.refuse))
+        return _refusal([(f"{kind}[{index}].{field}", "is refused on demand") for index in places])
+    if fault.status is None and fault.body is None:
+        return None
+    if fault.body is None or isinstance(fault.body, str):
+        return Reply(fault.status or 200, (fault.body or "").encode(), fault.headers, "text/plain; charset=utf-8")
+    return said(fault.status or 200, fault.body, fault.headers)
+
+
+def _refusal(fields: Iterable[tuple[str, str]]) -> Reply:
+    named = [{"field": field, "reason": reason} for field, reason in fields]
+    return said(HTTPStatus.BAD_REQUEST, {"error": "The body is wrong.", "fields": named})
+
+
+def _records(value: Any, kind: str) -> list[Any]:
+    records = value.get(kind) if isinstance(value, dict) else None
+    return records if isinstance(records, list) else []
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,134 @@
+"""HTTP on loopback, with connections that can be made to fail."""
+
+import json
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from local.emulator.faults import NONE, Fault
+
+SYNC = {"/minicrm/contacts/sync": "contacts", "/minicrm/organizations/sync": "organizations"}
+CONTROL = "/_emulator/"
+MAX_BODY = 16 * 1024 * 1024
+WELCOME = b"The Ringostat emulator. What it knows: GET /_emulator/state\n"
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Reply(NamedTuple):
+    """Status, further headers and body of an answer."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = {}
+    content_type: str = "application/json"
+
+
+def said(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
+    """Return a JSON reply."""
+    return Reply(status, json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), headers or {})
+
+
+Receive = Callable[[str, Mapping[str, str], bytes], tuple[Fault, Reply | None]]  # path, headers in lower case, body
+Control = Callable[[str, str, bytes], Reply]  # method, path with query, body
+
+
+class Server(ThreadingTCPServer):
+    """One thread per connection; `cut` ends them."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, port: int, receive: Receive, control: Control) -> None:
+        self.receive = receive
+        self.control = control
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember the connection."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget the connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def cut(self) -> None:
+        """End all connections; their threads close them."""
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Be silent about a client that hangs up in the middle: tests do so all the time."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def _serve(self) -> None:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > MAX_BODY or "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            self._send(said(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": "The body is too large or has no length."}))
+            return
+        body = self.rfile.read(int(length))
+        path = urlsplit(self.path).path
+        if self.command == "POST" and path in SYNC:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self._answer(*self.server.receive(path, headers, body))
+        elif path.startswith(CONTROL) and self._is_ours():
+            self._send(self.server.control(self.command, self.path, body))
+        elif (self.command, path) == ("GET", "/"):
+            self._send(Reply(HTTPStatus.OK, WELCOME, {}, "text/plain; charset=utf-8"))
+        else:
+            self._send(said(HTTPStatus.NOT_FOUND, {"error": "There is no such page."}))
+
+    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - names of http.server
+
+    def _is_ours(self) -> bool:
+        """Refuse pages of other sites, which a browser on this machine may have open."""
+        host = self.headers.get("Host", "")
+        origin = self.headers.get("Origin", f"http://{host}")
+        return urlsplit(f"http://{host}").hostname in ("127.0.0.1", "localhost") and origin == f"http://{host}"
+
+    def _answer(self, fault: Fault, reply: Reply | None) -> None:
+        if reply is None:
+            self.close_connection = True
+        else:
+            self._send(reply, fault)
+
+    def _send(self, reply: Reply, fault: Fault = NONE) -> None:
+        head = [
+            f"HTTP/1.1 {reply.status} {PHRASES.get(reply.status, '')}",
+            f"Content-Type: {reply.content_type}",
+            f"Content-Length: {len(reply.body)}",
+            *(f"{name}: {value}" for name, value in reply.headers.items()),
+        ]
+        text = "\r\n".join([*head, "", ""]).encode() + reply.body
+        if fault.truncate:
+            self.close_connection = True
+            text = text[:-1] if fault.truncate == "body" else head[0].encode() + b"\r\nContent-Ty"
+        if fault.drip:
+            for byte in text:
+                self.wfile.write(bytes([byte]))
+                time.sleep(fault.drip)
+        else:
+            self.wfile.write(text)
+
+    def log_message(self, *_: Any) -> None:
+        """Print nothing: `requests` has it all."""
