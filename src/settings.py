@@ -19,6 +19,7 @@ class Settings(NamedTuple):
     post_deadline_seconds: float
     quiet_period_seconds: float  # after an ambiguous answer
     assert_after_seconds: float  # a second confirmation after an ambiguous answer
+    retry_cap_seconds: float  # the longest wait between two attempts
     card_retention_days: int  # 0 keeps cards until they are erased
 
     @classmethod

@@ -2,12 +2,8 @@
 
 import base64
 import json
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
-
-import boto3
-import yaml
 
 from cards.card import Card
 from cards.store import Cards
@@ -17,12 +13,11 @@ from delivery.deliver import Run
 from delivery.ringostat import Ringostat
 from delivery.rings import rings_of
 from handlers import api, deliver, inbox, sweep
-from local.template import Loader
+from local import template
 from settings import SETTINGS
 
-TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 AUTH_KEYS = {"106": {"auth_key": "local-key"}, "107": {"auth_key": "other-key"}}
-START = 1_700_000_000_000
+START = 1_780_000_000_000  # May 2026
 
 
 def connection(mapping, *, project=106, verify=None, **settings):
@@ -87,7 +82,8 @@ class Bridge:
     def __init__(self, ringostat_url, clock=None, **worker):
         self.clock = clock or Clock()
         self._count = 0
-        table = yaml.load(TEMPLATE.read_text(), Loader)["Resources"]["CardsTable"]["Properties"]
+        self._seconds = 0.0
+        table = template.load()["Resources"]["CardsTable"]["Properties"]
         wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         dynamodb(PATIENT).create_table(TableName=SETTINGS.cards_table, **{name: table[name] for name in wanted})
         for url in (SETTINGS.inbox_queue_url, SETTINGS.rejected_queue_url, SETTINGS.delivery_queue_url):
@@ -95,16 +91,29 @@ class Bridge:
         self.put_secret(SETTINGS.connections_secret, CONNECTIONS)
         self.put_secret(SETTINGS.auth_keys_secret, AUTH_KEYS)
         self.cards = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
+        self._ringostat = Ringostat(ringostat_url, deadline_seconds=2)
         self.worker = deliver.WORKER._replace(
-            ringostat=Ringostat(ringostat_url, deadline_seconds=2),
-            auth_keys=Secret(secretsmanager(PATIENT), SETTINGS.auth_keys_secret),
+            ringostat=self._ringostat,
+            auth_keys=Secret(secretsmanager(PATIENT), SETTINGS.auth_keys_secret, lambda: self._seconds),
             clock=self.clock.now,
             jitter=lambda: 0.5,
             **worker,
         )
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._ringostat.close()
+
     def put_secret(self, name, value):
         secretsmanager(PATIENT).create_secret(Name=name, SecretString=json.dumps(value))
+
+    def put_auth_keys(self, value):
+        secretsmanager(PATIENT).put_secret_value(SecretId=SETTINGS.auth_keys_secret, SecretString=json.dumps(value))
+
+    def pass_secret_minute(self):
+        self._seconds += 61
 
     def post(self, connection, body, token="local", **request):
         """Send a CRM's request through `api`; bytes go base64-encoded, as API Gateway does with what is no text."""

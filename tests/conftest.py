@@ -30,7 +30,8 @@ os.environ.pop("AWS_ENDPOINT_URL", None)
 import pytest
 from moto import mock_aws
 
-from tests.bridge import Bridge
+from local.emulator import Emulator
+from tests.bridge import AUTH_KEYS, Bridge
 
 
 @pytest.fixture
@@ -43,4 +44,20 @@ def aws():
 @pytest.fixture
 def nowhere(aws):
     """The bridge with no Ringostat: nothing listens on the discard port."""
-    return Bridge("http://127.0.0.1:9")
+    with Bridge("http://127.0.0.1:9") as bridge:
+        yield bridge
+
+
+@pytest.fixture
+def ringostat():
+    """Ringostat, as far as its help page tells."""
+    keys = {int(project): entry["auth_key"] for project, entry in AUTH_KEYS.items()}
+    with Emulator(keys=keys) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def bridge(aws, ringostat):
+    """The bridge with its Ringostat."""
+    with Bridge(ringostat.url) as bridge:
+        yield bridge

@@ -104,7 +104,13 @@ def test_a_refused_key_is_read_afresh_at_most_once_a_minute(time):
     assert cached.refresh() == {"a": 2}
 
 
-ENTRY = {"mapping": "pipedrive", "project": "106", "country": "PL", "crm_url": "https://x", "verify": {"scheme": "basic"}}
+ENTRY = {
+    "mapping": "pipedrive",
+    "project": "106",
+    "country": "PL",
+    "crm_url": "https://x",
+    "verify": {"scheme": "basic"},
+}
 
 
 def test_a_connection_keeps_its_verification_from_mappings():

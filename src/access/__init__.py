@@ -32,7 +32,7 @@ def proves(verify: Mapping[str, Any], *, body: bytes, headers: Mapping[str, str]
     `headers` has lower-case names, `token` is the last part of the URL (empty if there is none). Whatever a scheme
     raises on odd input, the request is refused.
     """
-    scheme = SCHEMES.get(verify.get("scheme", ""))
+    scheme = SCHEMES.get(str(verify.get("scheme")))
     if scheme is None:
         return False
     try:

@@ -110,7 +110,7 @@ class Cards:
         expression += (" REMOVE " + ", ".join(removes)) if removes else ""
         values = {f":set_{name}": _typed(name, value) for name, value in sets.items()}
         values |= {f":{name}": _typed(name, value) for name, value in write.values.items()}
-        names = set(re.findall(r"#(\w+)", expression + write.condition))
+        names = set(re.findall(r"#(\w+)", f"{expression} {write.condition}"))
         return {
             "TableName": self._table,
             "Key": _key(write.key),
@@ -141,10 +141,10 @@ class Cards:
         return keys
 
 
-def merged(before: Card | None, after: Card, *, due_at: int | None, expires_at: int | None) -> Write:
+def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | None) -> Write:
     """Return the write of a card's new content; it happens only if the row is still the one that was read.
 
-    `due_at` None leaves it as it is, unless the card has nothing to post. Lease, quiet period and assertion belong to
+    `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is, unless the card has nothing to post. Lease, quiet period and assertion belong to
     the wire, not to the content, and are never touched.
     """
     changes: dict[str, Any] = {
@@ -158,7 +158,7 @@ def merged(before: Card | None, after: Card, *, due_at: int | None, expires_at: 
         **({} if expires_at is None else {"expires_at": expires_at}),
         **due(None if after.hash is None else due_at, keep=after.hash is not None),
     }
-    if before is None:
+    if before.rev == 0:
         return Write(after.key, changes, ABSENT)
     return Write(after.key, changes, "#rev = :rev AND attribute_not_exists(#erased)", {"rev": before.rev})
 

@@ -22,7 +22,13 @@ def stamps(values):
 
 
 fields = st.fixed_dictionaries(
-    {}, optional={"fullName": stamps(texts), "dealLink": stamps(texts), "phones.0": stamps(blocks), "emails.0": stamps(blocks)}
+    {},
+    optional={
+        "fullName": stamps(texts),
+        "dealLink": stamps(texts),
+        "phones.0": stamps(blocks),
+        "emails.0": stamps(blocks),
+    },
 )
 
 

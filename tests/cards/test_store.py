@@ -25,7 +25,7 @@ def filled(number=42, changed_at=1, **values):
     return absorb(Card(key(number), connection="acme"), [news])[0]
 
 
-def save(bridge, card, before=None, due_at=5):
+def save(bridge, card, before=Card(""), due_at=5):
     return bridge.cards.write_all([store.merged(before, card, due_at=due_at, expires_at=None)])
 
 
@@ -92,7 +92,7 @@ def test_attributes_of_a_newer_version_survive_a_write(nowhere):
 
 def test_only_the_writes_in_conflict_are_returned(nowhere):
     save(nowhere, filled(2))
-    writes = [store.merged(None, filled(number), due_at=5, expires_at=None) for number in range(250)]
+    writes = [store.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in range(250)]
 
     conflicts = nowhere.cards.write_all(writes)
 
@@ -105,7 +105,9 @@ def test_calls_grow_with_hundreds_not_with_cards(nowhere):
     client = dynamodb(PATIENT)
     client.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="count")
     try:
-        nowhere.cards.write_all([store.merged(None, filled(number), due_at=5, expires_at=None) for number in range(250)])
+        nowhere.cards.write_all(
+            [store.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in range(250)]
+        )
         nowhere.cards.read([key(number) for number in range(250)])
     finally:
         client.meta.events.unregister("before-call.dynamodb", unique_id="count")
@@ -136,9 +138,9 @@ def test_a_broken_table_is_not_taken_for_a_conflict(aws):
     cards = store.Cards(dynamodb(PATIENT), "no-such-table")
 
     with pytest.raises(ClientError):
-        cards.write(store.merged(None, filled(), due_at=5, expires_at=None))
+        cards.write(store.merged(Card(""), filled(), due_at=5, expires_at=None))
     with pytest.raises(ClientError):
-        cards.write_all([store.merged(None, filled(number), due_at=5, expires_at=None) for number in (1, 2)])
+        cards.write_all([store.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in (1, 2)])
 
 
 maybe = st.one_of(st.none(), st.integers(8, 12))

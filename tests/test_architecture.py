@@ -1,0 +1,90 @@
+"""Dependencies point inwards, the core is pure, and no module hides one of Python's or of a dependency."""
+
+import ast
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[1] / "src"
+MODULES = sorted(SRC.rglob("*.py"))
+ROOMS = {
+    "errors": set(),
+    "mapping": {"errors", "mapping"},
+    "cards": {"errors", "cards"},
+    "connections": {"errors"},
+    "access": {"errors", "connections", "access", "ingest"},
+    "queues": {"errors", "cards"},
+    "delivery": {"errors", "cards", "connections", "queues", "telemetry", "delivery"},
+    "ingest": {"errors", "mapping", "cards", "connections", "delivery", "queues", "telemetry"},
+    "messages": {"errors", "ingest", "queues"},
+}
+PURE = ["mapping", "cards/card.py", "delivery/steps.py", "delivery/classify.py", "delivery/bisect.py"]
+IMPURE = {"boto3", "botocore", "os", "time", "logging", "socket", "urllib3", "threading", "random", "settings", "clock"}
+
+
+def imported(path):
+    """Return the top-level names that a module imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module.partition(".")[0]
+
+
+def room_of(path):
+    return path.relative_to(SRC).parts[0].removesuffix(".py")
+
+
+OWN = {room_of(path) for path in MODULES}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_lies_further_in(room):
+    used = {name for path in MODULES if room_of(path) == room for name in imported(path)} & OWN
+
+    assert used <= ROOMS[room]
+
+
+@pytest.mark.parametrize("part", PURE)
+def test_the_core_knows_no_aws_no_clock_and_no_environment(part):
+    paths = [path for path in MODULES if path.relative_to(SRC).as_posix().startswith(part)]
+
+    assert paths
+    assert not {name for path in paths for name in imported(path)} & IMPURE
+
+
+@pytest.mark.parametrize(
+    ("pattern", "room"),
+    [
+        (r"os\.environ", "settings.py"),
+        (r"import boto3", "clients.py"),
+        (r"import urllib3|from urllib3", "delivery/ringostat.py"),
+        (r"import hmac", "access"),
+    ],
+)
+def test_each_concept_has_one_room(pattern, room):
+    found = [path.relative_to(SRC).as_posix() for path in MODULES if re.search(pattern, path.read_text())]
+
+    assert all(path.startswith(room) for path in found)
+
+
+def test_no_module_hides_one_of_python_or_of_a_dependency():
+    dependencies = importlib.metadata.packages_distributions()
+
+    assert not OWN & (sys.stdlib_module_names | (set(dependencies) - OWN))
+
+
+@pytest.mark.parametrize("handler", ["api", "inbox", "deliver", "sweep"])
+def test_a_handler_ends_in_one_statement(handler):
+    last = ast.parse((SRC / "handlers" / f"{handler}.py").read_text()).body[-1]
+
+    assert isinstance(last, ast.FunctionDef)
+    assert last.name == "lambda_handler"
+    assert len(last.body) == 2, "a docstring and one statement"
+
+
+def test_no_module_is_a_drawer_for_everything():
+    assert not {path.stem for path in MODULES} & {"utils", "common", "base", "misc", "helpers"}
