@@ -1,0 +1,257 @@
+"""Delivery: claim due cards, post them in arrays, record what came of it."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cards.card import Card, Refusal, compose, endpoint_of, project_of
+from cards.store import Cards, chunks
+from connections import Secret, auth_key_of
+from delivery import steps
+from delivery.bisect import settle
+from delivery.classify import Judgement, classify, shape
+from delivery.ringostat import Answer, Endpoint, Ringostat
+from delivery.rings import Ring
+from delivery.steps import Lease, Policy
+from queues import Queue
+from telemetry import count, failed, logger
+
+ROUNDS = 3  # deliveries of one card in one run, while its content keeps changing
+STOP_MS = 3000  # what recording needs after the last POST
+LEASE_GRACE_MS = 5000  # clocks of workers differ
+LONGEST_HIDE_MS = 15 * 60_000
+HIDES = 5  # receives after which the sweep, which counts none, takes over
+
+
+class Worker(NamedTuple):
+    """What a delivery needs from outside. `clock` gives ms since 1970, `jitter` 0…1, `new_id` a fresh lease id."""
+
+    cards: Cards
+    ringostat: Ringostat
+    auth_keys: Secret
+    rings: Queue
+    policy: Policy
+    batch_size: int
+    post_deadline: int  # ms
+    clock: Callable[[], int]
+    jitter: Callable[[], float]
+    new_id: Callable[[], str]
+
+
+class Target(NamedTuple):
+    """Where cards of one POST go."""
+
+    project: int
+    endpoint: Endpoint
+
+
+class Posting(NamedTuple):
+    """A claimed card and its body, serialised once."""
+
+    card: Card
+    body: bytes
+
+
+class Run:
+    """One invocation: the rings of a batch, until `ends_at` (ms since 1970)."""
+
+    def __init__(self, worker: Worker, ends_at: int) -> None:
+        self._worker = worker
+        self._ends_at = ends_at
+        self._again: dict[str, int] = {}  # cards to try again, and when
+
+    def deliver(self, rings: Sequence[Ring]) -> dict[str, Any]:
+        """Deliver every card that is due and free, and return Lambda's answer: the rings to be handed out again."""
+        self._worker.auth_keys.read()  # without keys nothing is claimed
+        todo = list(dict.fromkeys(key for ring in rings for key in ring.keys))
+        for _ in range(ROUNDS):
+            if not todo:
+                break
+            if not self._may_start():
+                self._again |= dict.fromkeys(todo, self._worker.clock())
+                break
+            todo = self._post_all(self._claim(todo))
+        return self._answer(rings)
+
+    def _may_start(self) -> bool:
+        return self._worker.clock() + self._worker.post_deadline + STOP_MS < self._ends_at
+
+    def _claim(self, keys: Sequence[str]) -> list[Card]:
+        """Take the leases of the cards that may be delivered now; return those cards as they are under the lease."""
+        now = self._worker.clock()
+        lease = Lease(self._worker.new_id(), self._ends_at + LEASE_GRACE_MS)
+        if len(keys) == 1:
+            return self._claim_each(keys, lease, now)
+        cards = self._worker.cards.read(keys)
+        ready = [card for card in cards.values() if self._step(card, now) == "claim"]
+        others = [card for card in cards.values() if self._step(card, now) != "claim"]
+        lost = self._worker.cards.write_all([steps.claim_read(card, lease, now) for card in ready]) if ready else {}
+        claimed = [card._replace(lease_id=lease.id, lease_until=lease.until) for card in ready if card.key not in lost]
+        rest = [self._instead(card, lease, now) for card in others]
+        return claimed + [card for card in rest if card] + self._claim_each(list(lost), lease, now)
+
+    def _claim_each(self, keys: Iterable[str], lease: Lease, now: int) -> list[Card]:
+        claimed = []
+        for key in keys:
+            result = self._worker.cards.write(steps.claim(key, lease, now))
+            # A claim that the SDK sent twice fails the second time, on a row that holds our own lease.
+            ours = result.card is not None and result.card.lease_id == lease.id
+            card = result.card if ours else self._instead(result.card, lease, now)
+            if card is not None:
+                claimed.append(card)
+        return claimed
+
+    def _step(self, card: Card | None, now: int) -> steps.Step:
+        return steps.step(card, now, self._worker.policy.quiet)
+
+    def _instead(self, card: Card | None, lease: Lease, now: int) -> Card | None:
+        """Do what a card that cannot simply be claimed needs; return it if that is a delivery."""
+        if card is None:
+            return None
+        match self._step(card, now):
+            case "reclaim":
+                logger.warning("a worker died in mid-delivery", card=card.key)
+                result = self._worker.cards.write(steps.reclaim(card, lease))
+                return result.card if result.done else None
+            case "settle":
+                self._worker.cards.write(steps.settle(card))
+            case "wait" if card.not_before is not None:
+                self._again[card.key] = card.not_before
+        return None
+
+    def _post_all(self, claimed: Sequence[Card]) -> list[str]:
+        """Post the cards by project and endpoint, organizations first; return the keys whose content has moved on."""
+        groups: dict[Target, list[Card]] = defaultdict(list)
+        for card in claimed:
+            groups[Target(project_of(card.key), endpoint_of(card.key))].append(card)
+        moved = []
+        for target in sorted(groups, reverse=True):  # "organizations" before "contacts", which may name them
+            cards = groups[target]
+            try:
+                moved += self._post_group(target, cards)
+            except Exception as error:  # noqa: BLE001 - one project's trouble must not stop the others
+                failed("delivery left to the next run", error, project=target.project, cards=len(cards))
+                self._again |= dict.fromkeys(
+                    (card.key for card in cards), self._worker.clock() + self._worker.policy.quiet
+                )
+        return moved
+
+    def _post_group(self, target: Target, cards: Sequence[Card]) -> list[str]:
+        postings = [Posting(card, _body(card)) for card in cards]
+        moved: list[str] = []
+        stopped: Judgement | None = None
+        for chunk in chunks(postings, self._worker.batch_size):
+            if stopped:
+                results = [(posting, Judgement("unposted", stopped.answer_class)) for posting in chunk]
+            else:
+                results = list(settle(chunk, partial(self._post, target), may_start=self._may_start))
+            moved += self._record(results)
+            stopped = next((judgement for _, judgement in results if judgement.answer_class in STOPPING), stopped)
+        return moved
+
+    def _post(self, target: Target, postings: Sequence[Posting]) -> Judgement:
+        """Do one POST, and once more with a key read afresh if Ringostat refuses the key."""
+        judgement = self._post_with(self._worker.auth_keys.read(), target, postings)
+        if judgement.answer_class == "auth" and self._may_start():
+            judgement = self._post_with(self._worker.auth_keys.refresh(), target, postings)
+        return judgement
+
+    def _post_with(self, keys: Mapping[str, Any], target: Target, postings: Sequence[Posting]) -> Judgement:
+        auth_key = auth_key_of(keys, target.project)
+        if auth_key is None:
+            return Judgement("auth", "no-auth-key")
+        started = self._worker.clock()
+        bodies = [posting.body for posting in postings]
+        answer = self._worker.ringostat.post(target.endpoint, bodies, project=target.project, auth_key=auth_key)
+        ended = self._worker.clock()
+        judgement = classify(answer, ended / 1000)
+        _report(target, len(postings), answer, judgement, ended - started)
+        return judgement
+
+    def _record(self, results: Sequence[tuple[Posting, Judgement]]) -> list[str]:
+        """Write what came of each card; return the keys of those that say something new meanwhile."""
+        now = self._worker.clock()
+        changes = {posting.card.key: self._changes(posting.card, judgement, now) for posting, judgement in results}
+        cards = {posting.card.key: posting.card for posting, _ in results}
+        conflicts = self._worker.cards.write_all([steps.record(card, changes[key]) for key, card in cards.items()])
+        moved = []
+        for key, row in conflicts.items():
+            if row is not None and row.lease_id == cards[key].lease_id:
+                result = self._worker.cards.write(steps.record_moved(cards[key], changes[key]))
+                moved += [key] if result.done else []
+        return moved
+
+    def _changes(self, card: Card, judgement: Judgement, now: int) -> dict[str, Any]:
+        """Return what a judgement makes of a card's row, and note when to try again soon."""
+        policy, jitter = self._worker.policy, self._worker.jitter()
+        match judgement.answer_class:
+            case "confirmed":
+                count("CardsConfirmed")
+                return steps.confirmed(card, now, policy)
+            case "bad-data" | "too-big":
+                count("CardsRefused")
+                logger.warning("refused", card=card.key, code=judgement.code, field=judgement.field)
+                return steps.refused(Refusal(card.hash or "", judgement.code, judgement.field, "", now))
+            case "auth" | "configuration":
+                return steps.postponed(card, now + policy.repair)
+            case "ambiguous":
+                changes = steps.ambiguous(card, now, policy, jitter)
+            case "not-sent":
+                changes = steps.retried(card, now, policy, jitter)
+            case "slow-down":
+                changes = steps.postponed(card, now + int(judgement.wait_seconds * 1000 * (1 + jitter / 10)))
+            case _:
+                changes = steps.released(card, now)
+        self._again[card.key] = changes.get("not_before", now)
+        return changes
+
+    def _answer(self, rings: Sequence[Ring]) -> dict[str, Any]:
+        """Hide the rings of cards to try again soon until then; what takes longer is the sweep's."""
+        now = self._worker.clock()
+        hidden: dict[str, int] = {}
+        again: list[str] = []
+        for ring in rings:
+            times = [self._again[key] for key in ring.keys if key in self._again]
+            if times and ring.received <= HIDES and min(times) - now <= LONGEST_HIDE_MS:
+                again.append(ring.message_id)
+                hidden[ring.receipt] = max(0, math.ceil((min(times) - now) / 1000))
+        if hidden:
+            self._hide(hidden)
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
+
+    def _hide(self, seconds: Mapping[str, int]) -> None:
+        try:
+            self._worker.rings.hide(seconds)
+        except (BotoCoreError, ClientError) as error:
+            failed("rings come back later than they should", error)
+
+
+STOPPING = frozenset({"ambiguous", "not-sent", "slow-down", "auth", "configuration", "unposted"})
+
+
+def _body(card: Card) -> bytes:
+    payload = compose(card.key, card.fields).payload
+    return json.dumps(payload, separators=(",", ":")).encode()
+
+
+def _report(target: Target, cards: int, answer: Answer, judgement: Judgement, took: int) -> None:
+    """Log one line for the POST: the shape of the answer, never its text."""
+    count("CardsPosted", cards)
+    logger.info(
+        "posted",
+        project=target.project,
+        endpoint=target.endpoint,
+        cards=cards,
+        status=answer.status,
+        error=answer.error,
+        answer=judgement.answer_class,
+        code=judgement.code,
+        field=judgement.field,
+        shape=shape(answer.body),
+        milliseconds=took,
+    )

@@ -1,0 +1,60 @@
+"""Rings: messages that say which cards may be due.
+
+They hold keys only, no personal data, and losing one loses nothing.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from cards.card import project_of
+from cards.store import chunks
+from queues import Message, Queue, dumps
+
+SCHEMA = 1
+KEYS_PER_RING = 100
+
+
+class Ring(NamedTuple):
+    """A received ring; `keys` is empty when the message is none, for a ring is not data."""
+
+    message_id: str
+    receipt: str
+    received: int  # how often SQS has handed it out
+    keys: Sequence[str]
+
+
+def ring(queue: Queue, keys: Iterable[str]) -> None:
+    """Say that these cards may be due: one message per project and hundred keys.
+
+    The group is the project's number, so that SQS serves a quiet project beside a noisy one.
+    """
+    messages = [
+        Message(dumps({"schema": SCHEMA, "keys": list(chunk)}), group=str(project))
+        for project, cards in groupby(sorted(set(keys), key=project_of), key=project_of)
+        for chunk in chunks(list(cards), KEYS_PER_RING)
+    ]
+    if messages:
+        queue.send_all(messages)
+
+
+def rings_of(event: dict[str, Any]) -> list[Ring]:
+    """Return the rings of a Lambda event from the delivery queue."""
+    return [
+        Ring(
+            record["messageId"],
+            record["receiptHandle"],
+            int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
+            _keys(record["body"]),
+        )
+        for record in event["Records"]
+    ]
+
+
+def _keys(body: str) -> list[str]:
+    try:
+        message = json.loads(body)
+        return [key for key in message["keys"] if isinstance(key, str) and key.count("#") >= 2]  # noqa: PLR2004
+    except (ValueError, TypeError, KeyError):
+        return []
