@@ -1,0 +1,38 @@
+"""Rings from the delivery queue: bring Ringostat's copy of due cards up to date."""
+
+import random
+import uuid
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+import clock
+from cards.store import Cards
+from clients import PATIENT, dynamodb, secretsmanager, sqs
+from connections import Secret
+from delivery.deliver import Run, Worker
+from delivery.ringostat import Ringostat
+from delivery.rings import rings_of
+from delivery.steps import Policy
+from queues import Queue
+from settings import SETTINGS
+from telemetry import flushing
+
+WORKER = Worker(
+    cards=Cards(dynamodb(PATIENT), SETTINGS.cards_table),
+    ringostat=Ringostat(SETTINGS.ringostat_url, deadline_seconds=SETTINGS.post_deadline_seconds),
+    auth_keys=Secret(secretsmanager(PATIENT), SETTINGS.auth_keys_secret),
+    rings=Queue(sqs(PATIENT), SETTINGS.delivery_queue_url),
+    policy=Policy.of(SETTINGS.quiet_period_seconds, SETTINGS.assert_after_seconds, SETTINGS.retry_cap_seconds),
+    batch_size=SETTINGS.batch_size,
+    post_deadline=int(SETTINGS.post_deadline_seconds * 1000),
+    clock=clock.now,
+    jitter=random.random,
+    new_id=lambda: uuid.uuid4().hex,
+)
+
+
+@flushing
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Deliver the whole batch of rings, so that the cards of many rings share a POST."""
+    return Run(WORKER, clock.now() + context.get_remaining_time_in_millis()).deliver(rings_of(event))

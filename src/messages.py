@@ -1,0 +1,62 @@
+"""The inbox message: how other systems put an event on the queue, and how `api` keeps one there.
+
+Imported only where such a message comes, because pydantic costs more at cold start than everything else `inbox` does.
+"""
+
+import base64
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.parser import BaseModel
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
+
+from errors import BadBody
+from ingest import Event
+from queues import dumps
+
+
+class InboxMessage(BaseModel):
+    """An event wrapped in JSON. `body` is the CRM's own text, or any JSON value as it is."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    connection: Annotated[str, Field(min_length=1, max_length=128, description="name of the connection")]
+    body: JsonValue
+    isBase64Encoded: bool = False
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    receivedAt: Annotated[int | None, Field(description="first time of arrival, ms since 1970, UTC")] = None
+    requestId: str | None = None
+
+    def event(self, message: Event) -> Event:
+        """Return the wrapped event; `message` is the queue's own view of it. Raise BadBody for base64 that is none."""
+        return Event(
+            connection=self.connection,
+            body=self._raw(),
+            headers={"content-type": "application/json", **{name.lower(): text for name, text in self.headers.items()}},
+            query=self.query,
+            received_at=self.receivedAt or message.received_at,
+            request_id=self.requestId or message.request_id,
+        )
+
+    def _raw(self) -> bytes:
+        if not isinstance(self.body, str):
+            return dumps(self.body).encode()
+        if not self.isBase64Encoded:
+            return self.body.encode()
+        try:
+            return base64.b64decode(self.body, validate=True)
+        except ValueError as error:
+            raise BadBody("body: is not base64, though isBase64Encoded is true") from error
+
+
+def parse(text: str) -> InboxMessage:
+    """Return the message; raise BadBody that names every wrong field and quotes no value."""
+    try:
+        return InboxMessage.model_validate_json(text)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_context=False)
+        raise BadBody("; ".join(map(_problem, problems))) from None
+
+
+def _problem(problem: Any) -> str:
+    return f"{'.'.join(map(str, problem['loc'])) or 'message'}: {problem['msg']}"

@@ -1,0 +1,267 @@
+"""What a CRM is told, and what became of what it sent."""
+
+import json
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from cards.store import Cards
+from clients import QUICK, dynamodb, sqs
+from handlers import api
+from settings import SETTINGS
+
+KEY = "106#Pipedrive#contact:42"
+
+
+def person(number=42, name="Olena Koval", when="2026-03-01T10:00:00Z", **data):
+    return {
+        "meta": {"action": "change", "entity": "person", "id": f"event-{number}", "timestamp": when, "version": "2.0"},
+        "data": {
+            "id": number,
+            "name": name,
+            "owner_id": 7,
+            "phones": [{"label": "mobile", "value": "067 000 00 01", "primary": True}],
+            "emails": [{"label": "work", "value": "olena@example.com", "primary": True}],
+            **data,
+        },
+        "previous": None,
+    }
+
+
+def test_an_event_becomes_a_card_and_a_ring(nowhere):
+    answer = nowhere.post("acme", person())
+
+    assert answer.status == 202
+    assert answer.body == {
+        "request_id": "request-1",
+        "accepted": 1,
+        "unchanged": 0,
+        "stale": 0,
+        "skipped": [],
+        "rejected": [],
+    }
+    assert nowhere.card(KEY).fields["fullName"].value == "Olena Koval"
+    assert nowhere.rings() == [[KEY]]
+
+
+def test_the_body_may_come_base64_encoded(nowhere):
+    assert nowhere.post("acme", json.dumps(person(name="Олена")).encode()).body["accepted"] == 1
+    assert nowhere.card(KEY).fields["fullName"].value == "Олена"
+
+
+def test_repeated_and_older_events_change_nothing(nowhere):
+    nowhere.post("acme", person(name="new", when="2026-03-02T10:00:00Z"))
+    nowhere.rings()
+
+    repeated = nowhere.post("acme", person(name="new", when="2026-03-02T10:00:00Z"))
+    older = nowhere.post("acme", person(name="old", when="2026-03-01T10:00:00Z"))
+
+    assert repeated.body["unchanged"] == 1
+    assert older.body["stale"] == 1
+    assert nowhere.card(KEY).fields["fullName"].value == "new"
+
+
+def test_a_card_that_is_still_due_is_rung_again(nowhere):
+    nowhere.post("acme", person())
+    nowhere.rings()
+
+    nowhere.post("acme", person())
+
+    assert nowhere.rings() == [[KEY]]
+
+
+def test_a_delete_is_skipped_with_its_code(nowhere):
+    body = {"meta": {"action": "delete", "entity": "person", "entity_id": "42"}, "data": None, "previous": {"id": 42}}
+
+    answer = nowhere.post("acme", body)
+
+    assert (answer.status, answer.body["skipped"][0]["code"]) == (202, "deleted-in-crm")
+    assert nowhere.rejected() == []
+
+
+def test_a_rejected_record_keeps_the_event_whole_in_the_rejected_queue(nowhere):
+    answer = nowhere.post("acme", person(number=None))
+
+    assert (answer.status, answer.body["rejected"][0]["code"]) == (202, "no-id")
+    [(attributes, event)] = nowhere.rejected()
+    assert (attributes["connection"], attributes["code"]) == ("acme", "no-id")
+    assert event["receivedAt"] > 0
+    assert event["isBase64Encoded"]
+
+
+@pytest.mark.parametrize(
+    ("connection", "token", "headers"),
+    [
+        ("acme", "wrong", {}),
+        ("acme", "", {}),
+        ("nobody", "local", {}),
+        ("basic", "", {}),
+        ("header", "", {"x-token": "wrong"}),
+        ("shop", "", {}),
+    ],
+)
+def test_every_failure_of_access_is_the_same_answer(nowhere, connection, token, headers):
+    answer = nowhere.post(connection, person(), token, headers=headers)
+
+    assert answer.status == 401
+    assert answer.body == {
+        "type": "urn:ringostat-bridge:not-allowed",
+        "title": "Not allowed",
+        "status": 401,
+        "code": "not-allowed",
+        "detail": "The connection is unknown or the request does not prove that it comes from it.",
+    }
+    assert nowhere.cards.read([KEY]) == {}
+
+
+def test_other_schemes_admit_too(nowhere):
+    assert nowhere.post("header", person(), "", headers={"X-Token": "secret"}).status == 202
+    assert nowhere.post("basic", person(), "", headers={"authorization": "Basic Y3JtOnA6w6Q="}).status == 202
+    assert nowhere.post("shop", person(), "old").status == nowhere.post("shop", person(), "new").status == 202
+
+
+def test_the_project_comes_from_the_connection(nowhere):
+    nowhere.post("shop", {**person(), "projectId": 106, "project": 106}, "old", headers={"x-project-id": "106"})
+
+    assert nowhere.cards.read([KEY]) == {}
+    assert nowhere.card("107#Pipedrive#contact:42")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_address_opened_in_a_browser_explains_itself_and_nothing_more(nowhere, method):
+    known, unknown = (nowhere.request(method, f"/crm/{name}/x") for name in ("acme", "nobody"))
+
+    assert known.status == 200
+    assert "POST" in known.body
+    assert known.body == unknown.body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("PUT", "/crm/acme/local", 405, "method-not-allowed"),
+        ("POST", "/", 404, "not-found"),
+        ("POST", "/crm/acme/local/more", 404, "not-found"),
+    ],
+)
+def test_other_requests_get_a_problem_with_a_stable_code(nowhere, method, path, status, code):
+    answer = nowhere.request(method, path, person())
+
+    assert (answer.status, answer.body["code"]) == (status, code)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_wrong_method_is_told_the_right_ones(nowhere):
+    assert nowhere.request("PUT", "/crm/acme/local").headers["Allow"] == "POST, GET, HEAD"
+
+
+def test_health_says_nothing_but_ok(nowhere):
+    assert nowhere.request("GET", "/healthz").body == "ok"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "code"),
+    [
+        ("{broken", "application/json", 400, "bad-body"),
+        ("", "application/json", 400, "bad-body"),
+        (b"\xff\xfe\xfa", "application/json", 400, "bad-body"),
+        ("x" * 524_289, "application/json", 413, "too-large"),
+        ("{}", "image/png", 415, "unsupported-body"),
+    ],
+)
+def test_an_unreadable_body_is_the_senders_to_mend(nowhere, body, content_type, status, code):
+    answer = nowhere.post("acme", body, content_type=content_type)
+
+    assert (answer.status, answer.body["code"]) == (status, code)
+    assert answer.body["request_id"] == "request-1"
+    assert nowhere.rejected() == []
+
+
+def test_the_programmer_behind_direct_is_told_what_is_wrong(nowhere):
+    answer = nowhere.post("acme-direct", {"fullName": "Olena", "phones": ["067 000 00 01"]})
+
+    assert answer.status == 422
+    assert answer.body["errors"][0]["index"] == 0
+    assert nowhere.rejected() == []
+
+
+def unreachable(**_):
+    raise EndpointConnectionError(endpoint_url="https://unreachable")
+
+
+@pytest.fixture
+def fail():
+    """Make calls of a client fail as if its service could not be reached."""
+    failing = []
+
+    def fail(client, operation=""):
+        event = f"before-send.{client.meta.service_model.service_id.hyphenize()}" + (
+            f".{operation}" if operation else ""
+        )
+        client.meta.events.register_first(event, unreachable, unique_id=event)
+        failing.append((client, event))
+
+    yield fail
+    for client, event in failing:
+        client.meta.events.unregister(event, unique_id=event)
+
+
+def test_when_the_table_fails_the_event_is_kept_whole_and_taken_later(nowhere, fail):
+    fail(dynamodb(QUICK), "GetItem")
+
+    answer = nowhere.post("acme", person())
+
+    assert (answer.status, answer.body) == (202, {"request_id": "request-1", "queued": True})
+    assert nowhere.cards.read([KEY]) == {}
+
+
+def test_what_was_kept_becomes_the_card_with_its_first_time_of_arrival(nowhere, fail):
+    fail(dynamodb(QUICK), "UpdateItem")
+    arrived = nowhere.clock.time + 1
+    nowhere.post("acme", person(when=None))
+    dynamodb(QUICK).meta.events.unregister(
+        "before-send.dynamodb.UpdateItem", unique_id="before-send.dynamodb.UpdateItem"
+    )
+    nowhere.clock.pass_(3600)
+
+    assert nowhere.take_inbox() == 0
+
+    assert nowhere.card(KEY).fields["fullName"][1:] == (arrived, arrived)
+
+
+def test_when_both_stores_fail_the_crm_is_told_to_come_again(nowhere, fail):
+    fail(dynamodb(QUICK))
+    fail(sqs(QUICK))
+
+    answer = nowhere.post("acme", person())
+
+    assert (answer.status, answer.body["code"], answer.headers["Retry-After"]) == (503, "unavailable", "30")
+
+
+def test_a_ring_that_cannot_be_sent_loses_nothing(nowhere, fail):
+    fail(sqs(QUICK))
+
+    assert nowhere.post("acme", person()).body["accepted"] == 1
+    assert nowhere.cards.due(2**53, 10) == [KEY]
+
+
+def test_a_request_meets_at_most_three_calls(nowhere):
+    calls = []
+    for client in (dynamodb(QUICK), sqs(QUICK)):
+        client.meta.events.register("before-call", lambda model, **_: calls.append(model.name), unique_id="count")
+    try:
+        nowhere.post("acme", person())
+        nowhere.post("acme", person())
+        nowhere.rings()
+    finally:
+        for client in (dynamodb(QUICK), sqs(QUICK)):
+            client.meta.events.unregister("before-call", unique_id="count")
+
+    assert calls[:3] == ["GetItem", "UpdateItem", "SendMessage"]
+
+
+def test_the_cards_table_of_api_answers_or_fails_fast():
+    assert isinstance(api.STORES.cards, Cards)
+    assert (QUICK.connect_timeout + QUICK.read_timeout) * 2 < 3
+    assert QUICK.retries["total_max_attempts"] == 1
+    assert SETTINGS.cards_table == "cards"

@@ -1,0 +1,105 @@
+"""Events from the queue take the same way; what can never be mapped lies whole in the rejected queue."""
+
+import base64
+import json
+
+import pytest
+
+from tests.handlers.test_api import KEY, person
+
+
+def test_a_raw_body_with_its_connection_as_attribute(nowhere):
+    nowhere.put(person(), connection="acme")
+
+    assert nowhere.take_inbox() == 0
+    assert nowhere.card(KEY).fields["fullName"].value == "Olena Koval"
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda body: {"connection": "acme", "body": body},
+        lambda body: {"connection": "acme", "body": json.dumps(body)},
+        lambda body: {
+            "connection": "acme",
+            "body": base64.b64encode(json.dumps(body).encode()).decode(),
+            "isBase64Encoded": True,
+            "headers": {"Content-Type": "application/json"},
+            "query": {},
+        },
+    ],
+)
+def test_an_event_wrapped_in_json(nowhere, wrap):
+    nowhere.put(wrap(person()))
+
+    assert nowhere.take_inbox() == 0
+    assert nowhere.card(KEY).fields["fullName"].value == "Olena Koval"
+
+
+def test_the_content_type_may_be_an_attribute(nowhere):
+    form = "contacts[update][0][id]=7&contacts[update][0][name]=Olena&contacts[update][0][last_modified]=1700000000"
+
+    nowhere.put(form, connection="acme-kommo", content_type="application/x-www-form-urlencoded")
+
+    assert nowhere.take_inbox() == 0
+    assert nowhere.card("106#Kommo#contact:7").waiting == "no-phone-or-email"
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes", "code"),
+    [
+        (person(number=None), {"connection": "acme"}, "no-id"),
+        ("{broken", {"connection": "acme"}, "bad-body"),
+        (person(), {"connection": "nobody"}, "unknown-connection"),
+        ({"connection": "acme"}, {}, "bad-body"),
+        ({"connection": "acme", "body": "!", "isBase64Encoded": True}, {}, "bad-body"),
+        ("no JSON at all", {}, "bad-body"),
+    ],
+)
+def test_what_cannot_be_mapped_is_kept_whole_with_code_and_reason(nowhere, body, attributes, code):
+    nowhere.put(body, **attributes)
+
+    assert nowhere.take_inbox() == 0
+
+    [(told, event)] = nowhere.rejected()
+    sent = body if isinstance(body, str) else json.dumps(body)
+    assert told["code"] == code
+    assert told["reason"]
+    assert base64.b64decode(event["body"]).decode() == sent
+
+
+def test_a_rejected_event_can_be_put_back_as_it_is(nowhere):
+    nowhere.put(person(), connection="nobody")
+    nowhere.take_inbox()
+    [(attributes, event)] = nowhere.rejected()
+
+    nowhere.put({**event, "connection": "acme"}, **attributes)
+
+    assert nowhere.take_inbox() == 0
+    assert nowhere.card(KEY).fields["fullName"].received_at == event["receivedAt"]
+
+
+def test_one_bad_message_does_not_hold_up_the_others(nowhere):
+    for number in range(5):
+        nowhere.put(person(number) if number != 2 else "{broken", connection="acme")
+
+    assert nowhere.take_inbox() == 0
+    assert len(nowhere.cards.read([f"106#Pipedrive#contact:{number}" for number in range(1, 5)])) == 3
+
+
+def test_a_body_too_large_to_wrap_is_left_to_the_redrive(nowhere):
+    nowhere.put("x" * 600_000, connection="acme")
+
+    assert nowhere.take_inbox() == 1
+    assert nowhere.rejected() == []
+
+
+def test_problems_of_a_message_name_the_field_and_quote_nothing(nowhere):
+    nowhere.put({"connection": "acme", "body": "{}", "headers": {"x": 5}, "phone": "+380670000001"})
+
+    nowhere.take_inbox()
+
+    [(told, _)] = nowhere.rejected()
+    assert "headers.x" in told["reason"]
+    assert "phone: " in told["reason"]
+    assert "380" not in told["reason"]
