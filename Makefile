@@ -1,15 +1,17 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: .venv/done .venv-emulator/done ## make both virtual environments from the pinned requirements
+setup: $(VENV)/done .venv-emulator/done ## make the virtual environments from the pinned requirements
 
-.venv/done: requirements-dev.txt pyproject.toml
-	$(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP) -r requirements-dev.txt
+$(VENV)/done: requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) $(PIP) -r requirements-dev.txt
 	@touch $@
 
 # The emulator of AWS pins botocore, so it lives apart from the bridge.
@@ -18,7 +20,28 @@ setup: .venv/done .venv-emulator/done ## make both virtual environments from the
 	.venv-emulator/bin/python $(PIP) -r requirements-emulator.txt
 	@touch $@
 
-test: .venv/done ## run the tests
-	.venv/bin/python -m pytest
+run: setup ## run the whole bridge on this machine: no AWS account, no Docker
+	@$(RUN) -m local
 
-.PHONY: help setup test
+test: setup ## run the tests
+	$(RUN) -m pytest
+
+slow: setup ## run the campaigns that take minutes
+	$(RUN) -m pytest -m slow
+
+lint: $(VENV)/done ## check style, types and templates
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m bandit --quiet --recursive src
+	$(RUN) -m local.translate | $(VENV)/bin/cfn-lint --regions eu-central-1 -- -
+	$(VENV)/bin/cfn-lint --regions eu-central-1 -- template.yaml
+	$(VENV)/bin/shellcheck .ci/run
+
+pins: $(VENV)/done ## renew the pinned requirements
+	@for set in bundle:src/requirements.txt dev:requirements-dev.txt emulator:requirements-emulator.txt; do \
+	  $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-annotate --no-emit-index-url --no-emit-find-links --group $${set%%:*} --output-file $${set#*:} \
+	    $$(test $${set%%:*} = bundle && echo --constraints requirements-dev.txt); done
+
+.PHONY: help setup run test slow lint pins
