@@ -1,4 +1,7 @@
-"""The whole bridge inside one process: real handlers, emulated AWS, a virtual clock. It plays API Gateway and the pollers."""
+"""The whole bridge inside one process: real handlers, emulated AWS, a virtual clock.
+
+It plays API Gateway and the pollers of the queues.
+"""
 
 import base64
 import json

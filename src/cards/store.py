@@ -144,7 +144,8 @@ class Cards:
 def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | None) -> Write:
     """Return the write of a card's new content; it happens only if the row is still the one that was read.
 
-    `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is, unless the card has nothing to post. Lease, quiet period and assertion belong to
+    `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is, unless the card has
+    nothing to post. Lease, quiet period and assertion belong to
     the wire, not to the content, and are never touched.
     """
     changes: dict[str, Any] = {

@@ -75,7 +75,7 @@ class Vault:
     def __init__(self, text):
         self.text = text
 
-    def get_secret_value(self, SecretId):  # noqa: N803 - boto3's spelling
+    def get_secret_value(self, SecretId):  # noqa: ARG002, N803 - boto3's own name
         return {"SecretString": self.text}
 
 
@@ -116,6 +116,6 @@ def test_without_the_secret_nobody_can_say():
 
 
 class Broken:
-    def get_secret_value(self, SecretId):  # noqa: N803 - boto3's spelling
+    def get_secret_value(self, SecretId):  # noqa: ARG002, N803 - boto3's own name
 
         raise EndpointConnectionError(endpoint_url="https://secretsmanager")

@@ -16,6 +16,9 @@ from settings import SETTINGS
 PHONE = [{"value": "+380670000001", "name": None, "primary": False}]
 
 
+NEW = Card("")  # revision 0: no row yet
+
+
 def key(number=42):
     return key_of(106, "Pipedrive", f"contact:{number}")
 
@@ -25,7 +28,7 @@ def filled(number=42, changed_at=1, **values):
     return absorb(Card(key(number), connection="acme"), [news])[0]
 
 
-def save(bridge, card, before=Card(""), due_at=5):
+def save(bridge, card, before=NEW, due_at=5):
     return bridge.cards.write_all([store.merged(before, card, due_at=due_at, expires_at=None)])
 
 

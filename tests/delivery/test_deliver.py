@@ -144,7 +144,7 @@ def test_an_ambiguous_answer_is_followed_by_quiet_the_newest_state_and_an_assert
     bridge.clock.pass_(300)
     assert bridge.sweep() == 1
     bridge.deliver()
-    assert [post for post in posts(ringostat)] == [["42"]] * 3
+    assert posts(ringostat) == [["42"]] * 3
     assert bridge.card(key()).due_at is None
 
 
