@@ -6,6 +6,17 @@ from typing import Any, NamedTuple
 Fields = Mapping[str, Any]
 
 
+class Step(NamedTuple):
+    """How one field came about, for `bridge explain`. It holds personal data: it is for the desk, never a log."""
+
+    field: str  # a field of the outcome, such as fullName, phones.0, changedAt; or the title of a record that did not match
+    value: Any
+    place: str  # presets/pipedrive.toml:36
+    sources: tuple[str, ...] = ()  # the expressions that were asked, and why one found nothing
+    raw: Any = None  # what the last of them found
+    note: str = ""  # such as "not a valid phone, dropped"
+
+
 class Outcome(NamedTuple):
     """`change`, `skip` or `reject`; the last two with a code and a reason that quote no data.
 
@@ -16,7 +27,7 @@ class Outcome(NamedTuple):
     """
 
     result: str
-    index: int = 0  # position of the item in the list that its record took it from
+    index: int = 0  # type: ignore[assignment]  # hides tuple.index; position of the item in the list that its record took it from
     record: str = ""  # title of the mapping's record, empty when none matched
     kind: str = ""  # contact | lead | deal | organization: the section used
     card: str = ""  # the card that changes: "contact:42", "lead:7", "organization:9"
@@ -28,4 +39,4 @@ class Outcome(NamedTuple):
     field: str = ""
     reason: str = ""
     warnings: tuple[str, ...] = ()
-    trace: tuple[Any, ...] = ()
+    trace: tuple[Step, ...] = ()

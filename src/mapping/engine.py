@@ -1,0 +1,300 @@
+"""From one event to its outcomes. Total: whatever the body holds, there is an outcome, and the body is not changed."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping as Table
+from typing import Any, NamedTuple
+
+from errors import TooLarge
+from mapping import explain, normalize
+from mapping.expression import View, as_list, is_empty
+from mapping.load import Mapping
+from mapping.outcome import Outcome, Step
+from mapping.reader import SECTIONS, Block, Record, Section
+from mapping.rule import Rule, place_of
+
+MAX_RECORDS = 1_000
+MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
+MAX_WARNINGS = 20
+
+_OF_A_CONTACT = ("leadId", "leadLink", "dealLink", "googleClientId")  # what a lead or deal sets on its contact's card
+
+
+class Answer(NamedTuple):
+    """What the CRM insists on being told once everything is durable."""
+
+    status: int
+    content_type: str
+    body: str
+
+
+def answer(mapping: Mapping, body: Any) -> Answer | None:
+    """Return the answer that the mapping declares for this body, or None for the usual one."""
+    reply = mapping.answer
+    if reply is None or (reply.when and is_empty(reply.when.read(body, View(body, {}, {}, {})))):
+        return None
+    if not reply.echo:
+        return Answer(reply.status, reply.content_type, reply.body)
+    known = body if isinstance(body, dict) else {}
+    return Answer(reply.status, reply.content_type, json.dumps({key: known.get(key) for key in reply.echo}))
+
+
+def run(
+    mapping: Mapping,
+    body: Any,
+    settings: Table[str, str],
+    headers: Table[str, str],
+    query: Table[str, str],
+    *,
+    trace: bool = False,
+) -> list[Outcome]:
+    """Return what an event means: at least one outcome, and nothing raised but TooLarge (more than 1,000 records).
+
+    `settings` are the connection's: `crm_url`, `country` (default UA), `time_zone` (default Europe/Kyiv), `responsible`
+    (who stands for nobody, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any), and free
+    ones. With `trace` the outcomes also tell how each field came about.
+    """
+    if mapping.contract:
+        return _run_contract(mapping, body, settings, headers, query, trace=trace)
+    view = View(body, settings, {name.lower(): value for name, value in headers.items()}, query)
+    return _Event(mapping, view, settings, traced=trace).outcomes()
+
+
+def _run_contract(
+    mapping: Mapping,
+    body: Any,
+    settings: Table[str, str],
+    headers: Table[str, str],
+    query: Table[str, str],
+    *,
+    trace: bool,
+) -> list[Outcome]:
+    """Map each record of an array by itself, after the models of our own contract have checked it."""
+    from mapping import direct  # noqa: PLC0415 - brings pydantic, which no CRM's event needs
+
+    records = body if isinstance(body, list) else [body]
+    if len(records) > MAX_RECORDS:
+        raise TooLarge(f"A request may have {MAX_RECORDS} records.")
+    if not records:
+        return [Outcome("skip", code="no-record", reason="the array is empty")]
+    plain = mapping._replace(contract="")
+    outcomes: list[Outcome] = []
+    for index, record in enumerate(records):
+        if fault := direct.fault(record):
+            outcomes.append(Outcome("reject", index, code="bad-field", field=fault.field, reason=fault.reason))
+        else:
+            found = run(plain, record, settings, headers, query, trace=trace)
+            outcomes += [outcome._replace(index=index) for outcome in found]
+    return outcomes
+
+
+class _Event:
+    """One event while it is mapped."""
+
+    def __init__(self, mapping: Mapping, view: View, settings: Table[str, str], *, traced: bool) -> None:
+        self.mapping = mapping
+        self.view = view
+        self.country = settings.get("country") or "UA"
+        self.zone = mapping.time_zone or settings.get("time_zone") or "Europe/Kyiv"
+        self.nobody = settings.get("responsible") or "0"
+        self.hosts = tuple(host.strip().lower() for host in settings.get("link_hosts", "").split(",") if host.strip())
+        self.steps: list[Step] | None = [] if traced else None
+        view.lookups = mapping.lookups
+
+    def outcomes(self) -> list[Outcome]:
+        """Return one outcome for each item that a record takes, and one for each item that none does."""
+        found: list[Outcome] = []
+        taken: dict[int, Any] = {}  # by identity, so that an item is taken once; the values keep the identities alive
+        left: dict[int, tuple[int, Any]] = {}
+        for record in self.mapping.records:
+            for index, item in self._items(record):
+                mark = id(item) if isinstance(item, dict | list) else -1 - index
+                if mark in taken:
+                    continue
+                if not self._is_meant(record, item):
+                    left.setdefault(mark, (index, item))
+                    continue
+                taken[mark] = item
+                found.append(self._finished(self._outcome(record, index, item)))
+                if len(found) > MAX_RECORDS:
+                    raise TooLarge(f"A request may have {MAX_RECORDS} records.")
+        whole = id(self.view.scopes[""])
+        missed = [index for mark, (index, _) in left.items() if mark not in taken and mark != whole and mark > 0]
+        found += [self._finished(self._unmatched(index)) for index in (missed if found or missed else [0])]
+        return found
+
+    def _items(self, record: Record) -> Iterator[tuple[int, Any]]:
+        body = self.view.scopes[""]
+        self.view.scopes["item"] = body
+        items = [body] if record.each is None else as_list(record.each.read(body, self.view))
+        if len(items) > MAX_RECORDS:
+            raise TooLarge(f"A request may have {MAX_RECORDS} records.")
+        return enumerate(items)
+
+    def _is_meant(self, record: Record, item: Any) -> bool:
+        self.view.scopes["item"] = item
+        return record.when is None or not is_empty(record.when.read(item, self.view))
+
+    def _finished(self, outcome: Outcome) -> Outcome:
+        """Return the outcome with the warnings and steps that were gathered since the last one."""
+        warnings = tuple(dict.fromkeys(self.view.warnings))[:MAX_WARNINGS]
+        self.view.warnings.clear()
+        steps = tuple(self.steps or ())
+        if self.steps is not None:
+            self.steps.clear()
+        return outcome._replace(warnings=warnings, trace=steps) if warnings or steps else outcome
+
+    def _unmatched(self, index: int) -> Outcome:
+        tried = "; ".join(f"'{record.title}'" for record in self.mapping.records[:8])
+        reason = f"nothing in this event matches the mapping '{self.mapping.name}'. Tried: {tried}"
+        if self.steps is not None:
+            self.steps += explain.refusals(self.mapping.records, self.view)
+        return Outcome("skip", index, code="no-record", reason=reason)
+
+    def _outcome(self, record: Record, index: int, item: Any) -> Outcome:
+        self.view.partial = False
+        outcome = Outcome(
+            record.do,
+            index,
+            record.title,
+            changed_at=self._changed_at(record.changed_at, item),
+            event_id=self._scalar("eventId", record.event_id, "text", item),
+        )
+        if record.do != "change":
+            return outcome._replace(code=record.code, reason=record.message or record.title)
+        self.view.partial = record.carries == "partial"
+        return self._changed(outcome._replace(kind=record.section, carries=record.carries), item)
+
+    def _changed(self, outcome: Outcome, item: Any) -> Outcome:
+        section = self.mapping.sections[outcome.kind]
+        if outcome.kind in ("lead", "deal"):
+            if contact := self._id("contactId", outcome.kind, section, item):
+                fields = self._fields(outcome.kind, section, item, _OF_A_CONTACT)
+                return outcome._replace(card=f"contact:{contact}", fields={**fields, "externalId": contact})
+            if outcome.kind == "deal":
+                return outcome._replace(result="skip", code="no-contact", reason="the deal names no contact")
+        field = "leadId" if outcome.kind == "lead" else "externalId"
+        identity = self._id(field, outcome.kind, section, item)
+        if identity is None:
+            reason = f"{field} is empty: the record cannot be told from others"
+            return outcome._replace(result="reject", code="no-id", field=field, reason=reason)
+        fields = self._fields(outcome.kind, section, item, tuple(SECTIONS[outcome.kind]))
+        if outcome.kind != "organization" and (not self.view.partial or "responsible" in fields):
+            fields["responsible"] = fields.get("responsible") or self.nobody
+        kind = "lead" if field == "leadId" else outcome.kind
+        return outcome._replace(card=f"{kind}:{identity}", fields={**fields, field: identity})
+
+    def _id(self, field: str, kind: str, section: Section, item: Any) -> str | None:
+        return self._scalar(field, section.rules.get(field), SECTIONS[kind][field], item)
+
+    def _fields(self, kind: str, section: Section, item: Any, wanted: tuple[str, ...]) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for name, rule in section.rules.items():
+            if name in wanted and name != "contactId" and (not self.view.partial or rule.is_present(item, self.view)):
+                fields[name] = self._scalar(name, rule, SECTIONS[kind][name], item)
+        for name, blocks in section.blocks.items():
+            for number, block in enumerate(blocks if name in wanted else ()):
+                if not self.view.partial or self._is_block_present(block, item):
+                    fields[f"{name}.{number}"] = self._entries(name, f"{name}.{number}", block, item)
+        return fields
+
+    def _is_block_present(self, block: Block, item: Any) -> bool:
+        if block.each is not None:
+            return block.each.is_present(item, self.view)
+        return all(rule.is_present(item, self.view) for name, rule in block.rules.items() if name != "primary")
+
+    def _scalar(self, name: str, rule: Rule | None, kind: str, item: Any) -> str | None:
+        if rule is None:
+            return None
+        if kind == "link":
+            value = self._link(rule, item)
+        else:
+            value = self._read(rule, item, normalize.identity if kind == "id" else normalize.text)
+        if self.steps is not None:
+            self.steps.append(explain.step(name, value, rule, self.view, item))
+        return value
+
+    def _read(self, rule: Rule, item: Any, convert: Callable[[Any], str | None]) -> str | None:
+        self.view.seen = None if self.steps is None else []
+        return rule.read(item, self.view, convert)
+
+    def _link(self, rule: Rule, item: Any) -> str | None:
+        dropped: list[bool] = []
+
+        def convert(value: Any) -> str | None:
+            found = normalize.link(value, self.hosts)
+            dropped.append(found is None and not is_empty(value))
+            return found
+
+        found = self._read(rule, item, convert)
+        if found is None and any(dropped):
+            self._warn(rule, "a link was dropped: not a plain https address")
+        return found
+
+    def _changed_at(self, rule: Rule | None, item: Any) -> int | None:
+        if rule is None:
+            return None
+        given = self._read(rule, item, normalize.written)
+        moment = normalize.time(given, self.zone)
+        if given is not None and moment is None:
+            self._warn(rule, "not a time; arrival counts instead")
+        if self.steps is not None:
+            self.steps.append(explain.step("changedAt", moment, rule, self.view, item))
+        return moment
+
+    def _warn(self, rule: Rule, message: str) -> None:
+        self.view.warnings.append(f"{place_of(rule) or self.mapping.source.name}: {message}")
+
+    def _entries(self, kind: str, name: str, block: Block, item: Any) -> list[dict[str, Any]]:
+        currents = [item] if block.each is None else as_list(block.each.read(item, self.view))
+        if len(currents) > MAX_ENTRIES:
+            self.view.warnings.append(f"{block.place}: only the first {MAX_ENTRIES} are read")
+        read = self._organization if kind == "organizations" else self._directions
+        entries: dict[str, dict[str, Any]] = {}
+        for current in currents[:MAX_ENTRIES]:
+            for entry in read(name, block, current):
+                entries.setdefault((entry.get("value") or entry["externalId"]).casefold(), entry)
+        return list(entries.values())
+
+    def _organization(self, name: str, block: Block, current: Any) -> list[dict[str, Any]]:
+        identity = self._scalar(name, block.rules.get("externalId"), "id", current)
+        known_as = self._scalar(f"{name}.name", block.rules.get("name"), "text", current)
+        return [{"externalId": identity, "name": known_as}] if identity else []
+
+    def _directions(self, name: str, block: Block, current: Any) -> list[dict[str, Any]]:
+        """Return the phones or e-mails that one item holds."""
+        given = self._read(block.rules["value"], current, normalize.written)
+        seen = self.view.seen
+        what = "phone number" if name.startswith("phones") else "e-mail address"
+        found, dropped = self._found(name, given)
+        if dropped:
+            self._warn(block.rules["value"], f"not a valid {what}, dropped")
+        label = self._optional(block.rules.get("name"), current, normalize.text)
+        primary = self._optional(block.rules.get("primary"), current, _said_yes) is not None
+        if "name" not in block.rules:
+            found = [(value, "") for value, _ in found]
+        entries = [{"value": value, "name": _label(label, extension), "primary": primary} for value, extension in found]
+        if self.steps is not None:
+            self.steps += explain.directions(
+                name, entries, block, seen or [], f"not a valid {what}, dropped" if dropped else ""
+            )
+        return entries
+
+    def _found(self, name: str, given: str | None) -> tuple[list[tuple[str, str]], int]:
+        """Return values with their extensions, and how many were dropped."""
+        if name.startswith("phones"):
+            phones, dropped = normalize.phones(given, self.country)
+            return [(phone.value, phone.extension) for phone in phones], dropped
+        addresses, dropped = normalize.emails(given)
+        return [(address, "") for address in addresses], dropped
+
+    def _optional(self, rule: Rule | None, current: Any, convert: Callable[[Any], str | None]) -> str | None:
+        return None if rule is None else self._read(rule, current, convert)
+
+
+def _said_yes(value: Any) -> str | None:
+    return "yes" if normalize.flag(value) else None
+
+
+def _label(label: str | None, extension: str) -> str | None:
+    """Return a phone's label with its extension: `work ext. 12`."""
+    return " ".join(filter(None, (label, extension and f"ext. {extension}"))) or None

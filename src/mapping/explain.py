@@ -1,0 +1,73 @@
+"""How outcomes came about, in words, for `bridge explain`. It quotes the event: for the desk, never for a log."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mapping.expression import Expression, View, did_you_mean, is_empty, paths
+from mapping.outcome import Step
+from mapping.reader import Block, Record
+from mapping.rule import Rule, place_of
+
+Seen = list[tuple[Expression, Any]]  # what each expression found
+
+
+def step(name: str, value: Any, rule: Rule, view: View, current: Any) -> Step:
+    """Return how a field got its value, from what the view has just seen."""
+    seen = view.seen or []
+    place = seen[-1][0].place if seen else place_of(rule)
+    return Step(name, value, str(place or ""), _sources(seen, current, view), seen[-1][1] if seen else None)
+
+
+def directions(name: str, entries: list[dict[str, Any]], block: Block, seen: Seen, note: str) -> Iterator[Step]:
+    """Yield how a block's phones or e-mails came about, and what was dropped."""
+    place = str(seen[-1][0].place if seen else block.place)
+    sources = tuple(expression.source for expression, _ in seen)
+    raw = seen[-1][1] if seen else None
+    for entry in entries:
+        yield Step(name, entry["value"], place, sources, raw, "primary" if entry["primary"] else "")
+    if note:
+        yield Step(name, None, place, sources, raw, note)
+
+
+def refusals(records: Iterable[Record], view: View) -> Iterator[Step]:
+    """Yield why each record took nothing."""
+    body = view.scopes[""]
+    for record in records:
+        wanted = record.when or record.each
+        if wanted is None:
+            continue
+        found = (f"{'.'.join(path)} = {_shown(_at(body, path))}" for path in paths(wanted))
+        note = "its when is false" if record.when else "its each finds nothing"
+        yield Step(record.title, None, str(wanted.place), (wanted.source, *found), note=note)
+
+
+def _sources(seen: Seen, current: Any, view: View) -> tuple[str, ...]:
+    return tuple(
+        expression.source if not is_empty(found) else _missing(expression, current, view) for expression, found in seen
+    )
+
+
+def _missing(expression: Expression, current: Any, view: View) -> str:
+    """Say where a path ends: `data.nmae isn't there: no 'nmae' in data; did you mean 'name'?`."""
+    value = current if expression.scope is None else view.scopes[expression.scope]
+    for depth, key in enumerate(expression.keys or ()):
+        if not isinstance(value, dict):
+            break
+        if key not in value:
+            within = ".".join((expression.keys or ())[:depth]) or "it"
+            hint = did_you_mean(key, [name for name in value if isinstance(name, str)])
+            return f"{expression.source} isn't there: no '{key}' in {within}" + (f"; {hint}" if hint else "")
+        value = value[key]
+    return f"{expression.source} is empty"
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "{…}" if isinstance(value, dict) else "[…]"
+    return "null" if value is None else f"'{value}'" if isinstance(value, str) else str(value).lower()

@@ -1,0 +1,265 @@
+"""Values as Ringostat wants them: texts, ids, phones, e-mails, links, times. Every function is total and idempotent."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote, urlsplit
+
+LONGEST_TEXT = 255
+LONGEST_LINK = 2048
+LONGEST_EMAIL = 254
+LONGEST_PHONE = 250  # phonenumbers refuses longer input
+FEWEST_DIGITS = 7  # fewer are an internal number
+FEWEST_INTERNATIONAL = 10  # from here on, digits without a plus may be an international number
+LARGEST_INT_BITS = 1024
+
+_UNWANTED = frozenset(("Cc", "Cf", "Cs"))  # control, format (bidi marks, zero widths), surrogates
+
+
+class Phone(NamedTuple):
+    """An E.164 number and the extension that stood behind it (digits, or empty)."""
+
+    value: str
+    extension: str = ""
+
+
+def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
+    """Return a value as one clean line (NFC, no control characters, single blanks), or None where it is empty.
+
+    Numbers become text (`12.0` is `"12"`); objects and lists are not text.
+    """
+    if isinstance(value, str):
+        return _clean(value)[:longest].rstrip() or None
+    if isinstance(value, bool):
+        return "true" if value else None
+    if isinstance(value, int):
+        return str(value) if value.bit_length() <= LARGEST_INT_BITS else None
+    if isinstance(value, float):
+        return _decimal(value)
+    return None
+
+
+def _clean(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        kept = (c for c in value if c.isspace() or unicodedata.category(c) not in _UNWANTED)
+        value = unicodedata.normalize("NFC", "".join(kept))
+    return " ".join(value.split())
+
+
+def _decimal(value: float) -> str | None:
+    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN is the one that differs from itself
+        return None
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def written(value: Any) -> str | None:
+    """Return a value as it was written, line breaks too, or None where it is blank or no text."""
+    return text(value) if not isinstance(value, str) else None if value.isspace() else value or None
+
+
+def identity(value: Any) -> str | None:
+    """Return an id as text. Neither `0` nor `true` nor an overlong text is one."""
+    found = None if isinstance(value, bool) else text(value, LONGEST_TEXT + 1)
+    return None if found is None or found in ("0", "-0") or len(found) > LONGEST_TEXT else found
+
+
+def flag(value: Any) -> bool:
+    """Tell whether a CRM's way of saying yes says yes."""
+    return value is True or (text(value) or "").lower() in ("1", "true", "yes", "y")
+
+
+_SEPARATOR = re.compile(r"[;|\n\r]|,\s|/|\s(?:або|или|or)\s", re.IGNORECASE)
+_EXTENSION = re.compile(
+    r"[\s,;(.\-]*(?:(?<![^\W\d_])(?:extension|ext|внутр|внутрішній|внутренний|вн|доб|додатковий|wewn|wew|dod)|(?<=[\d)\s])[x#])"
+    r"[\s.:№#\-]*(\d{1,7})[\s).]*$",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?<![^\W\d_])[+(]*\d[\d\s().\-/‐-―−]*")  # noqa: RUF001 - dashes of all kinds
+_TRUNK_EIGHT = frozenset(("UA", "MD", "AM"))  # 8-067-…: the Soviet trunk prefix, withdrawn, still in address books
+
+
+def phones(value: Any, country: str) -> tuple[tuple[Phone, ...], int]:
+    """Return the valid numbers of a text in E.164, without duplicates, and how many of its pieces were dropped.
+
+    `country` (ISO 3166, two letters) is where a number without a country code belongs.
+    """
+    given = written(value)
+    if given is None:
+        return (), 0
+    found = [_phone(piece, country.upper()) for piece in _pieces(_plain(given[: 20 * LONGEST_PHONE]))]
+    return tuple(dict.fromkeys(phone for phone in found if phone)), found.count(None)
+
+
+def _plain(given: str) -> str:
+    """Return full-width digits as digits, odd blanks as blanks, and neither control nor direction marks."""
+    return "".join(
+        c for c in unicodedata.normalize("NFKC", given) if c.isspace() or unicodedata.category(c) not in _UNWANTED
+    ).strip()
+
+
+def _pieces(given: str) -> list[str]:
+    """Split a text that holds several numbers; one number may hold a slash or a comma itself."""
+    pieces = [piece for piece in _SEPARATOR.split(given) if piece.strip()]
+    return pieces if all(_digits(piece) >= FEWEST_DIGITS for piece in pieces) else [given]
+
+
+def _digits(piece: str) -> int:
+    return sum(c.isdigit() for c in piece)
+
+
+@lru_cache(maxsize=2048)
+def _phone(piece: str, country: str) -> Phone | None:
+    extension = _EXTENSION.search(piece)
+    number = max(_NUMBER.findall(piece[: extension.start()] if extension else piece), key=_digits, default="")
+    digits = re.sub(r"\D", "", number)
+    if not FEWEST_DIGITS <= len(digits) <= LONGEST_PHONE:
+        return None
+    value = next(_valid(_readings(digits, country, plus="+" in number)), None)
+    return Phone(value, extension[1] if extension else "") if value else None
+
+
+def _readings(digits: str, country: str, *, plus: bool) -> Iterator[tuple[str, str | None]]:
+    """Yield what the digits may mean, likeliest first: a number and the country to read it in (None: it has a plus)."""
+    if plus:
+        yield "+" + digits, None
+        if digits.startswith("3800"):  # +38 (0) 067 …
+            yield "+380" + digits[4:], None
+    for exit_code in ("00", "810"):
+        if digits.startswith(exit_code):
+            yield "+" + digits[len(exit_code) :], None
+    yield digits, country
+    if country in _TRUNK_EIGHT and digits.startswith("80"):
+        yield digits[1:], country
+    if digits[0] in {"PL": "0", "LT": "80"}.get(country, ""):
+        yield digits[1:], country
+    if len(digits) >= FEWEST_INTERNATIONAL:
+        yield "+" + digits, None
+
+
+def _valid(readings: Iterator[tuple[str, str | None]]) -> Iterator[str]:
+    import phonenumbers  # noqa: PLC0415 - 30 ms that an event without phones never pays
+
+    for number, country in readings:
+        try:
+            parsed = phonenumbers.parse(number, country)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(parsed):
+            yield phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+_EMAIL = re.compile(
+    r"""[^\s"<>@(),;:\\\[\]]{1,64}@[^\s"'<>@(),;:\\\[\]._-][^\s"'<>@(),;:\\\[\]]*\.[^\s"'<>@(),;:\\\[\].]+"""
+)
+
+
+def emails(value: Any) -> tuple[tuple[str, ...], int]:
+    """Return the e-mail addresses of a text, without duplicates, and how many of its pieces were dropped."""
+    if not isinstance(value, str):
+        return (), int(text(value) is not None)
+    pieces = [piece for piece in (_clean(piece) for piece in re.split(r"[;,\n]", value)) if piece]
+    found = [_email(piece) for piece in pieces]
+    first: dict[str, str] = {}
+    for address in found:
+        if address:
+            first.setdefault(address.casefold(), address)
+    return tuple(first.values()), found.count(None)
+
+
+def _email(piece: str) -> str | None:
+    bare = re.sub(r"^.*<|>.*$", "", piece).strip()
+    bare = re.sub(r"^mailto:", "", bare, flags=re.IGNORECASE).partition("?")[0].strip()
+    if len(bare) > LONGEST_EMAIL or ".." in bare or not _EMAIL.fullmatch(bare):
+        return None
+    local, _, domain = bare.partition("@")
+    return f"{local}@{domain.lower()}"
+
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+(:\d{1,5})?")
+
+
+def link(value: Any, hosts: tuple[str, ...] = ()) -> str | None:
+    """Return an https address that people can be shown, or None.
+
+    The host is plain (no user part, no foreign letters) and, if `hosts` are given, one of them or below one of them.
+    """
+    if not isinstance(value, str) or len(value) > LONGEST_LINK or _clean(value) != value or " " in value:
+        return None
+    address = quote(value, safe="%:/?#[]@!$&'()*+,;=~")
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
+    host = parts.netloc.lower()
+    if parts.scheme != "https" or not _HOST.fullmatch(host) or not _below(host.partition(":")[0], hosts):
+        return None
+    if any(unquote(segment) in (".", "..") for segment in parts.path.split("/")):  # would climb out of the fixed path
+        return None
+    return address if len(address) <= LONGEST_LINK else None
+
+
+def _below(host: str, hosts: tuple[str, ...]) -> bool:
+    return not hosts or any(host == allowed or host.endswith("." + allowed) for allowed in hosts)
+
+
+def address(value: Any) -> str | None:
+    """Return the beginning of a link, such as `https://acme.example.com/crm`, without the slash at its end."""
+    found = text(value, LONGEST_LINK)
+    return found.rstrip("/") if found and not re.search(r"[?#\s]", found) else None
+
+
+def encoded(value: str) -> str:
+    """Return a text as one segment of a link: it can add no path, query or host."""
+    return quote(value, safe="")
+
+
+_NUMBER_OF_TIME = re.compile(r"\d{9,17}(?:\.\d+)?")
+_MICROSOFT = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")  # Dataverse; the offset is only a hint for display
+_UNITS = ((1e8, 1e11, 1000.0), (1e11, 1e14, 1.0), (1e14, 1e17, 0.001))  # s, ms and µs since 1970, told apart by size
+
+
+def time(value: Any, zone: str) -> int | None:
+    """Return a moment as ms since 1970, UTC, or None where it is none. `zone` is for times that name no zone."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _since_1970(value)
+    if not isinstance(value, str):
+        return None
+    given = value.strip()
+    if _NUMBER_OF_TIME.fullmatch(given):
+        return _since_1970(float(given) if "." in given else int(given))
+    if microsoft := _MICROSOFT.fullmatch(given):
+        return int(microsoft[1])
+    return _calendar(given, zone)
+
+
+def _since_1970(number: float) -> int | None:
+    for least, limit, factor in _UNITS:
+        if least <= number < limit:
+            return int(number * 1000) if factor > 1 else int(number) if factor == 1 else int(number) // 1000
+    return None
+
+
+def _calendar(given: str, zone: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(given)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=time_zone(zone))
+        return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+    except (ValueError, OverflowError, KeyError):  # KeyError: no such zone
+        return None
+
+
+@lru_cache(maxsize=32)
+def time_zone(name: str) -> tzinfo:
+    """Return a zone by its IANA name; raises KeyError or ValueError where there is none."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - 6 ms that a time with a zone never pays
+
+    try:
+        return ZoneInfo(name)
+    except KeyError:
+        if name == "Europe/Kyiv":  # its name before tzdata 2022b
+            return ZoneInfo("Europe/Kiev")
+        raise
