@@ -21,6 +21,6 @@ def example(directory: Path) -> Path | None:
     """Return the first event that becomes a card, None if there is none."""
     for path in sorted(directory.glob("*.*")):
         expected = path.with_suffix(".expected.json")
-        if path.suffix in CONTENT_TYPES and expected.exists() and '"changed_at"' in expected.read_text("utf-8"):
+        if path.suffix in CONTENT_TYPES and expected.exists() and '"change"' in expected.read_text("utf-8"):
             return path
     return None

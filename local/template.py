@@ -1,15 +1,10 @@
-"""template.yaml as data: read, made ready for the emulator, translated to plain CloudFormation for cfn-lint."""
+"""template.yaml as data."""
 
 import copy
-import importlib.resources
-import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,27 +38,3 @@ def packaged(template: Template) -> Template:
     result = copy.deepcopy(template)
     result["Globals"]["Function"]["CodeUri"] = f"s3://{CODE['bucket']}/{CODE['key']}"
     return result
-
-
-def translated(template: Template) -> Template:
-    """Return what AWS makes of the template: CloudFormation without SAM, with the defaults of its parameters.
-
-    Raise `samtranslator.model.exceptions.InvalidDocumentException` if SAM would refuse it.
-    """
-    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # the translator asks for a region and never calls it
-    defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
-    result: Template = transform(packaged(template), defaults, _ManagedPolicies())
-    return result
-
-
-class _ManagedPolicies:
-    """AWS's managed policies as the translator's own package lists them."""
-
-    def load(self) -> dict[str, str]:
-        data = importlib.resources.files("samtranslator") / "internal" / "data" / "aws_managed_policies.json"
-        policies: dict[str, str] = json.loads(data.read_text())["aws"]
-        return policies
-
-
-if __name__ == "__main__":
-    json.dump(translated(load()), sys.stdout, indent=1)

@@ -94,9 +94,9 @@ class World:
     ) -> None:
         self.aws = MiniStack(self._directory, enforce_roles=enforce_roles)
         self._stops.append(self._end_processes)
-        emulator = Emulator(ringostat_port, keys={PROJECT: AUTH_KEY})
-        self._stops.append(emulator.stop)
-        self.ringostat_url = emulator.url
+        self.ringostat = Emulator(ringostat_port, keys={PROJECT: AUTH_KEY})
+        self._stops.append(self.ringostat.stop)
+        self.ringostat_url = self.ringostat.url
         self.aws.wait()
         parameters = PARAMETERS | {"RingostatUrl": self.ringostat_url}
         self.ids = stack.deploy(self.aws, changed or template.load(), source, parameters)
@@ -173,21 +173,7 @@ class World:
 
     def state(self) -> Json:
         """Return what Ringostat knows: {"contacts": […], "organizations": […], "calls": […], "requests": n}."""
-        return request("GET", f"{self.ringostat_url}/_emulator/state").json()
-
-    def requests(self) -> Json:
-        """Return the requests that Ringostat got: time, path, headers without the key, body, status."""
-        return request("GET", f"{self.ringostat_url}/_emulator/requests").json()
-
-    def clear_ringostat(self) -> None:
-        """Make Ringostat forget everything it got."""
-        request("DELETE", f"{self.ringostat_url}/_emulator/state")
-
-    def fail(self, *faults: Mapping[str, object]) -> None:
-        """Let Ringostat fail as told, fault after fault (none: no more faults)."""
-        answer = request("PUT", f"{self.ringostat_url}/_emulator/faults", json.dumps(faults).encode())
-        if answer.status >= 300:  # noqa: PLR2004 - the bound of 2xx
-            raise ValueError(f"The emulator refused the faults: {answer.body.decode()}")
+        return self.ringostat.state()
 
     def queue_url(self, name: str) -> str:
         """Return the URL of the queue `inbox`, `rejected`, `delivery` or `dead-delivery`."""

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from cfnlint.api import lint
 
-from local import template
+from local import template, translate
 from settings import Settings
 
 TEMPLATE = template.load()
-TRANSLATED = template.translated(TEMPLATE)
+TRANSLATED = translate.translated(TEMPLATE)
 RESOURCES = TRANSLATED["Resources"]
 DAY = 86_400
 POLL = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"}

@@ -1,0 +1,71 @@
+"""The local world, shared by the tests of this folder."""
+
+import pytest
+
+from local.world import World, wait_for
+from tests.end_to_end import crm
+
+
+class Bridge:
+    """A world and what a test asks of it about its own persons."""
+
+    def __init__(self, world):
+        self.world = world
+
+    def contacts(self, people):
+        """What Ringostat knows of these persons now, by their id in the CRM."""
+        wanted = {str(one.id) for one in people}
+        return {card["externalId"]: card for card in self.world.state()["contacts"] if card["externalId"] in wanted}
+
+    def arrived(self, *people, seconds=10):
+        """Wait until Ringostat knows them all."""
+        return wait_for(
+            lambda: len(found := self.contacts(people)) == len(people) and found, seconds, "Every contact in Ringostat"
+        )
+
+    def posts(self, *people):
+        """The requests to Ringostat that hold one of these persons, oldest first."""
+        wanted = {str(one.id) for one in people}
+        return [
+            request
+            for request in self.world.ringostat.requests
+            if wanted & {card["externalId"] for card in request["body"]["contacts"]}
+        ]
+
+    def row(self, one, crm_name="Pipedrive"):
+        """The row of a person in the cards table."""
+        return self.world.rows()[f"106#{crm_name}#contact:{one.id}"]
+
+    def settled(self, seconds=20):
+        """Wait until no card is due and no ring is on its way."""
+        wait_for(
+            lambda: not any("due" in row for row in self.world.rows().values()) and self.world.depth("delivery") == 0,
+            seconds,
+            "Rest",
+        )
+
+
+@pytest.fixture(scope="session")
+def world():
+    with World() as one:
+        yield one
+
+
+@pytest.fixture
+def bridge(world):
+    yield Bridge(world)
+    world.ringostat.faults()
+
+
+@pytest.fixture(autouse=True)
+def no_personal_data_in_any_log(request):
+    """Whatever a test did, the functions' logs hold nothing personal."""
+    yield
+    if "world" in request.fixturenames:
+        assert crm.leaks(line.text for line in request.getfixturevalue("world").logs.all()) == []
+
+
+@pytest.fixture
+def some():
+    """Make so many persons."""
+    return lambda number: [crm.person() for _ in range(number)]

@@ -1,0 +1,151 @@
+"""The local world as people meet it: one command that starts, says what to do, and ends without a trace."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import template
+from local.examples import command, example
+from local.logs import Line, Logs, alive, readable
+from local.stack import runnable
+
+START = 60
+
+
+def start(directory, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "local"],
+        cwd=template.ROOT,
+        env=os.environ | {"TMPDIR": str(directory), "PYTHONUNBUFFERED": "1"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def free_ports(number):
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [str(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def descendants(pid):
+    """The processes that `pid` started, and those that they started."""
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    children = [int(text) for text in found.stdout.split()]
+    return children + [one for child in children for one in descendants(child)]
+
+
+@pytest.mark.world
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_starts_says_what_to_paste_and_ends_without_a_trace(tmp_path, number):
+    bridge, ringostat = free_ports(2)
+
+    process = start(tmp_path, BRIDGE_PORT=bridge, RINGOSTAT_PORT=ringostat)
+    text = "".join(iter(process.stdout.readline, "Ctrl-C ends it and leaves nothing behind. What the functions log:\n"))
+    started = descendants(process.pid)
+    process.send_signal(number)
+    rest = process.communicate(timeout=START)[0]
+
+    assert process.returncode == 0, rest
+    assert "Traceback" not in rest
+    for preset in (template.ROOT / "src" / "mapping" / "presets").glob("*.toml"):
+        assert f"http://127.0.0.1:{bridge}/crm/demo-{preset.stem}/local" in text
+    assert f"http://127.0.0.1:{ringostat}" in text
+    assert "local-key" in text
+    assert started
+    assert not [pid for pid in started if alive(pid)]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("variable", ["BRIDGE_PORT", "RINGOSTAT_PORT"])
+def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path, variable):
+    (other,) = free_ports(1)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ports = {"BRIDGE_PORT": other, "RINGOSTAT_PORT": other} | {variable: port}
+
+        process = start(tmp_path, **ports)
+        text = process.communicate(timeout=START)[0]
+
+    assert process.returncode == 1
+    assert text == f"Port {port} is taken by another program: choose another with {variable}=…\n"
+
+
+def test_a_port_that_is_no_number_is_named(tmp_path):
+    process = start(tmp_path, BRIDGE_PORT="http")
+
+    assert process.communicate(timeout=START)[0] == "BRIDGE_PORT must be the number of a port.\n"
+    assert process.returncode == 1
+
+
+def test_nothing_of_the_template_is_changed_but_the_runtime_the_code_and_the_demand_for_tls():
+    original, changed = template.load(), runnable(template.load())
+
+    settings = original["Globals"]["Function"]
+    assert changed["Globals"]["Function"] == settings | {
+        "Runtime": "provided.al2023",
+        "CodeUri": "s3://artifacts/code.zip",
+    }
+    gone = original["Resources"].keys() - changed["Resources"].keys()
+    assert {original["Resources"][name]["Type"] for name in gone} == {"AWS::SQS::QueuePolicy"}
+    assert all(changed["Resources"][name] == original["Resources"][name] for name in changed["Resources"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '{"level":"INFO","message":"delivered","timestamp":"2026-01-01 10:20:30,123+0000","service":"s","cards":3}',
+            "10:20:30 deliver delivered cards=3",
+        ),
+        (
+            '{"level":"WARNING","message":"refused","timestamp":"2026-01-01 10:20:30,123+0000","code":"x","at":["a"]}',
+            '10:20:30 deliver WARNING refused code=x at=["a"]',
+        ),
+        (
+            '{"level":"ERROR","message":"failed","timestamp":"2026-01-01 10:20:30,123+0000","exception":"a\\nb"}',
+            "10:20:30 deliver ERROR failed\n                 a\n                 b",
+        ),
+        ('{"_aws":{},"CardsConfirmed":[1]}', ""),
+        ("not JSON", "         deliver not JSON"),
+    ],
+)
+def test_a_log_record_is_one_line_for_people(text, expected):
+    assert readable(Line("deliver", text)) == expected
+
+
+def test_lines_are_handed_out_once_and_only_when_they_are_whole(tmp_path):
+    logs, path = Logs(tmp_path), tmp_path / "api.1.log"
+    path.write_text("one\ntw")
+
+    first = list(logs.fresh())
+    path.write_text("one\ntwo\n")
+
+    assert first == [Line("api", "one")]
+    assert list(logs.fresh()) == [Line("api", "two")]
+    assert list(logs.fresh()) == []
+
+
+def test_every_preset_has_an_event_to_paste():
+    for preset in (template.ROOT / "src" / "mapping" / "presets").glob("*.toml"):
+        line = command("http://127.0.0.1:8080", f"demo-{preset.stem}", preset.stem)
+
+        path = Path(re.search(r"--data-binary @(\S+)", line)[1])
+        assert (template.ROOT / path).is_file()
+
+
+def test_the_first_event_that_becomes_a_card_is_the_one_to_paste(tmp_path):
+    for name, result in (("a-deleted", "skip"), ("b-created", "change"), ("c-created", "change")):
+        (tmp_path / f"{name}.json").write_text("{}")
+        (tmp_path / f"{name}.expected.json").write_text(f'[{{"result": "{result}"}}]')
+
+    assert example(tmp_path) == tmp_path / "b-created.json"
