@@ -65,26 +65,12 @@ STATUS_OF_JSON_RPC = {-32600: 400, -32601: 404, -32602: 400, -32603: 500, -32700
 # An error inside 2xx may carry no number. A wrong key must not pass for bad data: it would refuse card after card.
 STATUS_OF_WORDS = (
     (re.compile(r"too many|rate.?limit|slow down", re.IGNORECASE), 429),
-    (
-        re.compile(
-            r"denied|forbidden|unauthori[sz]ed|not allowed|auth.?key|access|token",
-            re.IGNORECASE,
-        ),
-        401,
-    ),
-    (
-        re.compile(r"internal|unavailable|try again|time.?out|timed out", re.IGNORECASE),
-        500,
-    ),
-    (
-        re.compile(
-            r"error|incorrect|invalid|fail|wrong|missing|required|exception|not found|unable",
-            re.IGNORECASE,
-        ),
-        400,
-    ),
+    (re.compile(r"denied|forbidden|unauthori[sz]ed|not allowed|auth.?key|access|token", re.IGNORECASE), 401),
+    (re.compile(r"internal|unavailable|try again|time.?out|timed out", re.IGNORECASE), 500),
+    (re.compile(r"error|incorrect|invalid|fail|wrong|missing|required|exception|not found|unable", re.IGNORECASE), 400),
 )
 ERROR_KEYS = ("error", "errors", "exception")
+VERDICT_KEYS = ("success", "ok", "result", "status")
 CODE_KEYS = ("code", "status", "statuscode", "status_code")
 TEXT_KEYS = (*ERROR_KEYS, "message", "detail", "details", "reason", "fields", "title")
 FIELD_KEYS = ("field", "fields", "path", "param", "property", "pointer")
@@ -93,24 +79,10 @@ ERROR_STATUSES = range(400, 600)
 
 # https://help.ringostat.com/en/articles/9221318, whose notes spell some of them otherwise
 FIELDS = (
-    *(
-        "projectId",
-        "fullName",
-        "origin",
-        "externalId",
-        "leadId",
-        "responsible",
-        "staffId",
-        "contactLink",
-        "leadLink",
-    ),
+    *("projectId", "fullName", "origin", "externalId", "leadId", "responsible", "staffId", "contactLink", "leadLink"),
     *("dealLink", "googleClientId", "contactDirections", "organizations", "name"),
 )
-SPELLINGS = {
-    **{name.lower(): name for name in FIELDS},
-    "external_id": "externalId",
-    "lead_id": "leadId",
-}
+SPELLINGS = {**{name.lower(): name for name in FIELDS}, "external_id": "externalId", "lead_id": "leadId"}
 PARTS = {
     "contactDirections": ("type", "name", "value"),
     "organizations": ("projectId", "name", "externalId", "origin"),
@@ -124,7 +96,7 @@ class _Unreadable(NamedTuple):
 
 
 def classify(answer: Answer, now: float) -> Judgement:
-    """Return what an answer means; whatever it is.
+    """Return what an answer means, whatever it is.
 
     `now` is in seconds since 1970, for a date in Retry-After.
     """
@@ -163,12 +135,7 @@ def _of_status(status: int, code: str, answer: Answer, now: float) -> Judgement:
         return Judgement("ambiguous", code, wait_seconds=wait, circuit="contract")
     if answer_class == "slow-down":
         return _judged(answer_class, code, wait=wait or WAIT_SECONDS)
-    return _judged(
-        answer_class,
-        code,
-        _field(answer.body) if answer_class == "bad-data" else "",
-        wait,
-    )
+    return _judged(answer_class, code, _field(answer.body) if answer_class == "bad-data" else "", wait)
 
 
 def _retry_after(value: str, now: float) -> float:
@@ -185,7 +152,7 @@ def _retry_after(value: str, now: float) -> float:
 
 
 def _content(answer: Answer) -> Any:
-    """Return the JSON of a 2xx, or its text; return _Unreadable."""
+    """Return the JSON of a 2xx, or its text, or why it has neither."""
     if not answer.complete or not says_all(answer.status or 0, answer.headers, answer.body):
         return _Unreadable(answer.error or "truncated")
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
@@ -235,9 +202,7 @@ def _error_of(report: Mapping[str, Any], *, nested: bool) -> tuple[int, str] | N
     names = {name.lower(): value for name, value in report.items()}
     error = next((names[key] for key in ERROR_KEYS if names.get(key)), None)
     number = _number(error) or _number(names)
-    failed = names.get("success") == 0 or any(
-        _says_failed(names.get(key)) for key in ("success", "ok", "result", "status")
-    )
+    failed = names.get("success") == 0 or any(_says_failed(names.get(key)) for key in VERDICT_KEYS)
     if error is None and not failed and (number < ERROR_STATUSES.start or (nested and number not in ERROR_STATUSES)):
         return None
     if number in ERROR_STATUSES:
@@ -265,10 +230,7 @@ def _says_failed(value: Any) -> bool:
 
 
 def _status_of_words(texts: list[str]) -> int:
-    return next(
-        (status for words, status in STATUS_OF_WORDS if any(words.search(text) for text in texts)),
-        0,
-    )
+    return next((status for words, status in STATUS_OF_WORDS if any(map(words.search, texts))), 0)
 
 
 def _texts(value: Any, depth: int = 4) -> Iterator[str]:

@@ -81,14 +81,7 @@ class Ringostat:
         self._deadline_seconds = deadline_seconds
         self._idle: list[tuple[HTTPConnection, float]] = []
 
-    def post(
-        self,
-        endpoint: Endpoint,
-        records: Sequence[Record],
-        *,
-        project: int,
-        auth_key: str,
-    ) -> Answer:
+    def post(self, endpoint: Endpoint, records: Sequence[Record], *, project: int, auth_key: str) -> Answer:
         """POST composed records of one project and return what came back, by the deadline at the latest.
 
         A record is a payload or its JSON text in ASCII. No fault of the wire raises.
@@ -118,7 +111,7 @@ class Ringostat:
 
     def _run(self, exchange: "_Exchange", request: tuple[str, bytes, dict[str, str]]) -> None:
         try:
-            connection = self._connection(exchange)
+            connection = self._kept() or self._new_connection(exchange)
         except WIRE_FAULTS as error:
             exchange.finish(Answer(None, sent=False, error=_why_unconnected(error)))
             return
@@ -128,32 +121,29 @@ class Ringostat:
         else:
             connection.close()
 
-    def _connection(self, exchange: "_Exchange") -> HTTPConnection:
-        while self._idle:
-            connection, since = self._idle.pop()
-            # A kept connection that is readable was closed by the other side.
-            if connection.sock and connection.is_connected and abs(time.time() - since) < IDLE_SECONDS:
-                exchange.watch(connection.sock)
-                return connection
-            connection.close()
-        return self._new_connection(exchange)
+    def _kept(self) -> HTTPConnection | None:
+        with suppress(IndexError):
+            while True:
+                connection, since = self._idle.pop()
+                # A kept connection that is readable was closed by the other side.
+                if connection.is_connected and abs(time.time() - since) < IDLE_SECONDS:
+                    return connection
+                connection.close()
+        return None
 
     def _new_connection(self, exchange: "_Exchange") -> HTTPConnection:
-        # The socket is ours, so that the deadline can end the TLS handshake too.
-        connection = HTTPConnection(self._host, self._port, timeout=self._deadline_seconds)
+        # The socket is ours, so that the deadline can end the TLS handshake too. Its own time-out must not come first.
+        connection = HTTPConnection(self._host, self._port, timeout=self._deadline_seconds + 1)
         try:
             connection.sock = socket.create_connection((self._host, self._port), self._connect_seconds)
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls:
                 secured = self._tls.wrap_socket(
-                    connection.sock,
-                    server_hostname=self._host,
-                    do_handshake_on_connect=False,
+                    connection.sock, server_hostname=self._host, do_handshake_on_connect=False
                 )
                 connection.sock = secured
                 exchange.watch(secured)
                 secured.do_handshake()
-            exchange.watch(connection.sock)
         except BaseException:
             connection.close()
             raise
@@ -176,17 +166,13 @@ class _Exchange:
         self._socket: socket.socket | None = None
         self._answer: Answer | None = None
 
-    def watch(self, connected: socket.socket) -> None:
-        """Name the socket that the deadline shuts."""
-        with self._lock:
-            self._check()
-            self._socket = connected
+    def watch(self, connected: socket.socket | None) -> None:
+        """Name the socket that the deadline shuts; raise if the deadline has passed."""
+        self._go_on(connected, sent=False)
 
-    def begin(self) -> None:
+    def begin(self, connected: socket.socket | None) -> None:
         """Say that bytes of the request are about to leave; raise if the deadline has passed."""
-        with self._lock:
-            self._check()
-            self._sent = True
+        self._go_on(connected, sent=True)
 
     def finish(self, answer: Answer) -> bool:
         """Hand the answer over; return False if nobody waits for it any more."""
@@ -203,9 +189,11 @@ class _Exchange:
                 self._shut()
             return self._answer
 
-    def _check(self) -> None:
-        if self._abandoned:
-            raise _Abandoned
+    def _go_on(self, connected: socket.socket | None, *, sent: bool) -> None:
+        with self._lock:
+            if self._abandoned:
+                raise _Abandoned
+            self._socket, self._sent = connected, sent
 
     def _shut(self) -> None:
         if self._socket is not None:
@@ -214,14 +202,10 @@ class _Exchange:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-def _exchanged(
-    connection: HTTPConnection,
-    exchange: _Exchange,
-    request: tuple[str, bytes, dict[str, str]],
-) -> Answer:
+def _exchanged(connection: HTTPConnection, exchange: _Exchange, request: tuple[str, bytes, dict[str, str]]) -> Answer:
     path, body, headers = request
     try:
-        exchange.begin()
+        exchange.begin(connection.sock)
         # A server may answer and close before it has read everything (413): the answer is still there to be read.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.request("POST", path, body, headers, preload_content=False, decode_content=False)
@@ -230,10 +214,7 @@ def _exchanged(
         return Answer(None, error="reset")
     except WIRE_FAULTS:
         return Answer(None, error="garbled")
-    status, names = (
-        response.status,
-        {name.lower(): value for name, value in response.headers.items()},
-    )
+    status, names = response.status, {name.lower(): value for name, value in response.headers.items()}
     try:
         received = _received(response)
     except WIRE_FAULTS:

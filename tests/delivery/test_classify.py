@@ -64,6 +64,8 @@ def test_an_answer_that_did_not_come_is_not_sent_or_ambiguous(answered, expected
         (400, ""),
         (413, ""),
         (503, "transport"),
+        (529, "transport"),
+        (530, "contract"),
         (429, "transport"),
         (404, "contract"),
         (418, "contract"),

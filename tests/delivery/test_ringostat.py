@@ -25,7 +25,8 @@ from errors import OperatorError
 KEY = "canary-auth-key"
 NAME = "Канарка Ім'я"
 RECORD = {"fullName": NAME, "externalId": "7"}
-DEADLINE = 0.25
+PATIENT = 5.0  # where the deadline is not what is tested, a busy machine must not make it so
+SHORT = 0.25
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{"success": true}'
 
 
@@ -101,11 +102,18 @@ def serve():
 
 
 @pytest.fixture
+def seen(caplog, capfd):
+    """Everything that was logged or printed."""
+    caplog.set_level(logging.DEBUG)
+    return lambda: caplog.text + "".join(capfd.readouterr())
+
+
+@pytest.fixture
 def client():
     clients = []
 
     def connect(server, scheme="http", **options):
-        clients.append(Ringostat(f"{scheme}://localhost:{server.port}", **{"deadline_seconds": DEADLINE, **options}))
+        clients.append(Ringostat(f"{scheme}://localhost:{server.port}", **{"deadline_seconds": PATIENT, **options}))
         return clients[-1]
 
     yield connect
@@ -114,9 +122,13 @@ def client():
 
 
 def post(client, *records):
+    return client.post("contacts", records or [RECORD], project=106, auth_key=KEY)
+
+
+def post_in_time(client, *records):
     started = time.monotonic()
-    answer = client.post("contacts", records or [RECORD], project=106, auth_key=KEY)
-    assert time.monotonic() - started < DEADLINE + 1
+    answer = post(client, *records)
+    assert time.monotonic() - started < SHORT + 1
     return answer
 
 
@@ -201,7 +213,7 @@ def test_a_kept_connection_closed_under_the_request_is_ambiguous(serve, client):
 
 def test_threads_may_share_a_client(serve, client):
     server = serve(lambda _, connection: connection.sendall(OK) or True)
-    one = client(server, deadline_seconds=5)
+    one = client(server)
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(post(one).status)) for _ in range(8)]
     for thread in threads:
@@ -213,6 +225,13 @@ def test_threads_may_share_a_client(serve, client):
     assert server.connections <= 8
 
 
+def flood(connection, head, chunk):
+    connection.sendall(head)
+    for _ in range(50):
+        connection.sendall(chunk)
+
+
+MEGABYTE = b" " * 1024 * 1024
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: "
 
 
@@ -243,12 +262,12 @@ HOSTILE = {
     ),
     "is empty without a length": (b"HTTP/1.1 200 OK\r\n\r\n", "truncated"),
     "sends 50 MB": (
-        lambda _, connection: connection.sendall(HEAD + b"50000000\r\n\r\n" + b" " * 50_000_000),
+        lambda _, connection: flood(connection, HEAD + b"52428800\r\n\r\n", MEGABYTE),
         "too-long",
     ),
     "sends 50 MB in chunks": (
-        lambda _, connection: connection.sendall(
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"ffff\r\n" + b" " * 0xFFFF + b"\r\n") * 760
+        lambda _, connection: flood(
+            connection, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"100000\r\n" + MEGABYTE + b"\r\n"
         ),
         "too-long",
     ),
@@ -260,15 +279,16 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize(("script", "error"), HOSTILE.values(), ids=HOSTILE.keys())
-def test_it_is_never_taken_for_success_and_leaks_nothing_when_a_server(serve, client, caplog, capfd, script, error):
-    caplog.set_level(logging.DEBUG)
-
-    answer = post(client(serve(script)))
+def test_it_is_never_taken_for_success_and_leaks_nothing_when_a_server(serve, client, seen, script, error):
+    if error == "timeout":
+        answer = post_in_time(client(serve(script), deadline_seconds=SHORT))
+    else:
+        answer = post(client(serve(script)))
 
     assert (answer.error, answer.complete, answer.sent) == (error, False, True)
     assert len(answer.body) <= 64 * 1024
     assert class_of(answer) == "ambiguous"
-    assert not {KEY, NAME} & set(re.findall("|".join((KEY, NAME)), caplog.text + "".join(capfd.readouterr())))
+    assert re.findall(f"{KEY}|Канарка", seen() + repr(classify(answer, 0))) == []
 
 
 @pytest.mark.parametrize(
@@ -328,7 +348,9 @@ def test_an_early_answer_to_a_large_request_is_read(serve, client):
 def test_a_request_that_nobody_reads_ends_by_the_deadline(serve, client):
     server = serve(lambda server, _: server.stopped.wait(3), reads=False)
 
-    assert post(client(server), {"fullName": "x" * 50_000_000}) == Answer(None, error="timeout")
+    assert post_in_time(client(server, deadline_seconds=SHORT), {"fullName": "x" * 20_000_000}) == Answer(
+        None, error="timeout"
+    )
 
 
 def test_a_closed_port_is_not_sent(serve, client):
@@ -342,7 +364,7 @@ def test_a_closed_port_is_not_sent(serve, client):
 
 
 def test_an_unknown_host_is_not_sent():
-    answer = post(Ringostat("https://ringostat.invalid", deadline_seconds=DEADLINE))
+    answer = post_in_time(Ringostat("https://ringostat.invalid", deadline_seconds=SHORT))
 
     assert (answer.sent, answer.error in ("dns", "timeout")) == (False, True)
 
@@ -351,7 +373,7 @@ def test_a_slow_name_server_ends_by_the_deadline_and_nothing_is_sent_later(serve
     look_up, looked_up = socket.getaddrinfo, threading.Event()
 
     def slow(*arguments, **options):
-        time.sleep(2 * DEADLINE)
+        time.sleep(2 * SHORT)
         try:
             return look_up(*arguments, **options)
         finally:
@@ -360,7 +382,7 @@ def test_a_slow_name_server_ends_by_the_deadline_and_nothing_is_sent_later(serve
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     server = serve(OK)
 
-    assert post(client(server)) == Answer(None, sent=False, error="timeout")
+    assert post_in_time(client(server, deadline_seconds=SHORT)) == Answer(None, sent=False, error="timeout")
     assert looked_up.wait(2)
     time.sleep(0.1)
     assert server.requests == []
@@ -449,20 +471,24 @@ def test_a_hanging_handshake_ends_by_the_deadline_and_its_connection_is_cut(serv
             pass
         cut.set()
 
-    assert post(client(serve(answer, reads=False), "https")) == Answer(None, sent=False, error="timeout")
-    assert cut.wait(0.5)
+    one = client(serve(answer, reads=False), "https", deadline_seconds=SHORT)
+
+    assert post_in_time(one) == Answer(None, sent=False, error="timeout")
+    assert cut.wait(2)
 
 
 @pytest.mark.parametrize("name", ["drips headers", "drips the body", "hangs"])
 def test_the_deadline_holds_over_tls_too(serve, client, certificates, name):
     server = serve(HOSTILE[name][0], secured(certificates["good"]))
 
-    assert post(client(server, "https", ca_certs=certificates["good"])) == Answer(None, error="timeout")
+    one = client(server, "https", ca_certs=certificates["good"], deadline_seconds=SHORT)
+
+    assert post_in_time(one) == Answer(None, error="timeout")
 
 
-def test_headers_that_cannot_be_parsed_are_not_quoted_in_a_log(serve, client, caplog, capfd):
+def test_headers_that_cannot_be_parsed_are_not_quoted_in_a_log(serve, client, seen):
     echo = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + KEY.encode() + b"\r\n\r\nOK"
 
     post(client(serve(echo)))
 
-    assert KEY not in caplog.text + "".join(capfd.readouterr())
+    assert KEY not in seen()
