@@ -33,9 +33,9 @@ SWEEP_SECONDS = 2  # a minute in template.yaml: nobody wants to watch that
 PARAMETERS = {
     "DeliverTimeoutSeconds": 10,
     "PostDeadlineSeconds": 3,
-    "QuietPeriodSeconds": 2,
+    "QuietPeriodSeconds": 1,
     "AssertAfterSeconds": 5,
-    "RetryCapSeconds": 3,
+    "RetryCapSeconds": 2,
 }
 VISIBILITY_SECONDS = {"DeliveryQueue": 12, "InboxQueue": 32}  # a little more than the functions' time-outs
 

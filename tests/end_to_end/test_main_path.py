@@ -161,18 +161,3 @@ def test_the_state_of_the_emulated_ringostat_is_there_for_everybody(bridge):
 
     state = request("GET", f"{bridge.world.ringostat_url}/_emulator/state").json()
     assert str(one.id) in {card["externalId"] for card in state["contacts"]}
-
-
-def test_the_delivery_queue_never_holds_personal_data(bridge):
-    one = crm.person()
-    lines = []
-
-    bridge.world.ringostat.faults({"status": 503, "times": 2})
-    bridge.world.post("demo-pipedrive", crm.pipedrive(one))
-    until = time.monotonic() + 1
-    while time.monotonic() < until:
-        found = bridge.world.sqs.receive_message(QueueUrl=bridge.world.queue_url("delivery"), VisibilityTimeout=0)
-        lines += [message["Body"] for message in found.get("Messages", [])]
-
-    assert crm.leaks(lines) == []
-    bridge.arrived(one)
