@@ -1,5 +1,8 @@
 """Every error the bridge raises, named by who must act. No message quotes data of an event."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 
 class BridgeError(Exception):
     """An error with a stable `code` for machines; its text is a sentence for people."""
@@ -79,6 +82,19 @@ class UnsupportedBody(SenderError):
     code = "unsupported-body"
     status = 415
     title = "The content type is not supported"
+
+
+class AllRejected(SenderError):
+    """Our own contract is for programmers: they are told when none of their records was taken."""
+
+    code = "all-rejected"
+    status = 422
+    title = "No record was accepted"
+
+    def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Take the index, code, field and reason of each record."""
+        super().__init__("Mend the fields named in errors and send the event again.")
+        self.records = records
 
 
 class OperatorError(BridgeError):

@@ -3,24 +3,22 @@
 import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cards import store
-from cards.card import Card, Fields, absorb, key_of, stamped
+from cards.card import Fields, key_of, stamped
+from cards.merging import Merging
 from cards.store import Cards
 from connections import Connection
 from delivery.rings import ring
-from errors import Unavailable
+from errors import AllRejected, Unavailable
 from mapping import engine, load
 from mapping.decode import decode
 from mapping.outcome import Outcome
 from queues import Message, Queue, dumps
 from telemetry import count, logger
 
-RING_FIRST_MS = 60_000  # the ring normally comes first; the sweep looks after it
-TRIES = 5  # merges of one card that other requests change at the same time
 DAY_SECONDS = 86_400
 
 
@@ -49,6 +47,10 @@ class Verdict(NamedTuple):
     reason: str = ""
     warnings: Sequence[str] = ()
 
+    def told(self, *names: str) -> dict[str, Any]:
+        """Return what the sender is told of it: `index` and the attributes named."""
+        return {"index": self.position, **{name: getattr(self, name) for name in names}}
+
 
 class Stores(NamedTuple):
     """Where events go."""
@@ -64,18 +66,23 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 
     Raise SenderError for a body that cannot be decoded, and whatever a store raises: then nothing is acknowledged, and
     the same event may come again. When it returns, everything accepted is in the table, and an event with a rejected
-    record lies whole in the rejected queue; not if its sender is a programmer who is told so (422).
+    record lies whole in the rejected queue. Raise AllRejected instead if its sender is a programmer who can be told.
     """
     mapping = load.load(connection.mapping)
     body = decode(event.body, event.headers.get("content-type", ""))
     outcomes = engine.run(mapping, body, connection.settings, event.headers, event.query)
     keys = [key_of(connection.project, mapping.crm, outcome.card) if outcome.card else "" for outcome in outcomes]
-    merged = _write(_news(outcomes, keys, event.received_at), event, stores, now)
-    verdicts = [_verdict(outcome, key, merged) for outcome, key in zip(outcomes, keys, strict=True)]
-    rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
-    if rejected and not (mapping.contract and len(rejected) == len(verdicts)):
-        reject(event, stores.rejected, rejected[0].code, rejected[0].reason)
+    expires_at = now // 1000 + stores.retention_days * DAY_SECONDS if stores.retention_days else None
+    merging = Merging(stores.cards, connection=connection.name, now=now, expires_at=expires_at)
+    merged = merging.merge(_news(outcomes, keys, event.received_at))
+    _ring(merged.due, stores.delivery)
+    verdicts = [_verdict(outcome, key, merged.verdicts) for outcome, key in zip(outcomes, keys, strict=True)]
     _report(event, verdicts)
+    rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
+    if mapping.contract and len(rejected) == len(verdicts):
+        raise AllRejected([verdict.told("code", "field", "reason") for verdict in rejected])
+    if rejected:
+        reject(event, stores.rejected, rejected[0].code, rejected[0].reason)
     return verdicts
 
 
@@ -103,48 +110,7 @@ def _verdict(outcome: Outcome, key: str, merged: Mapping[str, list[str]]) -> Ver
             return verdict._replace(result=result)
 
 
-def _write(news: Mapping[str, list[Fields]], event: Event, stores: Stores, now: int) -> dict[str, list[str]]:
-    """Merge news into their cards and ring those that are due; return the verdicts by key."""
-    verdicts: dict[str, list[str]] = {}
-    due: set[str] = set()
-    todo = list(news)
-    known: Mapping[str, Card | None] = stores.cards.read(todo) if todo else {}
-    for _ in range(TRIES):
-        writes = []
-        for key in todo:
-            card = known.get(key) or Card(key, connection=event.connection)
-            after, verdicts[key] = absorb(card, news[key])
-            if _must_ring(card, after):
-                due.add(key)
-            if after is not card:
-                writes.append(
-                    store.merged(card, after, due_at=_due_at(card, after, now), expires_at=_expiry(stores, now))
-                )
-        known = stores.cards.write_all(writes) if writes else {}
-        todo = list(known)
-        if not todo:
-            _ring(due, stores.delivery)
-            return verdicts
-    raise Unavailable("Other requests kept changing the same cards.")
-
-
-def _must_ring(before: Card, after: Card) -> bool:
-    """Ring for new content, and for old content whose ring may have been lost."""
-    unconfirmed = after.hash is not None and after.hash != after.confirmed_hash
-    return unconfirmed and (after.hash != before.hash or before.due_at is not None)
-
-
-def _due_at(before: Card, after: Card, now: int) -> int | None:
-    if after.hash == before.hash:
-        return None
-    return max(now + RING_FIRST_MS, after.not_before or 0)
-
-
-def _expiry(stores: Stores, now: int) -> int | None:
-    return now // 1000 + stores.retention_days * DAY_SECONDS if stores.retention_days else None
-
-
-def _ring(keys: set[str], delivery: Queue) -> None:
+def _ring(keys: Sequence[str], delivery: Queue) -> None:
     """Ring; a ring that cannot be sent loses nothing, because the cards are due and the sweep rings them."""
     try:
         ring(delivery, keys)

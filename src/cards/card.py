@@ -11,6 +11,7 @@ LARGEST_BYTES = 350_000  # DynamoDB ends at 400 KiB an item
 RESPONSIBLE_NOBODY = "0"
 NO_DIRECTION = "no-phone-or-email"
 NO_NAME = "no-name"
+ORGANIZATION_NAME = "organizationName."  # + id: a field of a contact's card that comes from the organization's card
 
 
 class Stamped(NamedTuple):
@@ -64,6 +65,7 @@ class Card(NamedTuple):
     attempts: int = 0  # failures in a row
     refused: Refusal | None = None
     erased: int | None = None
+    wanted_by: tuple[str, ...] = ()  # of an organization: the contacts that came before its name
 
 
 class Composed(NamedTuple):
@@ -144,14 +146,9 @@ def _contact(identity: dict[str, Any], values: Mapping[str, Any]) -> Composed:
     if not phones and not emails:
         return Composed("contacts", None, NO_DIRECTION)
     organizations = [
-        {
-            "projectId": identity["projectId"],
-            "name": entry["name"],
-            "externalId": entry["externalId"],
-            "origin": identity["origin"],
-        }
+        {**identity, "name": name, "externalId": entry["externalId"]}
         for entry in _once(_blocks(values, "organizations"), lambda entry: entry["externalId"])
-        if entry["name"] and entry["externalId"]
+        if (name := entry["name"] or values.get(ORGANIZATION_NAME + entry["externalId"]))
     ]
     name = values.get("fullName") or (organizations or [{}])[0].get("name") or (phones or emails)[0]["value"]
     return Composed(
@@ -175,6 +172,23 @@ def _contact(identity: dict[str, Any], values: Mapping[str, Any]) -> Composed:
             "organizations": organizations or None,
         },
     )
+
+
+def nameless(key: str, fields: Fields) -> list[str]:
+    """Return the keys of the organizations that a contact's card names by id only and whose name it wants."""
+    values = {name: stamp.value for name, stamp in fields.items()}
+    project, origin, _ = key.split("#", 2)
+    return [
+        key_of(int(project), origin, f"organization:{entry['externalId']}")
+        for entry in _blocks(values, "organizations")
+        if not entry["name"] and not values.get(ORGANIZATION_NAME + entry["externalId"])
+    ]
+
+
+def name_for_contacts(organization: Card) -> dict[str, Stamped]:
+    """Return what an organization's card has to say on the cards of its contacts, empty while it has no name."""
+    name, identity = organization.fields.get("name"), organization.fields.get("externalId")
+    return {ORGANIZATION_NAME + identity.value: name} if name and name.value and identity else {}
 
 
 def _blocks(values: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:

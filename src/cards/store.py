@@ -76,6 +76,18 @@ class Cards:
             return Written(done=False, card=card_of(item) if item else None)
         return Written(done=True, card=card_of(answer["Attributes"]))
 
+    def want(self, organization: str, contact: str) -> Card:
+        """Note on an organization's row that a contact wants its name; return the row, of revision 0 if it is new."""
+        answer = self._client.update_item(
+            TableName=self._table,
+            Key=_key(organization),
+            UpdateExpression="ADD #wanted_by :contact",
+            ExpressionAttributeNames={"#wanted_by": "wanted_by"},
+            ExpressionAttributeValues={":contact": {"SS": [contact]}},
+            ReturnValues="ALL_NEW",
+        )
+        return card_of(answer["Attributes"])
+
     def write_all(self, writes: Sequence[Write]) -> dict[str, Card | None]:
         """Do writes of different rows; return the rows, as they are, of those that did not happen (None: no row).
 
@@ -145,8 +157,7 @@ def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | N
     """Return the write of a card's new content; it happens only if the row is still the one that was read.
 
     `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is, unless the card has
-    nothing to post. Lease, quiet period and assertion belong to
-    the wire, not to the content, and are never touched.
+    nothing to post. Lease, quiet period and assertion belong to the wire, not to the content, and are never touched.
     """
     changes: dict[str, Any] = {
         "schema": SCHEMA,
@@ -198,6 +209,8 @@ def _typed(name: str, value: Any) -> Item:
 
 def _plain(value: Item) -> Any:
     ((kind, plain),) = value.items()
+    if kind == "SS":
+        return tuple(sorted(plain))
     return int(plain) if kind == "N" else plain
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from errors import BridgeError, MethodNotAllowed, NotAllowed, SenderError, Unavailable
+from errors import AllRejected, BridgeError, MethodNotAllowed, NotAllowed, SenderError, Unavailable
 from ingest import Verdict
 
 PAGE = """<!doctype html>
@@ -28,26 +28,14 @@ def taken(request_id: str, verdicts: Sequence[Verdict]) -> Response[str]:
     body: dict[str, Any] = {"request_id": request_id}
     for result in ("accepted", "unchanged", "stale"):
         body[result] = sum(verdict.result == result for verdict in verdicts)
-    body["skipped"] = [_told(verdict, "code", "reason") for verdict in verdicts if verdict.result == "skipped"]
-    body["rejected"] = [
-        _told(verdict, "code", "field", "reason") for verdict in verdicts if verdict.result == "rejected"
-    ]
+    body["skipped"] = [verdict.told("code", "reason") for verdict in verdicts if verdict.result == "skipped"]
+    body["rejected"] = [verdict.told("code", "field", "reason") for verdict in verdicts if verdict.result == "rejected"]
     return _json(202, "application/json", body)
 
 
 def queued(request_id: str) -> Response[str]:
     """Answer 202 when the event lies whole in the inbox queue and its verdicts are not known yet."""
     return _json(202, "application/json", {"request_id": request_id, "queued": True})
-
-
-def all_rejected(request_id: str, verdicts: Sequence[Verdict]) -> Response[str]:
-    """Answer 422 to a programmer, none of whose records was taken."""
-    body = {
-        **_problem(422, "all-rejected", "No record was accepted", "Mend the fields below and send the event again."),
-        "request_id": request_id,
-        "errors": [_told(verdict, "code", "field", "reason") for verdict in verdicts],
-    }
-    return _json(422, "application/problem+json", body)
 
 
 def problem(error: BridgeError, request_id: str) -> Response[str]:
@@ -57,8 +45,11 @@ def problem(error: BridgeError, request_id: str) -> Response[str]:
     else:
         body = _problem(503, Unavailable.code, Unavailable.title, "Nothing was stored; send the same request again.")
     # Every refusal of access is the same to the byte, so that nobody learns which of its causes it has.
-    identified = body if isinstance(error, NotAllowed) else {**body, "request_id": request_id}
-    return _json(body["status"], "application/problem+json", identified, _headers(error))
+    if not isinstance(error, NotAllowed):
+        body["request_id"] = request_id
+    if isinstance(error, AllRejected):
+        body["errors"] = error.records
+    return _json(body["status"], "application/problem+json", body, _headers(error))
 
 
 def _headers(error: BridgeError) -> dict[str, str | list[str]]:
@@ -69,10 +60,6 @@ def _headers(error: BridgeError) -> dict[str, str | list[str]]:
 
 def _problem(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
     return {"type": f"urn:ringostat-bridge:{code}", "title": title, "status": status, "code": code, "detail": detail}
-
-
-def _told(verdict: Verdict, *names: str) -> dict[str, Any]:
-    return {"index": verdict.position, **{name: getattr(verdict, name) for name in names}}
 
 
 def _json(

@@ -10,7 +10,7 @@ import clock
 from cards.store import Cards
 from clients import QUICK, dynamodb, secretsmanager, sqs
 from connections import Secret, connection_of
-from errors import SenderError, TooLarge, UnknownConnection
+from errors import AllRejected, SenderError, TooLarge, UnknownConnection
 from ingest import Event, Stores, ingest, reject
 from queues import Queue
 from settings import SETTINGS
@@ -40,7 +40,7 @@ def take(record: SQSRecord) -> None:
     except TooLarge:
         raise  # wrapped in base64 it might not fit the rejected queue: the redrive moves it there as it is
     except SenderError as error:
-        count("RecordsRejected")
+        count("RecordsRejected", 0 if isinstance(error, AllRejected) else 1)  # those were counted one by one
         logger.warning("rejected", request_id=event.request_id, connection=event.connection, code=error.code)
         reject(event, STORES.rejected, error.code, str(error))
 

@@ -54,6 +54,7 @@ def test_the_content_type_may_be_an_attribute(nowhere):
         ({"connection": "acme"}, {}, "bad-body"),
         ({"connection": "acme", "body": "!", "isBase64Encoded": True}, {}, "bad-body"),
         ("no JSON at all", {}, "bad-body"),
+        ({"fullName": "nobody"}, {"connection": "acme-direct"}, "all-rejected"),
     ],
 )
 def test_what_cannot_be_mapped_is_kept_whole_with_code_and_reason(nowhere, body, attributes, code):

@@ -1,0 +1,122 @@
+"""News are merged whoever else writes; a contact gets its organization's name whichever of them comes first."""
+
+import itertools
+
+import pytest
+
+from cards.card import compose, key_of, stamped
+from cards.merging import Merging
+from errors import Unavailable
+
+CONTACT, OTHER, ORGANIZATION = (key_of(106, "Pipedrive", card) for card in ("contact:1", "contact:2", "organization:9"))
+
+
+def contact(number=1, at=1):
+    values = {
+        "externalId": str(number),
+        "phones.0": [{"value": f"+38067000000{number}", "name": None, "primary": True}],
+        "organizations.0": [{"externalId": "9", "name": None}],
+    }
+    return stamped(values, changed_at=at, received_at=at)
+
+
+def organization(name="Acme", at=1):
+    return stamped({"externalId": "9", "name": name}, changed_at=at, received_at=at)
+
+
+def merge(cards, news, now=1):
+    return Merging(cards, connection="acme", now=now, expires_at=None).merge(news)
+
+
+def employer(bridge, key=CONTACT):
+    card = bridge.card(key)
+    organizations = compose(key, card.fields).payload["organizations"]
+    return organizations[0]["name"] if organizations else None
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        *itertools.permutations([{CONTACT: [contact()]}, {ORGANIZATION: [organization()]}]),
+        [{CONTACT: [contact()], ORGANIZATION: [organization()]}],
+    ],
+)
+def test_a_contact_gets_its_organizations_name_whichever_comes_first(nowhere, order):
+    for news in order:
+        merge(nowhere.cards, news)
+
+    assert employer(nowhere) == "Acme"
+
+
+def test_an_organization_names_every_contact_that_waited_and_rings_them(nowhere):
+    merge(nowhere.cards, {CONTACT: [contact()], OTHER: [contact(2)]})
+
+    merged = merge(nowhere.cards, {ORGANIZATION: [organization()]})
+
+    assert merged.verdicts == {ORGANIZATION: ["accepted"]}
+    assert sorted(merged.due) == [CONTACT, OTHER, ORGANIZATION]
+    assert employer(nowhere, OTHER) == "Acme"
+
+
+def test_a_contact_without_its_organizations_name_is_posted_without_it(nowhere):
+    merge(nowhere.cards, {CONTACT: [contact()]})
+
+    assert employer(nowhere) is None
+    assert nowhere.card(CONTACT).waiting is None
+
+
+def test_a_waiting_list_is_no_card(nowhere):
+    merge(nowhere.cards, {CONTACT: [contact()]})
+
+    assert nowhere.card(ORGANIZATION).rev == 0
+    assert nowhere.cards.due(2**53, 10) == [CONTACT]
+
+
+def test_a_new_name_reaches_the_contacts_that_waited_for_the_first(nowhere):
+    merge(nowhere.cards, {CONTACT: [contact()]})
+    merge(nowhere.cards, {ORGANIZATION: [organization("Acme")]})
+
+    merge(nowhere.cards, {ORGANIZATION: [organization("Acme Ltd", at=2)]})
+
+    assert employer(nowhere) == "Acme Ltd"
+
+
+def test_verdicts_are_of_the_changes_alone(nowhere):
+    merge(nowhere.cards, {ORGANIZATION: [organization()]})
+
+    assert merge(nowhere.cards, {CONTACT: [contact(), contact()]}).verdicts == {CONTACT: ["accepted", "unchanged"]}
+    assert merge(nowhere.cards, {CONTACT: [contact()]}).verdicts == {CONTACT: ["unchanged"]}
+
+
+class Contended:
+    """The table, while another request writes each card first, so many times."""
+
+    def __init__(self, cards, times):
+        self._cards = cards
+        self._times = times
+
+    def __getattr__(self, name):
+        return getattr(self._cards, name)
+
+    def write_all(self, writes):
+        if self._times:
+            self._times -= 1
+            at = 100 - self._times
+            merge(
+                self._cards,
+                {write.key: [stamped({"staffId": str(at)}, changed_at=at, received_at=at)] for write in writes},
+            )
+        return self._cards.write_all(writes)
+
+
+def test_a_card_that_another_request_changes_is_merged_again(nowhere):
+    merged = merge(Contended(nowhere.cards, 2), {ORGANIZATION: [organization()], CONTACT: [contact()]})
+
+    assert merged.verdicts == {ORGANIZATION: ["accepted"], CONTACT: ["accepted"]}
+    assert employer(nowhere) == "Acme"
+    assert nowhere.card(CONTACT).fields["staffId"].value == "100"
+
+
+def test_a_card_that_never_stands_still_is_given_back(nowhere):
+    with pytest.raises(Unavailable):
+        merge(Contended(nowhere.cards, 99), {CONTACT: [contact()]})
