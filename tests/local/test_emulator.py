@@ -17,6 +17,7 @@ import pytest
 from delivery.classify import classify
 from delivery.ringostat import Ringostat
 from local.emulator import Emulator
+from local.emulator.traffic import Request, Traffic
 
 ROOT = Path(__file__).parents[2]
 KEY = "local-key"
@@ -161,7 +162,15 @@ BAD = {
     "fullName": ["", "  ", 7],
     "externalId": ["", 7],
     "responsible": [0, ""],
-    "contactLink": ["http://crm.example.com/1", "crm.example.com", "https://", "https:///1", "", "https://a b"],
+    "contactLink": [
+        "http://crm.example.com/1",
+        "crm.example.com",
+        "https://",
+        "https:///1",
+        "",
+        "https://a b",
+        "https://[",
+    ],
     "contactDirections": [[], "x", [{"type": "phone", "name": "x", "value": "+380670000001", "main": True}]],
     "organizations": [{}, "x", [None]],
     "fullname": ["another spelling"],
@@ -290,6 +299,22 @@ def test_requests_are_shown_without_the_key(emulator):
     assert requests[1]["body"] == "{broken"
     assert KEY not in json.dumps(requests)
     assert send(emulator, "GET", "/_emulator/requests?last=1")[1] == requests[1:]
+
+
+def test_only_the_last_requests_are_kept():
+    traffic = Traffic()
+    for number in range(1, 10_051):
+        traffic.add(Request(number, NOW, "/", {}, b"x", 200, b""))
+
+    assert [request.number for request in traffic.last()][::9_999] == [51, 10_050]
+
+
+def test_large_requests_are_kept_up_to_64_mib():
+    traffic = Traffic()
+    for number in range(1, 11):
+        traffic.add(Request(number, NOW, "/", {}, b"x" * 10 * 1024 * 1024, 200, b""))
+
+    assert [request.number for request in traffic.last()] == [5, 6, 7, 8, 9, 10]
 
 
 def test_the_state_is_shown_and_forgotten(emulator):
