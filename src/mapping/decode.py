@@ -1,4 +1,4 @@
-"""From the bytes of a body to plain data: JSON, forms with PHP's brackets, XML. Limits are checked before objects are built.
+"""From the bytes of a body to plain data: JSON, forms with PHP's brackets, XML. Limits come before objects.
 
 One decision for each doubtful thing:
 
@@ -158,8 +158,8 @@ class _Table(dict[str, Any]):
 def _form(written: str) -> dict[str, Any]:
     """Read `contacts[add][0][name]=…`.
 
-    Our own, because qs-codec (1.6.3, hardened) needs many times the target for a big Kommo form; nothing is allocated
-    by index, so a huge one costs nothing.
+    Our own, because qs-codec 1.6.3 takes 50 ms for 100 Kommo contacts (140 KB; this takes 11), closes gaps in lists,
+    and with its limits enforced refuses `linked_leads_id[35144366]`. Nothing is allocated by index.
     """
     if written.count("&") >= MAX_FORM_FIELDS:
         raise TooLarge(f"A form may have {MAX_FORM_FIELDS} fields.")

@@ -158,10 +158,9 @@ def _path(record: Any, loc: tuple[int | str, ...], kind: str) -> tuple[int | str
     path: tuple[int | str, ...] = ()
     value = record
     for depth, step in enumerate(loc):
-        if isinstance(value, dict) and step in value and isinstance(step, str):
-            value, path = value[step], (*path, step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value, path = value[step], (*path, step)
+        known = value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
+        if step in known:
+            value, path = known[step], (*path, step)
         elif kind == "missing" and depth == len(loc) - 1:
             path = (*path, step)
     return path

@@ -1,7 +1,9 @@
 """From one event to its outcomes. Total: whatever the body holds, there is an outcome, and the body is not changed."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping as Table
+from collections.abc import Callable, Container, Iterator
+from collections.abc import Mapping as Table
+from itertools import count
 from typing import Any, NamedTuple
 
 from errors import TooLarge
@@ -14,8 +16,10 @@ from mapping.rule import Rule, place_of
 
 MAX_RECORDS = 1_000
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
+MAX_DIRECTIONS = 5_000  # phones and e-mails of one event: each may take 0.1 ms
 MAX_WARNINGS = 20
 
+_TOO_MANY = f"A request may have {MAX_RECORDS} records."
 _OF_A_CONTACT = ("leadId", "leadLink", "dealLink", "googleClientId")  # what a lead or deal sets on its contact's card
 
 
@@ -38,7 +42,7 @@ def answer(mapping: Mapping, body: Any) -> Answer | None:
     return Answer(reply.status, reply.content_type, json.dumps({key: known.get(key) for key in reply.echo}))
 
 
-def run(
+def run(  # noqa: PLR0913 - the engine's whole interface
     mapping: Mapping,
     body: Any,
     settings: Table[str, str],
@@ -50,49 +54,44 @@ def run(
     """Return what an event means: at least one outcome, and nothing raised but TooLarge (more than 1,000 records).
 
     `settings` are the connection's: `crm_url`, `country` (default UA), `time_zone` (default Europe/Kyiv), `responsible`
-    (who stands for nobody, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any), and free
-    ones. With `trace` the outcomes also tell how each field came about.
+    (who stands for nobody, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any), and
+    free ones. With `trace` the outcomes also tell how each field came about.
     """
-    if mapping.contract:
-        return _run_contract(mapping, body, settings, headers, query, trace=trace)
-    view = View(body, settings, {name.lower(): value for name, value in headers.items()}, query)
-    return _Event(mapping, view, settings, traced=trace).outcomes()
+    directions = count(1)
+    lower = {name.lower(): value for name, value in headers.items()}
+
+    def mapped(record: Any) -> list[Outcome]:
+        return _Event(mapping, View(record, settings, lower, query), settings, directions, traced=trace).outcomes()
+
+    return _by_contract(body, mapped) if mapping.contract else mapped(body)
 
 
-def _run_contract(
-    mapping: Mapping,
-    body: Any,
-    settings: Table[str, str],
-    headers: Table[str, str],
-    query: Table[str, str],
-    *,
-    trace: bool,
-) -> list[Outcome]:
-    """Map each record of an array by itself, after the models of our own contract have checked it."""
+def _by_contract(body: Any, mapped: Callable[[Any], list[Outcome]]) -> list[Outcome]:
+    """Map each record of an array by itself, if the models of our own contract find no fault with it."""
     from mapping import direct  # noqa: PLC0415 - brings pydantic, which no CRM's event needs
 
     records = body if isinstance(body, list) else [body]
     if len(records) > MAX_RECORDS:
-        raise TooLarge(f"A request may have {MAX_RECORDS} records.")
-    if not records:
-        return [Outcome("skip", code="no-record", reason="the array is empty")]
-    plain = mapping._replace(contract="")
+        raise TooLarge(_TOO_MANY)
     outcomes: list[Outcome] = []
     for index, record in enumerate(records):
         if fault := direct.fault(record):
             outcomes.append(Outcome("reject", index, code="bad-field", field=fault.field, reason=fault.reason))
         else:
-            found = run(plain, record, settings, headers, query, trace=trace)
-            outcomes += [outcome._replace(index=index) for outcome in found]
-    return outcomes
+            outcomes += [outcome._replace(index=index) for outcome in mapped(record)]
+    return outcomes or [Outcome("skip", code="no-record", reason="the array is empty")]
 
 
 class _Event:
     """One event while it is mapped."""
 
-    def __init__(self, mapping: Mapping, view: View, settings: Table[str, str], *, traced: bool) -> None:
+    def __init__(
+        self, mapping: Mapping, view: View, settings: Table[str, str], directions: "count[int]", *, traced: bool
+    ) -> None:
         self.mapping = mapping
         self.view = view
+        self.directions = directions  # counts them over all records of the event
+        self.taken: dict[int, Any] = {}  # by identity; the values keep the identities alive
         self.country = settings.get("country") or "UA"
         self.zone = mapping.time_zone or settings.get("time_zone") or "Europe/Kyiv"
         self.nobody = settings.get("responsible") or "0"
@@ -103,32 +102,35 @@ class _Event:
     def outcomes(self) -> list[Outcome]:
         """Return one outcome for each item that a record takes, and one for each item that none does."""
         found: list[Outcome] = []
-        taken: dict[int, Any] = {}  # by identity, so that an item is taken once; the values keep the identities alive
         left: dict[int, tuple[int, Any]] = {}
         for record in self.mapping.records:
             for index, item in self._items(record):
-                mark = id(item) if isinstance(item, dict | list) else -1 - index
-                if mark in taken:
-                    continue
                 if not self._is_meant(record, item):
-                    left.setdefault(mark, (index, item))
+                    left.setdefault(id(item), (index, item))
                     continue
-                taken[mark] = item
+                self._take(item)
                 found.append(self._finished(self._outcome(record, index, item)))
                 if len(found) > MAX_RECORDS:
-                    raise TooLarge(f"A request may have {MAX_RECORDS} records.")
-        whole = id(self.view.scopes[""])
-        missed = [index for mark, (index, _) in left.items() if mark not in taken and mark != whole and mark > 0]
+                    raise TooLarge(_TOO_MANY)
+        missed = [index for index, item in left.values() if self._is_missed(item)]
         found += [self._finished(self._unmatched(index)) for index in (missed if found or missed else [0])]
         return found
+
+    def _take(self, item: Any) -> None:
+        """Note that a record has taken an item: no other gets it. Lone texts and numbers have no identity of their own."""
+        if isinstance(item, dict | list) or item is self.view.scopes[""]:
+            self.taken[id(item)] = item
+
+    def _is_missed(self, item: Any) -> bool:
+        return isinstance(item, dict | list) and item is not self.view.scopes[""] and id(item) not in self.taken
 
     def _items(self, record: Record) -> Iterator[tuple[int, Any]]:
         body = self.view.scopes[""]
         self.view.scopes["item"] = body
         items = [body] if record.each is None else as_list(record.each.read(body, self.view))
         if len(items) > MAX_RECORDS:
-            raise TooLarge(f"A request may have {MAX_RECORDS} records.")
-        return enumerate(items)
+            raise TooLarge(_TOO_MANY)
+        return ((index, item) for index, item in enumerate(items) if id(item) not in self.taken)
 
     def _is_meant(self, record: Record, item: Any) -> bool:
         self.view.scopes["item"] = item
@@ -169,7 +171,7 @@ class _Event:
         if outcome.kind in ("lead", "deal"):
             if contact := self._id("contactId", outcome.kind, section, item):
                 fields = self._fields(outcome.kind, section, item, _OF_A_CONTACT)
-                return outcome._replace(card=f"contact:{contact}", fields={**fields, "externalId": contact})
+                return outcome._replace(card=f"contact:{contact}", fields={"externalId": contact, **fields})
             if outcome.kind == "deal":
                 return outcome._replace(result="skip", code="no-contact", reason="the deal names no contact")
         field = "leadId" if outcome.kind == "lead" else "externalId"
@@ -177,19 +179,19 @@ class _Event:
         if identity is None:
             reason = f"{field} is empty: the record cannot be told from others"
             return outcome._replace(result="reject", code="no-id", field=field, reason=reason)
-        fields = self._fields(outcome.kind, section, item, tuple(SECTIONS[outcome.kind]))
+        fields = self._fields(outcome.kind, section, item, SECTIONS[outcome.kind].keys() - {field, "contactId"})
         if outcome.kind != "organization" and (not self.view.partial or "responsible" in fields):
             fields["responsible"] = fields.get("responsible") or self.nobody
         kind = "lead" if field == "leadId" else outcome.kind
-        return outcome._replace(card=f"{kind}:{identity}", fields={**fields, field: identity})
+        return outcome._replace(card=f"{kind}:{identity}", fields={field: identity, **fields})
 
     def _id(self, field: str, kind: str, section: Section, item: Any) -> str | None:
         return self._scalar(field, section.rules.get(field), SECTIONS[kind][field], item)
 
-    def _fields(self, kind: str, section: Section, item: Any, wanted: tuple[str, ...]) -> dict[str, Any]:
+    def _fields(self, kind: str, section: Section, item: Any, wanted: Container[str]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         for name, rule in section.rules.items():
-            if name in wanted and name != "contactId" and (not self.view.partial or rule.is_present(item, self.view)):
+            if name in wanted and (not self.view.partial or rule.is_present(item, self.view)):
                 fields[name] = self._scalar(name, rule, SECTIONS[kind][name], item)
         for name, blocks in section.blocks.items():
             for number, block in enumerate(blocks if name in wanted else ()):
@@ -262,6 +264,8 @@ class _Event:
 
     def _directions(self, name: str, block: Block, current: Any) -> list[dict[str, Any]]:
         """Return the phones or e-mails that one item holds."""
+        if next(self.directions) > MAX_DIRECTIONS:
+            raise TooLarge(f"A request may have {MAX_DIRECTIONS} phones and e-mails.")
         given = self._read(block.rules["value"], current, normalize.written)
         seen = self.view.seen
         what = "phone number" if name.startswith("phones") else "e-mail address"
@@ -274,9 +278,8 @@ class _Event:
             found = [(value, "") for value, _ in found]
         entries = [{"value": value, "name": _label(label, extension), "primary": primary} for value, extension in found]
         if self.steps is not None:
-            self.steps += explain.directions(
-                name, entries, block, seen or [], f"not a valid {what}, dropped" if dropped else ""
-            )
+            note = f"not a valid {what}, dropped" if dropped else ""
+            self.steps += explain.directions(name, entries, block, seen or [], note)
         return entries
 
     def _found(self, name: str, given: str | None) -> tuple[list[tuple[str, str]], int]:

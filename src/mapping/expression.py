@@ -8,7 +8,8 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from itertools import pairwise
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from jmespath import exceptions, functions, lexer, parser, visitor  # type: ignore[import-untyped]
 
@@ -27,7 +28,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 Node = dict[str, Any]  # a node of the library's syntax tree
 
 
-class BadExpression(Exception):  # noqa: N818 - as in errors.py
+class BadExpression(Exception):
     """An expression cannot be read; `offset` is where in its text, `hint` what to write instead."""
 
     def __init__(self, message: str, offset: int, hint: str = "") -> None:
@@ -98,7 +99,7 @@ _OPTIONS = visitor.Options(custom_functions=_Functions())
 
 
 class _Lexer(lexer.Lexer):  # type: ignore[misc]  # the library has no types
-    SIMPLE_TOKENS = {**lexer.Lexer.SIMPLE_TOKENS, "$": "scope"}
+    SIMPLE_TOKENS: ClassVar = {**lexer.Lexer.SIMPLE_TOKENS, "$": "scope"}
 
     def _consume_literal(self) -> Node:
         start = self._position
@@ -112,7 +113,7 @@ class _Lexer(lexer.Lexer):  # type: ignore[misc]  # the library has no types
 
 
 class _Parser(parser.Parser):  # type: ignore[misc]  # the library has no types
-    BINDING_POWER = {**parser.Parser.BINDING_POWER, "scope": 0}
+    BINDING_POWER: ClassVar = {**parser.Parser.BINDING_POWER, "scope": 0}
 
     def tree(self, source: str) -> Node:
         self._tokens = list(_Lexer().tokenize(source))
@@ -161,7 +162,7 @@ class _Interpreter(visitor.TreeInterpreter):  # type: ignore[misc]  # the librar
 
 
 class Expression(NamedTuple):
-    """A compiled expression. `keys` is set for a path, `tree` for everything else; `scope` is None for the current item."""
+    """A compiled expression: a path has `keys`, anything else a `tree`; `scope` is None for the current item."""
 
     source: str
     place: Place
@@ -289,7 +290,7 @@ def _masked(source: str) -> str:
     return _QUOTED.sub(lambda quoted: " " * len(quoted[0]), source)
 
 
-def _diagnosed(source: str, error: Exception) -> BadExpression:
+def _diagnosed(source: str, error: Exception) -> BadExpression:  # noqa: PLR0911 - a list of faults
     """Say what people get wrong most, else where the parser stopped."""
     bare = _masked(source)
     if hyphen := re.search(r"[^\W\d]\w*(?:-\w+)+", bare):
@@ -318,7 +319,7 @@ def quoted_text(source: str) -> tuple[int, str] | None:
     if '"' not in source:
         return None
     tokens = list(_Lexer().tokenize(source))
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(tokens):
         if before["type"] in OPERATORS and token["type"] == "quoted_identifier":
             return token["start"], token["value"]
     return None

@@ -2,13 +2,15 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from errors import BadMapping
 from mapping.expression import did_you_mean
 from mapping.places import Place, Source
 from mapping.reader import Parts, Problem, Reader, Record, Reply, Section
-from mapping.rule import Rule
+
+if TYPE_CHECKING:
+    from mapping.rule import Rule
 
 PRESETS = Path(__file__).parent / "presets"
 DEEPEST_EXTENDS = 5
@@ -158,7 +160,7 @@ class _Assembly:
             self._at(place, "neither phones nor emails are mapped", "add [[contact.phones]]")
         if not mapped & _IDS[name]:
             needed = " or ".join(sorted(_IDS[name]))
-            self._at(place, f"{needed} is not mapped", f'add {sorted(_IDS[name])[0]} = "…"')
+            self._at(place, f"{needed} is not mapped", f'add {min(_IDS[name])} = "…"')
 
     def _at(self, place: Place, message: str, hint: str = "", *, warning: bool = False) -> None:
         reader = Reader(place.source, self.problems)

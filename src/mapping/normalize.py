@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
@@ -12,6 +12,7 @@ LONGEST_TEXT = 255
 LONGEST_LINK = 2048
 LONGEST_EMAIL = 254
 LONGEST_PHONE = 250  # phonenumbers refuses longer input
+LONGEST_LIST = 5_000  # of a text that holds several phones or addresses
 FEWEST_DIGITS = 7  # fewer are an internal number
 FEWEST_INTERNATIONAL = 10  # from here on, digits without a plus may be an international number
 LARGEST_INT_BITS = 1024
@@ -32,7 +33,7 @@ def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
     Numbers become text (`12.0` is `"12"`); objects and lists are not text.
     """
     if isinstance(value, str):
-        return _clean(value)[:longest].rstrip() or None
+        return _clean(value[: 4 * longest])[:longest].rstrip() or None
     if isinstance(value, bool):
         return "true" if value else None
     if isinstance(value, int):
@@ -77,7 +78,7 @@ _EXTENSION = re.compile(
     r"[\s.:№#\-]*(\d{1,7})[\s).]*$",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?<![^\W\d_])[+(]*\d[\d\s().\-/‐-―−]*")  # noqa: RUF001 - dashes of all kinds
+_NUMBER = re.compile(r"(?<![^\W\d_])[+(]*\d[\d\s().\-/‐-―−]*")
 _TRUNK_EIGHT = frozenset(("UA", "MD", "AM"))  # 8-067-…: the Soviet trunk prefix, withdrawn, still in address books
 
 
@@ -89,7 +90,7 @@ def phones(value: Any, country: str) -> tuple[tuple[Phone, ...], int]:
     given = written(value)
     if given is None:
         return (), 0
-    found = [_phone(piece, country.upper()) for piece in _pieces(_plain(given[: 20 * LONGEST_PHONE]))]
+    found = [_phone(piece[:LONGEST_PHONE], country.upper()) for piece in _pieces(_plain(given[:LONGEST_LIST]))]
     return tuple(dict.fromkeys(phone for phone in found if phone)), found.count(None)
 
 
@@ -160,7 +161,7 @@ def emails(value: Any) -> tuple[tuple[str, ...], int]:
     """Return the e-mail addresses of a text, without duplicates, and how many of its pieces were dropped."""
     if not isinstance(value, str):
         return (), int(text(value) is not None)
-    pieces = [piece for piece in (_clean(piece) for piece in re.split(r"[;,\n]", value)) if piece]
+    pieces = [piece for piece in (_clean(piece) for piece in re.split(r"[;,\n]", value[:LONGEST_LIST])) if piece]
     found = [_email(piece) for piece in pieces]
     first: dict[str, str] = {}
     for address in found:
@@ -218,11 +219,17 @@ def encoded(value: str) -> str:
 
 _NUMBER_OF_TIME = re.compile(r"\d{9,17}(?:\.\d+)?")
 _MICROSOFT = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")  # Dataverse; the offset is only a hint for display
-_UNITS = ((1e8, 1e11, 1000.0), (1e11, 1e14, 1.0), (1e14, 1e17, 0.001))  # s, ms and µs since 1970, told apart by size
+_EARLIEST = 100_000_000_000  # ms: 1973; before it stand null dates such as 0001-01-01
+_LATEST = 100_000_000_000_000  # ms: 5138
 
 
 def time(value: Any, zone: str) -> int | None:
     """Return a moment as ms since 1970, UTC, or None where it is none. `zone` is for times that name no zone."""
+    moment = _moment(value, zone)
+    return moment if moment is not None and _EARLIEST <= moment < _LATEST else None
+
+
+def _moment(value: Any, zone: str) -> int | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _since_1970(value)
     if not isinstance(value, str):
@@ -236,10 +243,12 @@ def time(value: Any, zone: str) -> int | None:
 
 
 def _since_1970(number: float) -> int | None:
-    for least, limit, factor in _UNITS:
-        if least <= number < limit:
-            return int(number * 1000) if factor > 1 else int(number) if factor == 1 else int(number) // 1000
-    return None
+    """Read s, ms or µs, told apart by their size."""
+    if not 0 < number < _LATEST * 1000:
+        return None
+    if number < _EARLIEST:
+        return int(number * 1000)
+    return int(number) if number < _LATEST else int(number) // 1000
 
 
 def _calendar(given: str, zone: str) -> int | None:
@@ -247,7 +256,7 @@ def _calendar(given: str, zone: str) -> int | None:
         moment = datetime.fromisoformat(given)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=time_zone(zone))
-        return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+        return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     except (ValueError, OverflowError, KeyError):  # KeyError: no such zone
         return None
 

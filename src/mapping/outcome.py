@@ -9,7 +9,7 @@ Fields = Mapping[str, Any]
 class Step(NamedTuple):
     """How one field came about, for `bridge explain`. It holds personal data: it is for the desk, never a log."""
 
-    field: str  # a field of the outcome, such as fullName, phones.0, changedAt; or the title of a record that did not match
+    field: str  # such as fullName, phones.0, changedAt; or the title of a record that took nothing
     value: Any
     place: str  # presets/pipedrive.toml:36
     sources: tuple[str, ...] = ()  # the expressions that were asked, and why one found nothing
@@ -22,12 +22,12 @@ class Outcome(NamedTuple):
 
     `fields` of a contact, lead or deal: the scalars of Ringostat's contact (text or None) and one entry per block of
     the mapping: `phones.0`, `emails.0` … hold `[{"value": str, "name": str | None, "primary": bool}]`,
-    `organizations.0` … hold `[{"externalId": str, "name": str | None}]`. `fields` of an organization: `name`, `externalId`.
+    `organizations.0` … hold `[{"externalId": str, "name": str | None}]`. An organization's: `name`, `externalId`.
     A field that is not in `fields` is not touched by the change; None or `[]` clears it.
     """
 
     result: str
-    index: int = 0  # type: ignore[assignment]  # hides tuple.index; position of the item in the list that its record took it from
+    index: int = 0  # type: ignore[assignment]  # of the item in the list its record took it from; hides tuple.index
     record: str = ""  # title of the mapping's record, empty when none matched
     kind: str = ""  # contact | lead | deal | organization: the section used
     card: str = ""  # the card that changes: "contact:42", "lead:7", "organization:9"

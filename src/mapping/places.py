@@ -14,9 +14,8 @@ _BLANK = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
 _KEY = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'""")
 _DOT = re.compile(r"[ \t]*\.[ \t]*")
 _STRING = re.compile(
-    r'''(?P<open>"""|\'\'\'|"|\')'''
-    r'''(?P<text>(?:(?<=""")(?:[^\\]|\\.)*?(?="""(?!"))|(?<=\'\'\').*?(?=\'\'\'(?!\'))|(?<=")(?:[^"\\\n]|\\.)*|(?<=\')[^'\n]*))'''
-    r"(?P=open)",
+    r'''"""(?P<texts>(?:[^\\]|\\.)*?)"""(?!")|"(?P<text>(?:[^"\\\n]|\\.)*)"'''
+    r"""|'''(?P<raws>.*?)'''(?!')|'(?P<raw>[^'\n]*)'""",
     re.DOTALL,
 )
 _SCALAR = re.compile(r"[^,\]}#\n]+")
@@ -24,7 +23,7 @@ _ESCAPE = re.compile(r"\\(?:u.{4}|U.{8}|x..|[ \t]*\n\s*|.)", re.DOTALL)
 
 
 class Spot(NamedTuple):
-    """Offsets into the file: of a key (or of a value that has none), of its value's text, and whether that has escapes."""
+    """Offsets into the file: of a key (or a value that has none), of its value's text, and whether that has escapes."""
 
     key: int
     value: int
@@ -141,9 +140,10 @@ class _Scan:
     def _value(self, path: Path, key: int) -> None:
         string = _STRING.match(self.text, self.at)
         if string:
-            skipped = string["text"].startswith("\n") and len(string["open"]) > 1  # a newline after ''' is no text
-            escaped = string["open"][0] == '"' and "\\" in string["text"]
-            self.spots[path] = Spot(key, string.start("text") + skipped, escaped)
+            kind = str(string.lastgroup)
+            skipped = kind.endswith("s") and string[kind].startswith("\n")  # a line break behind """ is no text
+            escaped = kind.startswith("text") and "\\" in string[kind]
+            self.spots[path] = Spot(key, string.start(kind) + skipped, escaped)
             self.at = string.end()
             return
         self.spots[path] = Spot(key, self.at)

@@ -209,18 +209,20 @@ class Reader:
         return True
 
     def _value(self, path: Path, value: Any, kind: Any) -> Any:
-        """Return a value of one of the simple kinds of the tables above, or None and a problem."""
+        """Return a value of one of the kinds of the tables above; None, and a problem, where it is none."""
         if kind == "rule":
             return self._rule(path, value, "text")
         if kind == "expression":
             return self._expression(path, value)
-        if kind == "boolean":
-            return value if isinstance(value, bool) else self.wrong(path, f"must be true or false, not {_kind(value)}")
         if kind == "texts":
             return self._texts(path, value)
-        if kind == "status":
-            good = isinstance(value, int) and 200 <= value <= 299  # noqa: PLR2004 - HTTP's successes
-            return value if good else self.wrong(path, "must be a number from 200 to 299")
+        if kind == "boolean" and not isinstance(value, bool):
+            return self.wrong(path, f"must be true or false, not {_kind(value)}")
+        if kind == "status" and (not isinstance(value, int) or value not in range(200, 300)):
+            return self.wrong(path, "must be a number from 200 to 299")
+        return value if kind in ("boolean", "status") else self._text(path, value, kind)
+
+    def _text(self, path: Path, value: Any, kind: Any) -> Any:
         if not isinstance(value, str):
             return self.wrong(path, f"must be a text, not {_kind(value)}")
         if isinstance(kind, tuple) and value not in kind:

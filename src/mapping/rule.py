@@ -1,4 +1,4 @@
-"""What a mapping says about one value: an expression, alternatives, a fixed text, a join, a template, and what is done to it."""
+"""What a mapping says about one value: an expression, alternatives, a fixed text, a join, a template."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -65,7 +65,7 @@ class Join(NamedTuple):
     between: str
 
     def read(self, current: Any, view: View, convert: Convert) -> str | None:
-        """Return the joined text; None in a partial change that has only some parts: half a name replaces no whole one."""
+        """Return the joined text; None in a partial change with only some parts: half a name replaces no whole one."""
         if view.partial and not self.is_present(current, view):
             return None
         parts = [part for rule in self.rules if (part := rule.read(current, view, normalize.text))]
