@@ -59,7 +59,7 @@ def readable(line: Line) -> str:
     if "_aws" in record or message.startswith("LAMBDA_WARNING"):  # embedded metrics; AWS's advice beside every error
         return ""
     time = str(record.get("timestamp", ""))[11:19]
-    fields = "".join(f" {key}={_short(value)}" for key, value in record.items() if key not in OF_EVERY_LINE)
+    fields = "".join(f" {key}={_short(value)}" for key, value in record.items() if _worth(key, value))
     level = "" if record.get("level") == "INFO" else f"{record.get('level', '')} "
     return f"{time:8} {line.function:8}{level}{message}{fields}{_trace(record)}"
 
@@ -84,6 +84,10 @@ def _record(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return record if isinstance(record, dict) else None
+
+
+def _worth(key: str, value: object) -> bool:
+    return key not in OF_EVERY_LINE and value not in ("", None, [], {})
 
 
 def _trace(record: Mapping[str, Any]) -> str:

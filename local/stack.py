@@ -19,6 +19,7 @@ from local.template import CODE, Template, packaged, routes
 
 NAME = "bridge"
 START_SECONDS = 30
+BATCHED = {"sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
 RUNTIME = Path(__file__).with_name("runtime.py")
 
 
@@ -54,7 +55,20 @@ def runnable(template: Template) -> Template:
     result["Globals"]["Function"]["Runtime"] = "provided.al2023"
     resources = result["Resources"].items()
     result["Resources"] = {name: item for name, item in resources if item["Type"] != "AWS::SQS::QueuePolicy"}
+    for resource in result["Resources"].values():
+        if resource["Type"] == "AWS::IAM::Role":
+            _permit_batches(resource["Properties"])
     return result
+
+
+def _permit_batches(role: dict[str, Any]) -> None:
+    """Add the batch to each action on messages: in AWS the one permits the other, MiniStack asks for its own name.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    """
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            statement["Action"] += [f"{action}Batch" for action in statement["Action"] if action in BATCHED]
 
 
 def bundle(source: Path) -> bytes:

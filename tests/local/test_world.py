@@ -87,7 +87,7 @@ def test_a_port_that_is_no_number_is_named(tmp_path):
     assert process.returncode == 1
 
 
-def test_nothing_of_the_template_is_changed_but_the_runtime_the_code_and_the_demand_for_tls():
+def test_of_the_template_only_the_runtime_the_code_and_what_the_emulator_sees_differently_is_changed():
     original, changed = template.load(), runnable(template.load())
 
     settings = original["Globals"]["Function"]
@@ -97,7 +97,19 @@ def test_nothing_of_the_template_is_changed_but_the_runtime_the_code_and_the_dem
     }
     gone = original["Resources"].keys() - changed["Resources"].keys()
     assert {original["Resources"][name]["Type"] for name in gone} == {"AWS::SQS::QueuePolicy"}
-    assert all(changed["Resources"][name] == original["Resources"][name] for name in changed["Resources"])
+    changes = {name: item for name, item in changed["Resources"].items() if item != original["Resources"][name]}
+    assert {item["Type"] for item in changes.values()} == {"AWS::IAM::Role"}
+    assert {name: without_batches(item) for name, item in changes.items()} == {
+        name: original["Resources"][name] for name in changes
+    }
+
+
+def without_batches(role):
+    """The role as it is in the template: only there does an action on one message permit its batch."""
+    for policy in role["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            statement["Action"] = [action for action in statement["Action"] if not action.endswith("Batch")]
+    return role
 
 
 @pytest.mark.parametrize(
@@ -108,8 +120,8 @@ def test_nothing_of_the_template_is_changed_but_the_runtime_the_code_and_the_dem
             "10:20:30 deliver delivered cards=3",
         ),
         (
-            '{"level":"WARNING","message":"refused","timestamp":"2026-01-01 10:20:30,123+0000","code":"x","at":["a"]}',
-            '10:20:30 deliver WARNING refused code=x at=["a"]',
+            '{"level":"WARNING","message":"refused","timestamp":"2026-01-01 10:20:30+0000","x":"","at":["a"]}',
+            '10:20:30 deliver WARNING refused at=["a"]',
         ),
         (
             '{"level":"ERROR","message":"failed","timestamp":"2026-01-01 10:20:30,123+0000","exception":"a\\nb"}',
