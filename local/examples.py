@@ -1,10 +1,12 @@
 """The events of `events/`, as lines to paste."""
 
+import json
 from pathlib import Path
 
 from local.template import ROOT
 
 CONTENT_TYPES = {".json": "application/json", ".form": "application/x-www-form-urlencoded", ".xml": "text/xml"}
+ENOUGH = 2  # phones that show what becomes of them
 
 
 def command(bridge_url: str, connection: str, preset: str, token: str = "local") -> str:
@@ -18,9 +20,16 @@ def command(bridge_url: str, connection: str, preset: str, token: str = "local")
 
 
 def example(directory: Path) -> Path | None:
-    """Return the first event that becomes a card, None if there is none."""
-    for path in sorted(directory.glob("*.*")):
-        expected = path.with_suffix(".expected.json")
-        if path.suffix in CONTENT_TYPES and expected.exists() and '"change"' in expected.read_text("utf-8"):
-            return path
-    return None
+    """Return the event that shows a contact with phones best, None if none becomes such a contact."""
+    paths = sorted(path for path in directory.glob("*.*") if path.suffix in CONTENT_TYPES and _phones(path))
+    return max(paths, key=lambda path: min(_phones(path), ENOUGH), default=None)
+
+
+def _phones(path: Path) -> int:
+    """Return how many phones of the first contact are expected, 0 for an event that is none."""
+    expected = path.with_suffix(".expected.json")
+    if not expected.exists():
+        return 0
+    first = json.loads(expected.read_text("utf-8"))[0]
+    fields = first.get("fields", {}) if first.get("kind") == "contact" else {}
+    return sum(len(items) for name, items in fields.items() if name.startswith("phones."))

@@ -1,12 +1,12 @@
 """The local world as people meet it: one command that starts, says what to do, and ends without a trace."""
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -147,17 +147,27 @@ def test_lines_are_handed_out_once_and_only_when_they_are_whole(tmp_path):
     assert list(logs.fresh()) == []
 
 
-def test_every_preset_has_an_event_to_paste():
-    for preset in (template.ROOT / "src" / "mapping" / "presets").glob("*.toml"):
-        line = command("http://127.0.0.1:8080", f"demo-{preset.stem}", preset.stem)
+@pytest.mark.parametrize("preset", ["direct", "generic", "kommo", "pipedrive"])
+def test_a_line_to_paste_names_an_event_that_is_there(preset):
+    line = command("http://127.0.0.1:8080", f"demo-{preset}", preset)
 
-        path = Path(re.search(r"--data-binary @(\S+)", line)[1])
-        assert (template.ROOT / path).is_file()
+    assert f"http://127.0.0.1:8080/crm/demo-{preset}/local" in line
+    assert (template.ROOT / re.search(r"--data-binary @(\S+)", line)[1]).is_file()
 
 
-def test_the_first_event_that_becomes_a_card_is_the_one_to_paste(tmp_path):
-    for name, result in (("a-deleted", "skip"), ("b-created", "change"), ("c-created", "change")):
-        (tmp_path / f"{name}.json").write_text("{}")
-        (tmp_path / f"{name}.expected.json").write_text(f'[{{"result": "{result}"}}]')
+def test_the_event_to_paste_shows_a_contact_with_phones(tmp_path):
+    phones = {"a-lead": [], "b-one-phone": ["1"], "c-two-phones": ["1", "2"], "d-many-phones": ["1", "2", "3"]}
+    for name, numbers in phones.items():
+        outcome = {"result": "change", "kind": "contact", "fields": {"fullName": "x", "phones.0": numbers}}
+        (tmp_path / f"{name}.form").write_text("")
+        (tmp_path / f"{name}.expected.json").write_text(json.dumps([outcome]))
 
-    assert example(tmp_path) == tmp_path / "b-created.json"
+    assert example(tmp_path) == tmp_path / "c-two-phones.form"
+
+
+def test_without_such_an_event_only_the_address_is_printed(tmp_path):
+    (tmp_path / "deleted.json").write_text("{}")
+    (tmp_path / "deleted.expected.json").write_text('[{"result": "skip"}]')
+
+    assert example(tmp_path) is None
+    assert command("http://127.0.0.1:8080", "demo-nothing", "nothing").strip().endswith("/crm/demo-nothing/local")
