@@ -15,7 +15,7 @@ ROOMS = {
     "mapping": {"errors", "mapping"},
     "cards": {"errors", "cards"},
     "connections": {"errors"},
-    "access": {"errors", "connections", "access", "ingest"},
+    "access": {"errors", "connections", "access", "ingest", "mapping"},
     "queues": {"errors", "cards"},
     "delivery": {"errors", "cards", "connections", "queues", "telemetry", "delivery"},
     "ingest": {"errors", "mapping", "cards", "connections", "delivery", "queues", "telemetry"},

@@ -1,40 +1,59 @@
-"""Schemes in which the CRM sends the secret itself: in the URL, in a header, or as user and password."""
+"""Schemes in which the CRM sends the secret itself: in the URL, in a header, in the body, or as user and password."""
 
 import base64
-import hmac
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
 
+from access.compare import fits, secrets_of
+from access.request import Request
+from mapping.decode import decode
 
-def path_token(verify: Mapping[str, Any], *, body: bytes, headers: Mapping[str, str], token: str) -> bool:  # noqa: ARG001
+
+def path_token(verify: Mapping[str, Any], request: Request) -> bool:
     """Compare the last part of the URL with `token`, for CRMs that can send nothing but a URL."""
-    return _among(token, verify["token"])
+    return fits(request.token, secrets_of(verify, "token"))
 
 
-def header_token(verify: Mapping[str, Any], *, body: bytes, headers: Mapping[str, str], token: str) -> bool:  # noqa: ARG001
+def header_token(verify: Mapping[str, Any], request: Request) -> bool:
     """Compare the header named `header` with `token`."""
-    return _among(headers.get(verify["header"].lower(), ""), verify["token"])
+    return fits(request.headers.get(verify["header"].lower(), ""), secrets_of(verify, "token"))
 
 
-def basic(verify: Mapping[str, Any], *, body: bytes, headers: Mapping[str, str], token: str) -> bool:  # noqa: ARG001
+def body_token(verify: Mapping[str, Any], request: Request) -> bool:
+    """Compare the body's field `field`, such as `token` or `auth[application_token]`, with `token`.
+
+    Bitrix24: https://apidocs.bitrix24.com/api-reference/events/safe-event-handlers.html
+    Zoho: https://www.zoho.com/crm/developer/docs/api/v8/notifications/overview.html
+    """
+    table, name = holder(decode(request.body, request.headers.get("content-type", "")), verify["field"])
+    given = table[name]
+    return isinstance(given, str) and fits(given, secrets_of(verify, "token"))
+
+
+def holder(body: Any, field: str) -> tuple[dict[str, Any], str]:
+    """Return the table in a decoded body that holds a field, and the field's name there.
+
+    Both `auth.application_token` and `auth[application_token]` are read; raises LookupError or TypeError for a body
+    that has no such table.
+    """
+    *path, name = re.findall(r"[^.\[\]]+", field)
+    table = body
+    for step in path:
+        table = table[step]
+    if not isinstance(table, dict):
+        raise TypeError("The field does not lie in a table.")
+    return table, name
+
+
+def basic(verify: Mapping[str, Any], request: Request) -> bool:
     """Compare HTTP Basic credentials with `username` and `password`.
 
     https://www.rfc-editor.org/rfc/rfc7617: user and password part at the first colon.
     """
-    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     decoded = base64.b64decode(credentials, validate=True)
+    canonical = base64.b64encode(decoded).decode() == credentials  # its last letter has bits that decoding ignores
     user, _, password = decoded.partition(b":")
-    user_fits = hmac.compare_digest(user, str(verify["username"]).encode())
-    return _among(password, verify["password"]) & user_fits & (scheme.lower() == "basic")
-
-
-def _among(given: str | bytes, valid: str | Iterable[str]) -> bool:
-    """Compare with every valid secret, in time that does not tell which of them fits or how much of it.
-
-    An empty secret never fits, else a connection without its secret would stand open.
-    """
-    given = given.encode(errors="surrogatepass") if isinstance(given, str) else given
-    fits = False
-    for secret in [valid] if isinstance(valid, str) else valid:
-        fits |= hmac.compare_digest(given, secret.encode()) & bool(secret)
-    return fits
+    user_fits = fits(user, [verify["username"]])
+    return fits(password, secrets_of(verify, "password")) & user_fits & canonical & (scheme.lower() == "basic")

@@ -1,18 +1,31 @@
 """Ways to be wrong: each row changes one thing in a request that is admitted."""
 
 import base64
+import hashlib
+import json
+import sys
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from access import admit, proves
+from access import SCHEMES, admit, fault, proves
+from access.request import Request
 from connections import Secret
 from errors import NotAllowed, Unavailable
 from ingest import Event
+from mapping.decode import decode
+from tests.access.senders import BODY, NOW, SENDERS, URL, hubspot_v2, mac
 
 PATH = {"scheme": "path-token", "token": "secret"}
 HEADER = {"scheme": "header-token", "header": "X-Token", "token": ["old", "new"]}
+BODY_TOKEN = {"scheme": "body-token", "field": "auth[application_token]", "token": "secret"}
 BASIC = {"scheme": "basic", "username": "crm", "password": "p:ä"}
+KEY = "0123456789abcdef" * 4
+MINUTES = 5 * 60 * 1000
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+JSON = {"content-type": "application/json"}
 
 
 def credentials(text, scheme="Basic"):
@@ -31,8 +44,8 @@ def credentials(text, scheme="Basic"):
         ({**BASIC, "password": ["x", "p:ä"]}, credentials("crm:p:ä"), ""),
     ],
 )
-def test_a_request_that_proves_its_origin_is_admitted(verify, headers, token):
-    assert proves(verify, body=b"", headers=headers, token=token)
+def test_a_request_that_sends_the_secret_is_admitted(verify, headers, token):
+    assert proves(verify, Request(b"", headers, token))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +58,9 @@ def test_a_request_that_proves_its_origin_is_admitted(verify, headers, token):
         (PATH, {"x-token": "secret"}, ""),
         ({**PATH, "token": ""}, {}, ""),
         ({**PATH, "token": []}, {}, ""),
+        ({**PATH, "token": [""]}, {}, ""),
         ({**PATH, "token": None}, {}, "None"),
+        ({**PATH, "token": {"secret": 1}}, {}, "secret"),
         ({"scheme": "path-token"}, {}, ""),
         ({**PATH, "token": "ключ"}, {}, "\ud800"),
         (HEADER, {}, "old"),
@@ -60,54 +75,367 @@ def test_a_request_that_proves_its_origin_is_admitted(verify, headers, token):
         (BASIC, credentials("crm:p:ä", "Bearer"), ""),
         (BASIC, {"authorization": "Basic !!!"}, ""),
         (BASIC, {"authorization": "Basic"}, ""),
+        ({**BASIC, "username": None}, credentials("None:p:ä"), ""),
         ({"scheme": "none"}, {}, ""),
         ({"scheme": ["path-token"]}, {}, "secret"),
         ({}, {}, ""),
     ],
 )
-def test_a_request_with_one_thing_wrong_is_refused(verify, headers, token):
-    assert not proves(verify, body=b"", headers=headers, token=token)
+def test_a_request_with_one_thing_wrong_in_its_secret_is_refused(verify, headers, token):
+    assert not proves(verify, Request(b"", headers, token))
+
+
+def test_basic_credentials_have_one_spelling():
+    verify = {"scheme": "basic", "username": "crm", "password": "pwd"}
+    written = base64.b64encode(b"crm:pwd").decode()
+    other = written.replace("ZA==", "ZB==")
+
+    assert base64.b64decode(other) == b"crm:pwd"
+    assert proves(verify, Request(b"", {"authorization": f"Basic {written}"}))
+    assert not proves(verify, Request(b"", {"authorization": f"Basic {other}"}))
+
+
+@pytest.mark.parametrize(
+    ("field", "body", "headers"),
+    [
+        ("auth[application_token]", b"auth%5Bapplication_token%5D=secret", FORM),
+        ("auth[application_token]", b"auth[application_token]=secret&event=ONCRMCONTACTADD", FORM),
+        ("auth.application_token", b"auth[application_token]=secret", FORM),
+        ("token", b'{"token": "secret"}', JSON),
+        ("a.b.c", b'{"a": {"b": {"c": "secret"}}}', JSON),
+        ("token", b"<notice><token>secret</token></notice>", {"content-type": "text/xml"}),
+    ],
+)
+def test_a_token_is_found_in_any_kind_of_body(field, body, headers):
+    verify = {**BODY_TOKEN, "field": "notice.token" if b"<" in body else field}
+
+    assert proves(verify, Request(body, headers))
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"", FORM),
+        (b"auth[application_token]=Secret", FORM),
+        (b"auth[application_token]=", FORM),
+        (b"auth[application_token]=secret&auth[application_token]=secret", FORM),
+        (b"auth[application_token][]=secret", FORM),
+        (b"auth=secret", FORM),
+        (b"application_token=secret", FORM),
+        (b"auth[application_token]=secret", {"content-type": "image/png"}),
+        (b'{"auth": {"application_token": ["secret"]}}', JSON),
+        (b'{"auth": ["application_token"]}', JSON),
+        (b'{"auth": {"application_token": "x", "application_token": "secret"}}', JSON),
+        (b'[{"auth": {"application_token": "secret"}}]', JSON),
+        (b'{"auth": {"application_token": "secret"}', JSON),
+        (b"[" * 100_000, JSON),
+        (b"\xff\xfe", JSON),
+        (b'{"auth": {"application_token": "secret"}}' + b" " * 600_000, JSON),
+    ],
+)
+def test_a_body_without_the_token_in_its_place_is_refused(body, headers):
+    assert not proves(BODY_TOKEN, Request(body, headers))
+
+
+@pytest.mark.parametrize("field", ["", "[]", ".", None, 7])
+def test_a_connection_without_a_field_admits_nobody(field):
+    assert not proves({**BODY_TOKEN, "field": field}, Request(b'{"": "secret"}', JSON))
+
+
+def changed(name, **wrong):
+    """Return a request that is right but for some headers (underscores stand for dashes) or its body."""
+    request = SENDERS[name].send(KEY, BODY, NOW)
+    headers = {**request.headers, **{key.replace("_", "-"): text for key, text in wrong.items() if key != "body"}}
+    kept = {key: text for key, text in headers.items() if text is not None}
+    return request._replace(body=wrong.get("body", request.body), headers=kept)
+
+
+V1 = SENDERS["standard-webhooks"].send(KEY, BODY, NOW).headers["webhook-signature"]
+OTHER = SENDERS["standard-webhooks"].send("f" * 64, BODY, NOW).headers["webhook-signature"]
+HASH = SENDERS["close"].send(KEY, BODY, NOW).headers["close-sig-hash"]
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_a_request_that_was_signed_is_admitted(name):
+    assert proves(SENDERS[name].entry(KEY), SENDERS[name].send(KEY, BODY, NOW))
+
+
+@pytest.mark.parametrize("signature", [f"{OTHER} {V1}", f"{V1} {OTHER}", f"v1a,abc {V1}", f"v1 {V1}"])
+def test_one_of_several_signatures_is_enough(signature):
+    assert proves(SENDERS["standard-webhooks"].entry(KEY), changed("standard-webhooks", webhook_signature=signature))
+
+
+@pytest.mark.parametrize("secret", [f"whsec_{KEY}", base64.b64encode(b"k" * 25).decode().rstrip("="), "A" * 24])
+def test_secrets_of_standard_webhooks_may_have_a_prefix_and_no_padding(secret):
+    sender = SENDERS["standard-webhooks"]
+
+    assert proves(sender.entry(secret), sender.send(secret, BODY, NOW))
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("standard-webhooks", {"webhook_id": None}),
+        ("standard-webhooks", {"webhook_id": ""}),
+        ("standard-webhooks", {"webhook_id": "msg_2,msg_2"}),
+        ("standard-webhooks", {"webhook_id": "msg.1"}),
+        ("standard-webhooks", {"webhook_timestamp": None}),
+        ("standard-webhooks", {"webhook_timestamp": f"{NOW // 1000}.9"}),
+        ("standard-webhooks", {"webhook_timestamp": f" {NOW // 1000}"}),
+        ("standard-webhooks", {"webhook_timestamp": "1_780_000_000"}),
+        ("standard-webhooks", {"webhook_timestamp": "١٧٨٠٠٠٠٠٠٠"}),
+        ("standard-webhooks", {"webhook_timestamp": "1780000000,1780000000"}),
+        ("standard-webhooks", {"webhook_timestamp": "nan"}),
+        ("standard-webhooks", {"webhook_signature": None}),
+        ("standard-webhooks", {"webhook_signature": ""}),
+        ("standard-webhooks", {"webhook_signature": "v1"}),
+        ("standard-webhooks", {"webhook_signature": "v1,"}),
+        ("standard-webhooks", {"webhook_signature": V1[:-4]}),
+        ("standard-webhooks", {"webhook_signature": V1[:-1] + "?="}),
+        ("standard-webhooks", {"webhook_signature": V1[:9] + "\n" + V1[9:]}),
+        ("standard-webhooks", {"webhook_signature": V1.replace("v1", "v2")}),
+        ("standard-webhooks", {"webhook_signature": V1.replace("v1", "v1a")}),
+        ("standard-webhooks", {"webhook_signature": f"{V1},{V1}"}),
+        ("standard-webhooks", {"webhook_signature": V1.swapcase()}),
+        ("standard-webhooks", {"webhook_signature": OTHER}),
+        ("standard-webhooks", {"body": BODY + b" "}),
+        ("standard-webhooks", {"body": b"\xff"}),
+        ("standard-webhooks", {"body": b"\xef\xbb\xbf" + BODY}),
+        ("standard-webhooks", {"body": BODY.replace(b"\\r\\n", b"\\n")}),
+        ("standard-webhooks", {"body": json.dumps(json.loads(BODY)).encode()}),
+        ("standard-webhooks", {"body": b""}),
+        ("hubspot v3", {"x_hubspot_signature_v3": None}),
+        ("hubspot v3", {"x_hubspot_signature_v3": ""}),
+        ("hubspot v3", {"x_hubspot_request_timestamp": None}),
+        ("hubspot v3", {"x_hubspot_request_timestamp": str(NOW // 1000)}),
+        ("hubspot v3", {"x_hubspot_request_timestamp": f"{NOW},{NOW}"}),
+        ("hubspot v3", {"x_hubspot_request_timestamp": f"{NOW}.0"}),
+        ("hubspot v3", {"body": BODY + b"\n"}),
+        ("hubspot v3", {"body": BODY + b"1"}),
+        ("hubspot v2", {"x_hubspot_signature": None}),
+        ("hubspot v2", {"x_hubspot_signature_version": None}),
+        ("hubspot v2", {"x_hubspot_signature_version": "v1"}),
+        ("hubspot v2", {"x_hubspot_signature_version": "v2,v2"}),
+        ("hubspot v2", {"x_hubspot_signature_v3": "x", "x_hubspot_request_timestamp": str(NOW)}),
+        ("hubspot v2", {"body": BODY[:-1]}),
+        ("espocrm", {"signature": None}),
+        ("espocrm", {"signature": ""}),
+        ("espocrm", {"signature": "65f0:"}),
+        ("espocrm", {"signature": base64.b64encode(b"65f0:").decode()}),
+        ("espocrm", {"signature": base64.b64encode(b"65f1:" + mac(KEY.encode(), BODY).hexdigest().encode()).decode()}),
+        ("espocrm", {"signature": base64.b64encode(b"65f0:" + mac(KEY.encode(), BODY).digest()).decode()}),
+        ("espocrm", {"body": BODY + b" "}),
+        ("espocrm before 11", {"x_signature": None}),
+        ("espocrm before 11", {"signature": "AAAA"}),
+        ("close", {"close_sig_hash": None}),
+        ("close", {"close_sig_hash": HASH.upper()}),
+        ("close", {"close_sig_hash": HASH[:32]}),
+        ("close", {"close_sig_hash": f"{HASH},{HASH}"}),
+        ("close", {"close_sig_timestamp": None}),
+        ("close", {"close_sig_timestamp": f"{NOW // 1000}1"}),
+        ("close", {"close_sig_timestamp": f"+{NOW // 1000}"}),
+        ("close", {"body": b"0" + BODY}),
+        ("twenty", {"x_twenty_webhook_signature": None}),
+        ("twenty", {"x_twenty_webhook_timestamp": None}),
+        ("twenty", {"x_twenty_webhook_timestamp": str(NOW + 1)}),
+        ("twenty", {"body": BODY * 2}),
+    ],
+)
+def test_a_signed_request_with_one_thing_wrong_is_refused(name, wrong):
+    assert not proves(SENDERS[name].entry(KEY), changed(name, **wrong))
+
+
+@pytest.mark.parametrize("name", [name for name, sender in SENDERS.items() if sender.timed])
+@pytest.mark.parametrize(
+    ("late", "admitted"),
+    [(0, True), (MINUTES, True), (-MINUTES, True), (MINUTES + 1000, False), (-MINUTES - 1000, False)],
+)
+def test_a_signed_time_counts_for_five_minutes_both_ways(name, late, admitted):
+    request = SENDERS[name].send(KEY, BODY, NOW)._replace(received_at=NOW + late)
+
+    assert proves(SENDERS[name].entry(KEY), request) is admitted
+
+
+@pytest.mark.parametrize("name", [name for name, sender in SENDERS.items() if sender.signs])
+@pytest.mark.parametrize("secret", [None, "", [], [""], 7, {}])
+def test_a_connection_without_its_key_admits_nobody(name, secret):
+    request = SENDERS[name].send(KEY, BODY, NOW)
+
+    assert not proves(SENDERS[name].entry(secret), request)
+
+
+@pytest.mark.parametrize(("name", "secret"), [("close", "  "), ("close", "xyz"), ("standard-webhooks", "whsec_")])
+def test_a_key_that_is_none_when_decoded_admits_nobody(name, secret):
+    empty = SENDERS["close"].send("", BODY, NOW)
+
+    assert not proves(SENDERS[name].entry(secret), empty)
+    assert not proves(SENDERS[name].entry(secret), SENDERS[name].send(KEY, BODY, NOW))
+
+
+def test_the_first_signature_of_hubspot_is_refused():
+    signature = hashlib.sha256(KEY.encode() + BODY).hexdigest()
+    headers = {"x-hubspot-signature": signature}
+
+    for version in ({}, {"x-hubspot-signature-version": "v1"}):
+        assert not proves(SENDERS["hubspot v2"].entry(KEY), Request(BODY, {**headers, **version}, received_at=NOW))
+
+
+def test_hubspot_signs_the_address_and_the_method():
+    request = SENDERS["hubspot v3"].send(KEY, BODY, NOW)
+    entry = SENDERS["hubspot v3"].entry(KEY)
+
+    assert not proves({**entry, "url": URL + "&a=b"}, request)
+    assert not proves(entry, request._replace(method="PUT"))
+    assert not proves(
+        entry, request._replace(headers={**request.headers, "host": "x", "x-forwarded-host": "y"}, body=b"")
+    )
+    assert not proves({**entry, "url": ["https://bridge.example.com"]}, request)
+
+
+def test_hubspot_v3_decodes_its_twelve_letters_and_no_others():
+    request = SENDERS["hubspot v3"].send(KEY, BODY, NOW)
+    entry = SENDERS["hubspot v3"].entry(KEY)
+    coded = URL.replace(":", "%3A").replace("/", "%2f").replace("?", "%3F")
+
+    assert proves({**entry, "url": coded}, request)
+    assert not proves({**entry, "url": URL.replace("e", "%65")}, request)
+    assert not proves({**entry, "url": coded}, hubspot_v2(KEY, BODY, NOW))
+
+
+def test_what_a_lengthened_hash_admits_is_not_json():
+    # SHA-256 of secret + text lets anybody who holds one signature sign that text + padding + more.
+    signed = len(KEY) + len(f"POST{URL}") + len(BODY)
+    padding = b"\x80" + b"\0" * ((55 - signed) % 64) + (signed * 8).to_bytes(8, "big")
+    request = hubspot_v2(KEY, BODY + padding + b'{"id": "43"}', NOW)
+
+    assert proves(SENDERS["hubspot v2"].entry(KEY), request)
+    for media in ("application/json", "application/x-www-form-urlencoded", "text/plain", "text/xml", ""):
+        with pytest.raises(Exception, match=r"Not (JSON|XML)"):
+            decode(request.body, media)
+
+
+HEADERS = sorted({name for sender in SENDERS.values() for name in sender.proof} | {"content-type"})
+ODD = st.one_of(
+    st.text(max_size=60),
+    st.sampled_from(["v1,", "Basic ", "v2", "0" * 13, "nan", ",", str(NOW), str(NOW // 1000), V1, "v1,=", "=" * 48]),
+)
+
+
+@settings(max_examples=150)
+@given(
+    scheme=st.sampled_from(sorted(SCHEMES)),
+    fields=st.dictionaries(
+        st.sampled_from(["token", "header", "field", "username", "password", "secret", "url", "hooks"]),
+        st.one_of(st.none(), st.integers(), ODD, st.lists(ODD, max_size=2), st.dictionaries(ODD, ODD, max_size=2)),
+    ),
+    headers=st.dictionaries(st.sampled_from(HEADERS), ODD),
+    body=st.binary(max_size=60),
+    token=ODD,
+)
+def test_whatever_comes_the_answer_is_yes_or_no(scheme, fields, headers, body, token):
+    assert proves({**fields, "scheme": scheme}, Request(body, headers, token, received_at=NOW)) in (True, False)
 
 
 class Vault:
     """Secrets Manager with one secret."""
 
-    def __init__(self, text):
-        self.text = text
+    def __init__(self, **entries):
+        entry = {"mapping": "pipedrive", "project": 106, "crm_url": "https://x"}
+        self.text = json.dumps({name: {**entry, "verify": verify} for name, verify in entries.items()})
 
     def get_secret_value(self, SecretId):  # noqa: ARG002, N803 - boto3's own name
         return {"SecretString": self.text}
 
 
-ENTRY = '{"acme": {"mapping": "pipedrive", "project": 106, "crm_url": "https://x", "verify": {"scheme": "basic", '
-ENTRY += '"username": "crm", "password": "pw"}}}'
+class Broken:
+    def get_secret_value(self, SecretId):  # noqa: ARG002, N803 - boto3's own name
+        raise EndpointConnectionError(endpoint_url="https://secretsmanager")
 
 
-def event(name="acme", headers=None):
-    return Event(name, b"{}", {"x-other": "1", **credentials("crm:pw"), **(headers or {})}, {}, 1, "request")
+def connections(verify=None):
+    return Secret(Vault(acme=verify or {"scheme": "basic", "username": "crm", "password": "pw"}), "connections")
+
+
+def event(name="acme", headers=None, body=b"{}"):
+    return Event(name, body, {"x-other": "1", **credentials("crm:pw"), **(headers or {})}, {}, NOW, "request")
 
 
 def test_an_admitted_event_comes_with_its_connection_and_without_its_secrets():
-    admitted, connection = admit(Secret(Vault(ENTRY), "connections"), event(), "")
+    admitted, connection = admit(connections(), event(headers={"cookie": "a=b"}), "")
 
     assert admitted.headers == {"x-other": "1"}
     assert (connection.project, connection.settings) == (106, {"crm_url": "https://x"})
 
 
-def test_an_unknown_connection_and_a_wrong_secret_are_refused_alike():
-    connections = Secret(Vault(ENTRY), "connections")
+@pytest.mark.parametrize("name", SENDERS)
+def test_no_proof_goes_on_to_mappings_and_queues(name):
+    request = SENDERS[name].send(KEY, BODY, NOW)
+    sent = Event("acme", request.body, request.headers, {}, NOW, "request")
 
+    admitted, _ = admit(connections(SENDERS[name].entry(["x", KEY])), sent, request.token)
+
+    left = json.dumps({**admitted.headers}).encode() + admitted.body
+    signature = max((request.headers[header] for header in SENDERS[name].proof), key=len, default=KEY)
+    assert KEY.encode() not in left
+    assert signature.encode() not in left
+
+
+def test_a_body_loses_its_token_and_the_keys_beside_it_and_nothing_else():
+    request = SENDERS["body-token bitrix24"].send(KEY, BODY, NOW)
+    sent = Event("acme", request.body, request.headers, {}, NOW, "request")
+
+    admitted, _ = admit(connections(SENDERS["body-token bitrix24"].entry(KEY)), sent, "")
+
+    assert decode(admitted.body, admitted.headers["content-type"]) == {
+        "event": "ONCRMCONTACTUPDATE",
+        "data": {"FIELDS": {"ID": "42"}},
+        "auth": {"domain": "acme.example.com"},
+    }
+
+
+@pytest.mark.parametrize("text", ["Олена 🌻", "\\ud83c", "\\ud83c\\udf3b", '\\u0000\\n\\"', "é"])
+def test_texts_survive_the_loss_of_the_token(text):
+    body = f'{{"name": "{text}", "n": [1, 1.5, null, true], "token": "{KEY}"}}'.encode()
+    sent = Event("acme", body, JSON, {}, NOW, "request")
+
+    admitted, _ = admit(connections(SENDERS["body-token zoho"].entry(KEY)), sent, "")
+
+    wanted = {name: value for name, value in json.loads(body).items() if name != "token"}
+    assert decode(admitted.body, admitted.headers["content-type"]) == wanted
+    assert len(admitted.body) <= len(body)
+
+
+def test_an_unknown_connection_and_a_wrong_secret_are_refused_alike():
     with pytest.raises(NotAllowed) as unknown:
-        admit(connections, event("acne"), "")
+        admit(connections(), event("acne"), "")
     with pytest.raises(NotAllowed) as wrong:
-        admit(connections, event(headers=credentials("crm:wrong")), "")
+        admit(connections(), event(headers=credentials("crm:wrong")), "")
 
     assert str(unknown.value) == str(wrong.value)
 
 
-def test_a_request_that_names_nobody_is_never_admitted_by_the_stand_in():
-    with pytest.raises(NotAllowed):
-        admit(Secret(Vault(ENTRY), "connections"), event("acne"), "no connection has this name")
+def test_a_refused_request_went_through_every_scheme_whoever_it_named():
+    def work(name, verify):
+        """Return the functions of ours that a refusal calls, with how often."""
+        calls = {}
+
+        def count(frame, kind, _):
+            if kind == "call" and "/access/" in frame.f_code.co_filename.replace("\\", "/"):
+                calls[frame.f_code.co_name] = calls.get(frame.f_code.co_name, 0) + 1
+
+        known = connections(verify)
+        known.read()
+        sys.setprofile(count)
+        try:
+            admit(known, event(name, headers={"authorization": "Basic !"}), "wrong")
+        except NotAllowed:
+            return calls
+        finally:
+            sys.setprofile(None)
+
+    unknown = work("acne", None)
+    for name in ("path-token", "espocrm before 11", "close", "body-token zoho"):
+        assert work("acme", SENDERS[name].entry(KEY)).items() - unknown.items() <= {("proves", 1)}
 
 
 def test_without_the_secret_nobody_can_say():
@@ -115,7 +443,23 @@ def test_without_the_secret_nobody_can_say():
         admit(Secret(Broken(), "connections"), event(), "")
 
 
-class Broken:
-    def get_secret_value(self, SecretId):  # noqa: ARG002, N803 - boto3's own name
+@pytest.mark.parametrize("name", SENDERS)
+def test_a_complete_entry_has_no_fault(name):
+    assert fault(SENDERS[name].entry(KEY)) == fault(SENDERS[name].entry([KEY, KEY])) == ""
 
-        raise EndpointConnectionError(endpoint_url="https://secretsmanager")
+
+@pytest.mark.parametrize(
+    ("verify", "sentence"),
+    [
+        ({}, "verify.scheme must be one of path-token, header-token, body-token, basic, "),
+        ({"scheme": "none"}, "verify.scheme must be one of "),
+        ({"scheme": ["basic"]}, "verify.scheme must be one of "),
+        ({"scheme": "basic", "username": "crm"}, "verify needs password for the scheme basic."),
+        ({"scheme": "hubspot"}, "verify needs url and secret for the scheme hubspot."),
+        ({"scheme": "espocrm", "hooks": {"1": ""}}, "verify needs hooks for the scheme espocrm."),
+        ({"scheme": "close", "secret": ["ab", ""]}, "verify needs secret for the scheme close."),
+        ({"scheme": "close", "secret": 7}, "verify needs secret for the scheme close."),
+    ],
+)
+def test_a_broken_entry_is_told_what_it_needs(verify, sentence):
+    assert fault(verify).startswith(sentence)

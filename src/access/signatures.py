@@ -1,0 +1,116 @@
+"""Schemes in which the CRM signs the raw bytes of its request with a secret that it never sends.
+
+Signatures are compared as they are written, not decoded: base64 has several spellings of the same bytes.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from access.compare import fits, is_recent, secrets_of
+from access.request import Request
+
+_ID = re.compile(r"[\w:/=+@~-]{1,256}", re.ASCII)  # no dot: the signed text is divided by dots
+_V1 = re.compile(r"v1,[A-Za-z0-9+/]{43}=")
+_BASE64 = r"(whsec_)?([A-Za-z0-9+/]{4}){4,}([A-Za-z0-9+/]{2,3})?={0,2}"
+_HEX = r"([0-9A-Fa-f]{2})+"
+
+
+def standard_webhooks(verify: Mapping[str, Any], request: Request) -> bool:
+    """Check `webhook-signature` with `secret`, base64 with or without `whsec_`.
+
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+    Its library signs, we compare: its `verify` knows no clock but the machine's, and raises five kinds of error.
+    """
+    headers = request.headers
+    identity, sent_at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    given = [text for text in headers.get("webhook-signature", "").split(" ") if _V1.fullmatch(text)]
+    recent = is_recent(sent_at, request.received_at, digits=10)
+    if not (given and recent and _ID.fullmatch(identity)):
+        return False
+    from standardwebhooks import Webhook  # noqa: PLC0415 - only its senders pay for it
+
+    when, body = datetime.fromtimestamp(int(sent_at), UTC), request.body.decode()
+    valid = [Webhook(secret).sign(identity, when, body) for secret in secrets_of(verify, "secret", _BASE64)]
+    return any([fits(text, valid) for text in given])  # noqa: C419 - a list, so that every one is compared
+
+
+# https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation
+# v1 signs no time and no address, and is refused. v2 signs no time: what a replay of it can do is in docs/security.md.
+_HUBSPOT_DECODED = {f"{ord(letter):02X}": letter for letter in ":/?@!$'()*,;"}
+
+
+def hubspot(verify: Mapping[str, Any], request: Request) -> bool:
+    """Check HubSpot's newest signature in the request with the app's client `secret` and the `url` entered there.
+
+    The address is never rebuilt from the request: its headers are the sender's, and a proxy's own name may differ.
+    """
+    if "x-hubspot-signature-v3" in request.headers:
+        return _hubspot_v3(verify, request)
+    if request.headers.get("x-hubspot-signature-version") != "v2":
+        return False
+    target = f"{request.method}{verify['url']}".encode()
+    given = request.headers.get("x-hubspot-signature", "")
+    signed = (hashlib.sha256(secret.encode() + target + request.body) for secret in secrets_of(verify, "secret"))
+    return fits(given, [digest.hexdigest() for digest in signed])
+
+
+def _hubspot_v3(verify: Mapping[str, Any], request: Request) -> bool:
+    sent_at = request.headers.get("x-hubspot-request-timestamp", "")
+    if not is_recent(sent_at, request.received_at, digits=13):
+        return False
+    url = re.sub("%([0-9A-Fa-f]{2})", lambda code: _HUBSPOT_DECODED.get(code[1].upper(), code[0]), verify["url"])
+    parts = (request.method.encode(), url.encode(), request.body, sent_at.encode())
+    signed = [base64.b64encode(_hmac(secret.encode(), *parts).digest()) for secret in secrets_of(verify, "secret")]
+    return fits(request.headers["x-hubspot-signature-v3"], signed)
+
+
+def espocrm(verify: Mapping[str, Any], request: Request) -> bool:
+    """Check `Signature`, or where it is missing the older `X-Signature`, with `hooks`: {id: secret key}.
+
+    https://docs.espocrm.com/development/webhooks/ — every webhook of an EspoCRM has an id and a key of its own. The new
+    header holds the digest in hex, the old one (gone in EspoCRM 11) its bytes.
+    """
+    keys = [(identity, key) for identity in verify["hooks"] for key in secrets_of(verify["hooks"], identity)]
+    signed = [(identity.encode() + b":", _hmac(key.encode(), request.body)) for identity, key in keys]
+    if "signature" in request.headers:
+        valid = [base64.b64encode(prefix + digest.hexdigest().encode()) for prefix, digest in signed]
+        return fits(request.headers["signature"], valid)
+    return fits(request.headers.get("x-signature", ""), [base64.b64encode(prefix + d.digest()) for prefix, d in signed])
+
+
+def close(verify: Mapping[str, Any], request: Request) -> bool:
+    """Check `close-sig-hash` with `secret`, the hexadecimal signature key of the webhook subscription.
+
+    https://developer.close.com/resources/webhook-subscriptions/ names no window for its time; ours is five minutes.
+    """
+    sent_at = request.headers.get("close-sig-timestamp", "")
+    if not is_recent(sent_at, request.received_at, digits=10):
+        return False
+    keys = [bytes.fromhex(secret) for secret in secrets_of(verify, "secret", _HEX)]
+    signed = [_hmac(key, sent_at.encode(), request.body).hexdigest() for key in keys]
+    return fits(request.headers.get("close-sig-hash", ""), signed)
+
+
+def twenty(verify: Mapping[str, Any], request: Request) -> bool:
+    """Check `X-Twenty-Webhook-Signature` with `secret`.
+
+    https://github.com/twentyhq/twenty, `call-webhook.job.ts` of its server
+    """
+    sent_at = request.headers.get("x-twenty-webhook-timestamp", "")
+    if not is_recent(sent_at, request.received_at, digits=13):
+        return False
+    keys = [secret.encode() for secret in secrets_of(verify, "secret")]
+    signed = [_hmac(key, sent_at.encode(), b":", request.body).hexdigest() for key in keys]
+    return fits(request.headers.get("x-twenty-webhook-signature", ""), signed)
+
+
+def _hmac(key: bytes, *parts: bytes) -> hmac.HMAC:
+    signed = hmac.new(key, digestmod=hashlib.sha256)
+    for part in parts:
+        signed.update(part)
+    return signed
