@@ -11,21 +11,24 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, S
 
 from mapping import normalize
 
+EARLIEST_MS = 100_000_000_000
 LONGEST_NAME = 64  # of a field's name that a reason repeats
 
 
-def _moment(value: str) -> str:
-    if normalize.time(value, "none") is None:  # no such zone, so that a time without one is none
+def _moment(value: str | int) -> str | int:
+    """Refuse what is no time, is in seconds, or names no zone."""
+    if normalize.time(value, "no zone") is None or (isinstance(value, int) and value < EARLIEST_MS):
         raise ValueError
     return value
 
 
 Text = Annotated[StrictStr, Field(max_length=10_000)]
 Id = Annotated[StrictStr, Field(min_length=1, max_length=255)] | StrictInt
-Moment = (
-    Annotated[StrictStr, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})]
-    | Annotated[StrictInt, Field(ge=100_000_000_000, lt=100_000_000_000_000, description="ms since 1970, UTC")]
-)
+Moment = Annotated[
+    StrictStr | StrictInt,
+    AfterValidator(_moment),
+    Field(description="when it changed in the CRM: RFC 3339 with a zone, or ms since 1970, UTC; left out: its arrival"),
+]
 
 
 class _Part(BaseModel):
@@ -48,7 +51,7 @@ class OrganizationOfContact(_Part):
 
 
 class _Record(_Part):
-    changedAt: Annotated[Moment | None, Field(description="when it changed in the CRM; left out: its arrival")] = None
+    changedAt: Moment | None = None
 
 
 Carries = Annotated[
@@ -146,11 +149,15 @@ def fault(record: Any) -> Fault | None:
 def _first_fault(record: dict[str, Any], error: ValidationError) -> Fault:
     """Return the first fault; of a field that may be several things, what the nearest of them misses."""
     found = [
-        (_path(record, detail["loc"], detail["type"]), detail)
+        (_path(record, detail["loc"], detail["type"]), _reason(detail["type"], detail.get("ctx", {})))
         for detail in error.errors(include_input=False, include_url=False)
     ]
-    path, detail = max(found, key=lambda one: (one[0][:1] == found[0][0][:1], len(one[0])))
-    return Fault(_shown(path), _reason(detail["type"], detail.get("ctx", {})))
+    same_field = [(path, reason) for path, reason in found if path[:1] == found[0][0][:1]]
+    path, first = max(same_field, key=lambda one: len(one[0]))
+    others = dict.fromkeys(
+        reason.removeprefix("must be ") for at, reason in same_field if at == path and reason != first
+    )
+    return Fault(_shown(path), " or ".join([first, *others]))
 
 
 def _path(record: Any, loc: tuple[int | str, ...], kind: str) -> tuple[int | str, ...]:
@@ -180,15 +187,13 @@ _REASONS = {
     "extra_forbidden": "there is no such field",
     "missing": "is missing",
     "string_type": "must be a text",
-    "int_type": "must be a text or a whole number",
+    "int_type": "must be a whole number",
     "bool_type": "must be true or false",
     "list_type": "must be a list",
     "model_type": "must be an object",
     "string_too_short": "must not be empty",
     "string_too_long": "is too long",
     "value_error": "must be a time: RFC 3339 with a zone, or ms since 1970",
-    "greater_than_equal": "must be a time: RFC 3339 with a zone, or ms since 1970",
-    "less_than": "must be a time: RFC 3339 with a zone, or ms since 1970",
 }
 
 

@@ -117,7 +117,7 @@ class _Event:
         return found
 
     def _take(self, item: Any) -> None:
-        """Note that a record has taken an item: no other gets it. Lone texts and numbers have no identity of their own."""
+        """Note that a record has taken an item: no other gets it. Lone texts have no identity of their own."""
         if isinstance(item, dict | list) or item is self.view.scopes[""]:
             self.taken[id(item)] = item
 

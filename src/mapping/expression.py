@@ -309,7 +309,7 @@ def _diagnosed(source: str, error: Exception) -> BadExpression:  # noqa: PLR0911
     if word := re.search(r"(?<=\s)(and|or|not)(?=\s)", bare):
         return BadExpression(f"'{word[1]}' is no operator", word.start(), "write && for and, || for or, ! for not")
     offset = min(getattr(error, "lex_position", 0) or 0, len(source))
-    if isinstance(error, exceptions.IncompleteExpressionError) or not source:
+    if isinstance(error, exceptions.IncompleteExpressionError) or offset == len(source):
         return BadExpression("it ends too early", offset)
     return BadExpression("it cannot be read from here on", offset)
 

@@ -257,7 +257,7 @@ def _calendar(given: str, zone: str) -> int | None:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=time_zone(zone))
         return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    except (ValueError, OverflowError, KeyError):  # KeyError: no such zone
+    except (ValueError, OverflowError, KeyError, OSError):  # the last two: no such zone
         return None
 
 

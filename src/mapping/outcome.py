@@ -1,6 +1,7 @@
 """What a mapping made of one record of an event."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 Fields = Mapping[str, Any]
@@ -40,3 +41,17 @@ class Outcome(NamedTuple):
     reason: str = ""
     warnings: tuple[str, ...] = ()
     trace: tuple[Step, ...] = ()
+
+
+def compact(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as `events/<crm>/<case>.expected.json` holds it: what is not its default, times in ISO 8601."""
+    default = Outcome("")
+    shown = {
+        name: value for name, value in outcome._asdict().items() if name != "trace" and value != getattr(default, name)
+    }
+    if outcome.changed_at is not None:
+        moment = datetime.fromtimestamp(outcome.changed_at / 1000, UTC)
+        shown["changed_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if outcome.warnings:
+        shown["warnings"] = list(outcome.warnings)
+    return shown

@@ -1,0 +1,484 @@
+"""The engine: each sentence of docs/mapping.md about records, fields and answers."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from errors import TooLarge
+from mapping import engine, load
+from mapping.decode import decode
+from tests.mapping.cases import CASES
+
+SRC = Path(__file__).parents[2] / "src"
+SECTION = """
+[contact]
+externalId = "id"
+fullName = "name"
+[[contact.phones]]
+value = "phone"
+"""
+
+
+@pytest.fixture
+def outcomes(tmp_path):
+    """Run a mapping, written as a text without its head, over a body."""
+
+    def run(text, body, *, head='crm = "Own"', settings=None, headers=None, query=None):
+        path = tmp_path / "own.toml"
+        path.write_text(f"format = 1\n{head}\n{textwrap.dedent(text)}", "utf-8")
+        return engine.run(load.load_file(path), body, settings or {}, headers or {}, query or {})
+
+    return run
+
+
+@pytest.fixture
+def fields(outcomes):
+    """Return the fields of the one change."""
+
+    def run(*args, **more):
+        [outcome] = outcomes(*args, **more)
+        assert outcome.result == "change", outcome.reason
+        return dict(outcome.fields)
+
+    return run
+
+
+def test_without_records_the_whole_body_is_one_contact(fields):
+    assert fields(SECTION, {"id": 7, "name": "Олена", "phone": "067 000 00 12"}) == {
+        "externalId": "7",
+        "fullName": "Олена",
+        "phones.0": [{"value": "+380670000012", "name": None, "primary": False}],
+        "responsible": "0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("items", "ids"),
+    [
+        (None, []),
+        ({"id": 1}, ["contact:1"]),
+        ([{"id": 1}, {"id": 2}], ["contact:1", "contact:2"]),
+        ({"17": {"id": 1}, "18": {"id": 2}}, ["contact:1", "contact:2"]),
+    ],
+)
+def test_each_takes_nothing_one_object_a_list_or_a_table(outcomes, items, ids):
+    found = outcomes('[[record]]\neach = "items"\n' + SECTION, {"items": items})
+
+    assert [outcome.card for outcome in found if outcome.result == "change"] == ids
+
+
+def test_records_are_tried_in_order_and_an_item_is_taken_once(outcomes):
+    text = """
+    [[record]]
+    title = "gone"
+    each  = "list(@)"
+    when  = "gone"
+    do    = "skip"
+    code  = "deleted-in-crm"
+    [[record]]
+    title = "rest"
+    each  = "list(@)"
+    when  = "id"
+    """
+    found = outcomes(text + SECTION, [{"id": 1}, {"id": 2, "gone": True}, {"name": "x"}])
+
+    assert [(outcome.result, outcome.index, outcome.record, outcome.code) for outcome in found] == [
+        ("skip", 1, "gone", "deleted-in-crm"),
+        ("change", 0, "rest", ""),
+        ("skip", 2, "", "no-record"),
+    ]
+
+
+def test_the_body_is_taken_once_even_if_it_is_a_lone_text(outcomes):
+    text = '[[record]]\ndo = "skip"\n[[record]]\ndo = "reject"\n'
+
+    assert [outcome.code for outcome in outcomes(text, "text")] == ["skip"]
+    assert [outcome.code for outcome in outcomes(text, None)] == ["skip"]
+
+
+def test_skip_and_reject_have_a_code_and_a_reason(outcomes):
+    [skip] = outcomes('[[record]]\ntitle = "order"\ndo = "skip"\n', {})
+    [reject] = outcomes('[[record]]\ndo = "reject"\ncode = "thin"\nmessage = "use a workflow"\n', {})
+
+    assert (skip.code, skip.reason) == ("skip", "order")
+    assert (reject.code, reject.reason) == ("thin", "use a workflow")
+
+
+def test_more_than_a_thousand_records_are_too_large(outcomes):
+    text = '[[record]]\neach = "@"\n' + SECTION
+
+    assert len(outcomes(text, [{"id": at} for at in range(1000)])) == 1000
+    with pytest.raises(TooLarge):
+        outcomes(text, [{"id": at} for at in range(1001)])
+
+
+def test_thousands_of_phones_are_too_large(outcomes):
+    text = """
+    [[record]]
+    each = "@"
+    [contact]
+    externalId = "id"
+    [[contact.phones]]
+    each = "phones"
+    value = "@"
+    """
+    with pytest.raises(TooLarge):
+        outcomes(text, [{"id": 1 + at, "phones": ["12"] * 100} for at in range(51)])
+
+
+@pytest.mark.parametrize("identity", [None, 0, "0", "", False, True, {}, [1], "x" * 256])
+def test_a_contact_without_an_id_is_rejected(outcomes, identity):
+    [outcome] = outcomes(SECTION, {"id": identity, "name": "Олена"})
+
+    assert (outcome.result, outcome.code, outcome.field, outcome.card) == ("reject", "no-id", "externalId", "")
+    assert "Олена" not in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        ('"name"', "Олена"),
+        ('["none", "nested", "blank", "name"]', "Олена"),  # an object is no text
+        ('["zero", "name"]', "0"),
+        ('{ value = "fixed" }', "fixed"),
+        ('{ value = "" }', None),
+        ('{ join = ["last", "none", "name"] }', "Коваль Олена"),
+        ('{ join = ["last", "name"], with = ", " }', "Коваль, Олена"),
+        ('{ join = ["none", "blank"] }', None),
+        ('{ join = [["none", "last"], { value = "(VIP)" }] }', "Коваль (VIP)"),
+        ('{ template = "{name} {last}!" }', "Олена Коваль!"),
+        ('{ template = "{name} {none}" }', None),
+        ("{ template = '{nested.\"a-b\"} and {split(name, `\"}\"`)[0]}' }", "deep and Олена"),
+        ('{ template = "no placeholder" }', "no placeholder"),
+        ('{ from = "none", default = "nobody" }', "nobody"),
+        ('{ from = "zero", ignore = ["0", "-"], default = "nobody" }', "nobody"),
+        ('{ from = ["zero", "name"], ignore = ["0"] }', "Олена"),
+        ('{ from = "name", lookup = { "Олена" = "Helen" } }', "Helen"),
+        ('{ from = "last", lookup = { "Олена" = "Helen" } }', None),
+        ('{ from = "last", lookup = { "Олена" = "Helen" }, default = "?" }', "?"),
+        ('{ from = "name", lookup = "names" }', "Lena"),
+        ('[{ join = ["none"] }, { template = "{none}" }, "last"]', "Коваль"),
+    ],
+)
+def test_a_rule_gives(fields, rule, value):
+    text = SECTION.replace('"name"', rule) + '[lookups.names]\n"Олена" = "Lena"\n'
+    body = {"id": 1, "name": "Олена", "last": "Коваль", "blank": " ", "zero": 0, "nested": {"a-b": "deep"}}
+
+    assert fields(text, body)["fullName"] == value
+
+
+@pytest.mark.parametrize(
+    ("identity", "link"),
+    [
+        (8, "https://acme.example.com/person/8"),
+        ("a/b?c#d@e:f g", "https://acme.example.com/person/a%2Fb%3Fc%23d%40e%3Af%20g"),
+        ("%2e%2e", "https://acme.example.com/person/%252e%252e"),
+        ("..", None),
+        ("Олена", "https://acme.example.com/person/%D0%9E%D0%BB%D0%B5%D0%BD%D0%B0"),
+    ],
+)
+def test_data_cannot_bend_a_link(fields, identity, link):
+    text = SECTION.replace("[contact]", '[contact]\ncontactLink = { template = "{$settings.crm_url}/person/{id}" }')
+
+    assert fields(text, {"id": identity}, settings={"crm_url": "https://acme.example.com/"})["contactLink"] == link
+
+
+@pytest.mark.parametrize(
+    "crm_url", [None, "", "http://acme.example.com", "https://acme.example.com?a=", "https://a b.example.com"]
+)
+def test_half_a_link_is_none(fields, crm_url):
+    text = SECTION.replace("[contact]", '[contact]\ncontactLink = { template = "{$settings.crm_url}/person/{id}" }')
+
+    assert fields(text, {"id": 8}, settings={"crm_url": crm_url} if crm_url is not None else {})["contactLink"] is None
+
+
+def test_a_dropped_link_warns_and_the_next_alternative_is_tried(outcomes):
+    text = SECTION.replace("[contact]", '[contact]\ncontactLink = ["url", "other"]')
+    [bad] = outcomes(text, {"id": 1, "url": "javascript:alert(1)"})
+    [good] = outcomes(text, {"id": 1, "url": "javascript:alert(1)", "other": "https://crm.example.com/1"})
+
+    assert bad.fields["contactLink"] is None
+    assert bad.warnings[0].endswith("own.toml:5: a link was dropped: not a plain https address")
+    assert (good.fields["contactLink"], good.warnings) == ("https://crm.example.com/1", ())
+
+
+def test_a_connection_can_name_the_hosts_that_links_may_lead_to(fields):
+    text = SECTION.replace("[contact]", '[contact]\ncontactLink = "url"')
+    body = {"id": 1, "url": "https://phish.example.net/"}
+
+    assert fields(text, body)["contactLink"]
+    assert fields(text, body, settings={"link_hosts": "example.com, example.org"})["contactLink"] is None
+
+
+def test_nobody_responsible_is_the_connections_default(fields):
+    text = SECTION.replace("[contact]", '[contact]\nresponsible = "owner"')
+
+    assert fields(text, {"id": 1, "owner": 0}, settings={"responsible": "12"})["responsible"] == "12"
+    assert fields(text, {"id": 1, "owner": 7}, settings={"responsible": "12"})["responsible"] == "7"
+    assert fields(SECTION, {"id": 1}, settings={"responsible": "12"})["responsible"] == "12"
+
+
+def test_phones_and_emails_have_labels_extensions_and_a_primary(fields):
+    text = """
+    [contact]
+    externalId = "id"
+    [[contact.phones]]
+    each    = "phones"
+    value   = "value"
+    name    = "label"
+    primary = "main"
+    [[contact.emails]]
+    value = "email"
+    name  = { value = "work" }
+    """
+    body = {
+        "id": 1,
+        "email": "a@example.com;b@example.com",
+        "phones": [
+            {"value": "044 000 00 12 доб. 34", "label": "office"},
+            {"value": "0670000012", "main": "1"},
+            {"value": "+380670000012", "label": "again"},
+            {"value": "12"},
+            {"value": {"a": 1}},
+        ],
+    }
+    found = fields(text, body)
+
+    assert found["phones.0"] == [
+        {"value": "+380440000012", "name": "office ext. 34", "primary": False},
+        {"value": "+380670000012", "name": None, "primary": True},
+    ]
+    assert [(email["value"], email["name"]) for email in found["emails.0"]] == [
+        ("a@example.com", "work"),
+        ("b@example.com", "work"),
+    ]
+
+
+def test_numbers_belong_to_the_connections_country(fields):
+    body = {"id": 1, "phone": "2123 4567"}
+
+    assert fields(SECTION, body, settings={"country": "lv"})["phones.0"][0]["value"] == "+37121234567"
+    assert fields(SECTION, body)["phones.0"] == []
+
+
+def test_of_one_block_a_hundred_entries_are_read(outcomes):
+    text = '[contact]\nexternalId = "id"\n[[contact.phones]]\neach = "phones"\nvalue = "@"\n'
+    [outcome] = outcomes(text, {"id": 1, "phones": [f"067{at:07}" for at in range(101)]})
+
+    assert len(outcome.fields["phones.0"]) == 100
+    assert any("only the first 100 are read" in warning for warning in outcome.warnings)
+
+
+@pytest.mark.parametrize(
+    ("head", "settings", "moment"),
+    [
+        ('timeZone = "UTC"', {"time_zone": "Europe/Kyiv"}, 1_732_467_845_000),
+        ("", {"time_zone": "Europe/Warsaw"}, 1_732_464_245_000),
+        ("", {}, 1_732_460_645_000),
+        ("", {"time_zone": "Mars/Base"}, None),
+    ],
+)
+def test_a_time_without_zone_is_in_the_mappings_or_the_connections(outcomes, head, settings, moment):
+    head = f'crm = "Own"\nchangedAt = "at"\n{head}'
+    [outcome] = outcomes(SECTION, {"id": 1, "at": "2024-11-24 17:04:05"}, head=head, settings=settings)
+
+    assert outcome.changed_at == moment
+    assert bool(outcome.warnings) is (moment is None)
+
+
+def test_a_record_may_have_its_own_time_and_event_id(outcomes):
+    text = '[[record]]\nchangedAt = "b"\neventId = "c"\n' + SECTION
+    head = 'crm = "Own"\nchangedAt = "a"\neventId = "a"'
+    [outcome] = outcomes(text, {"id": 1, "a": 1_600_000_000, "b": 1_700_000_000, "c": 77}, head=head)
+
+    assert (outcome.changed_at, outcome.event_id) == (1_700_000_000_000, "77")
+
+
+PARTIAL = """
+[[record]]
+carries = "partial"
+[contact]
+externalId  = "id"
+fullName    = ["name", { join = ["first", "last"] }]
+responsible = "owner.id"
+contactLink = { template = "https://crm.example.com/{slug}" }
+staffId     = { from = "owner.id", lookup = { 7 = "77" } }
+[[contact.phones]]
+each  = "phones"
+value = "value"
+[[contact.phones]]
+value = "mobile"
+[[contact.organizations]]
+name       = "company"
+externalId = "company_id"
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        ({}, {}),
+        ({"name": "Олена"}, {"fullName": "Олена"}),
+        ({"name": None}, {"fullName": None}),
+        ({"first": "Олена"}, {}),  # half a name
+        ({"first": "Олена", "name": None}, {"fullName": None}),
+        ({"first": "Олена", "last": None}, {"fullName": "Олена"}),
+        ({"owner": {"id": 7}}, {"responsible": "7", "staffId": "77"}),
+        ({"owner": {"id": None}}, {"responsible": "0", "staffId": None}),
+        ({"owner": None}, {"responsible": "0", "staffId": None}),
+        ({"owner": {"name": "x"}}, {}),
+        ({"slug": "a"}, {"contactLink": "https://crm.example.com/a"}),
+        ({"slug": None}, {"contactLink": None}),
+        ({"mobile": "0670000012"}, {"phones.1": [{"value": "+380670000012", "name": None, "primary": False}]}),
+        ({"phones": []}, {"phones.0": []}),
+        ({"phones": None}, {"phones.0": []}),
+        ({"company": "x"}, {}),
+        ({"company": "x", "company_id": 3}, {"organizations.0": [{"externalId": "3", "name": "x"}]}),
+        ({"company": None, "company_id": None}, {"organizations.0": []}),
+    ],
+)
+def test_a_partial_change_sets_what_is_present(fields, body, changed):
+    assert fields(PARTIAL, {"id": 1, **body}) == {"externalId": "1", **changed}
+
+
+BELONGING = """
+[[record]]
+when = "deal"
+as = "deal"
+[[record]]
+as = "lead"
+[deal]
+contactId = "contact"
+fullName  = "name"
+dealLink  = "url"
+[lead]
+contactId = "contact"
+leadId    = "id"
+fullName  = "name"
+leadLink  = "url"
+[[lead.phones]]
+value = "phone"
+"""
+BODY = {"id": "L-1", "contact": 42, "name": "Олена", "url": "https://crm.example.com/1", "phone": "0670000012"}
+
+
+def test_a_deal_changes_its_own_fields_on_its_contacts_card(outcomes):
+    [outcome] = outcomes(BELONGING, {**BODY, "deal": True})
+
+    assert (outcome.kind, outcome.card) == ("deal", "contact:42")
+    assert outcome.fields == {"externalId": "42", "dealLink": "https://crm.example.com/1"}
+
+
+def test_a_deal_without_a_contact_is_skipped(outcomes):
+    [outcome] = outcomes(BELONGING, {**BODY, "deal": True, "contact": 0})
+
+    assert (outcome.result, outcome.code) == ("skip", "no-contact")
+
+
+def test_a_lead_changes_its_own_fields_on_its_contacts_card(outcomes):
+    [outcome] = outcomes(BELONGING, BODY)
+
+    assert (outcome.kind, outcome.card) == ("lead", "contact:42")
+    assert outcome.fields == {"externalId": "42", "leadId": "L-1", "leadLink": "https://crm.example.com/1"}
+
+
+def test_a_lead_without_a_contact_is_a_card_of_its_own(outcomes):
+    [outcome] = outcomes(BELONGING, {**BODY, "contact": None})
+
+    assert outcome.card == "lead:L-1"
+    assert outcome.fields == {
+        "leadId": "L-1",
+        "fullName": "Олена",
+        "leadLink": "https://crm.example.com/1",
+        "phones.0": [{"value": "+380670000012", "name": None, "primary": False}],
+        "responsible": "0",
+    }
+
+
+def test_a_lead_with_neither_is_rejected(outcomes):
+    [outcome] = outcomes(BELONGING, {**BODY, "contact": None, "id": None})
+
+    assert (outcome.code, outcome.field) == ("no-id", "leadId")
+
+
+def test_query_headers_and_settings_can_be_asked(outcomes):
+    text = """
+    [[record]]
+    when = "$query.event == 'Contact.update' && $headers.\\"x-kind\\" == 'crm' && $settings.shop == '7'"
+    """
+    found = outcomes(
+        text + SECTION, {"id": 1}, query={"event": "Contact.update"}, headers={"X-Kind": "crm"}, settings={"shop": "7"}
+    )
+
+    assert [outcome.card for outcome in found] == ["contact:1"]
+
+
+def test_a_child_replaces_fields_lists_and_records_whole_and_inherits_the_rest(outcomes):
+    text = """
+    [contact]
+    fullName = { value = "Replaced" }
+    [[contact.phones]]
+    value = "data.other"
+    """
+    body = {
+        "meta": {"entity": "person", "timestamp": "2025-03-04T09:10:35Z"},
+        "data": {"id": 1, "name": "x", "other": "0670000013", "phones": [{"value": "0670000012"}], "owner_id": 5},
+    }
+    [outcome] = outcomes(text, body, head='extends = "pipedrive"')
+
+    assert outcome.fields["fullName"] == "Replaced"
+    assert [phone["value"] for phone in outcome.fields["phones.0"]] == ["+380670000013"]
+    assert (outcome.fields["responsible"], outcome.changed_at) == ("5", 1_741_079_435_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "body", "reply"),
+    [
+        ("", {}, None),
+        ('[answer]\nbody = "OK"\n', {}, (202, "text/plain", "OK")),
+        ('[answer]\nstatus = 200\ncontentType = "text/xml"\nbody = "<Ack/>"\n', None, (200, "text/xml", "<Ack/>")),
+        ('[answer]\nwhen = "challenge"\nstatus = 200\necho = ["challenge"]\n', {"a": 1}, None),
+        (
+            '[answer]\nwhen = "challenge"\nstatus = 200\necho = ["challenge"]\n',
+            {"challenge": "Ж", "other": 1},
+            (200, "application/json", '{"challenge": "\\u0416"}'),
+        ),
+        ('[answer]\necho = ["challenge"]\n', [1], (202, "application/json", '{"challenge": null}')),
+    ],
+)
+def test_a_mapping_may_declare_its_answer(tmp_path, text, body, reply):
+    (tmp_path / "own.toml").write_text(f'format = 1\ncrm = "Own"\n{text}{SECTION}')
+
+    assert engine.answer(load.load_file(tmp_path / "own.toml"), body) == reply
+
+
+def test_a_hundred_kommo_contacts_come_in_one_form():
+    [case] = [case for case in CASES if case.body.stem == "mixed-contact-company-deletion"]
+    one = case.body.read_text("utf-8")
+    pairs = [pair for pair in one.split("&") if pair.startswith("contacts%5Bupdate%5D%5B0%5D")]
+    form = "&".join(
+        pair.replace("update%5D%5B0%5D", f"update%5D%5B{at}%5D").replace("=5001", f"={5001 + at}")
+        for at in range(100)
+        for pair in pairs
+    )
+    found = engine.run(load.load("kommo"), decode(form.encode(), "application/x-www-form-urlencoded"), {}, {}, {})
+
+    assert [outcome.card for outcome in found] == [f"contact:{5001 + at}" for at in range(100)]
+    assert [outcome.index for outcome in found] == list(range(100))
+
+
+def test_a_crms_event_imports_nothing_heavy():
+    code = """
+import sys
+from mapping import decode, engine, load
+assert not {"phonenumbers", "xml", "zoneinfo", "pydantic", "aws_lambda_powertools"} & set(sys.modules), "at import"
+body = decode.decode(b'{"meta": {"entity": "deal"}, "data": {"id": 1, "person_id": 2}}', "application/json")
+assert engine.run(load.load("pipedrive"), body, {}, {}, {})[0].result == "change"
+assert not {"phonenumbers", "xml", "zoneinfo", "pydantic", "aws_lambda_powertools"} & set(sys.modules), "after a deal"
+engine.run(load.load("direct"), {"externalId": 1}, {}, {}, {})
+assert "pydantic" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=SRC, check=True)

@@ -1,0 +1,30 @@
+"""Every preset against what its CRM sends."""
+
+import pytest
+
+from mapping import load
+from tests.mapping.cases import CASES, EVENTS, written
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_an_event_has_the_outcomes_that_lie_beside_it(case):
+    assert written(case.outcomes()) == case.expected.read_text("utf-8")
+
+
+@pytest.mark.parametrize("preset", load.presets())
+def test_every_record_of_a_preset_is_exercised(preset):
+    declared = {record.title for record in load.load(preset).records}
+    exercised = {outcome.record for case in CASES if case.preset == preset for outcome in case.outcomes()}
+
+    assert exercised - {""} == declared
+
+
+@pytest.mark.parametrize("preset", load.presets())
+def test_every_preset_has_at_least_two_cases(preset):
+    assert sum(case.preset == preset for case in CASES) >= 2
+
+
+def test_no_expectation_is_left_without_its_event():
+    assert {case.expected for case in CASES} == {
+        path for preset in load.presets() for path in (EVENTS / preset).glob("*.expected.json")
+    }

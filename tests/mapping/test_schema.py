@@ -1,0 +1,50 @@
+"""The JSON Schemas are what the code says."""
+
+import json
+import tomllib
+
+import pytest
+from jsonschema import Draft4Validator, Draft202012Validator
+
+from mapping import direct, load, schema
+from tests.mapping.cases import CASES
+
+VALIDATOR = Draft4Validator(schema.mapping_schema())
+
+
+@pytest.mark.parametrize(
+    ("path", "made"),
+    [(schema.MAPPING_SCHEMA, schema.mapping_schema), (schema.DIRECT_SCHEMA, direct.schema)],
+    ids=["mapping files", "our JSON contract"],
+)
+def test_the_file_is_up_to_date(path, made):
+    assert path.read_text("utf-8") == schema.written(made()), "run python -m mapping.schema in src/"
+
+
+def test_the_schema_of_mapping_files_is_of_draft_4():
+    Draft4Validator.check_schema(schema.mapping_schema())
+
+
+@pytest.mark.parametrize("preset", load.presets())
+def test_editors_accept_every_preset(preset):
+    VALIDATOR.validate(tomllib.loads((load.PRESETS / f"{preset}.toml").read_text("utf-8")))
+
+
+@pytest.mark.parametrize("preset", load.presets())
+def test_every_preset_names_its_schema_on_line_1(preset):
+    first = (load.PRESETS / f"{preset}.toml").read_text("utf-8").splitlines()[0]
+
+    assert (load.PRESETS / first.removeprefix("#:schema ")).resolve() == schema.MAPPING_SCHEMA
+
+
+DIRECT = Draft202012Validator(json.loads(schema.DIRECT_SCHEMA.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.preset == "direct" and case.data], ids=str)
+def test_the_published_contract_agrees_with_the_engine(case):
+    records = case.data if isinstance(case.data, list) else [case.data]
+
+    for record, outcome in zip(records, case.outcomes(), strict=True):
+        wrong = outcome.code in ("bad-field", "no-id", "no-contact")
+        told = not DIRECT.is_valid(record) or (outcome.field == "changedAt")  # formats are only a hint in JSON Schema
+        assert wrong == told, record
