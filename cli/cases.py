@@ -1,0 +1,74 @@
+"""Golden cases: `<crm>/<case>.json`, `.form` or `.xml` as a CRM sends it, and `<case>.expected.json`, its outcomes.
+
+`<case>.request.json` beside them may add `content_type`, `headers`, `query` and `settings`. The mapping is the file
+`<crm>.toml` beside the folder, else the preset with the folder's name.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cli.connection import Connection, mapping_of
+from cli.samples import TYPES, Given, samples_of
+from cli.trial import tried
+from mapping import load
+from mapping.outcome import Outcome, compact
+
+SETTINGS = {"crm_url": "https://acme.example.com", "country": "UA", "time_zone": "Europe/Kyiv", "responsible": "0"}
+BESIDE = (".expected.json", ".request.json")
+
+
+class Case(NamedTuple):
+    """One event of a folder."""
+
+    body: Path
+
+    def __str__(self) -> str:
+        """Return `pipedrive/merge-loser`."""
+        return f"{self.body.parent.name}/{self.body.stem}"
+
+    @property
+    def expected(self) -> Path:
+        """Where its outcomes are written down."""
+        return self.body.with_suffix(".expected.json")
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What is known of the request beside its body."""
+        beside = self.body.with_suffix(".request.json")
+        return dict(json.loads(beside.read_text("utf-8"))) if beside.exists() else {}
+
+    @property
+    def mapping(self) -> str:
+        """The name or file of its mapping."""
+        own = self.body.parent.with_suffix(".toml")
+        return str(own) if own.exists() else self.body.parent.name
+
+    def outcomes(self) -> list[Outcome]:
+        """Return what the event means; raises BadMapping, and ValueError for a `.request.json` that is no JSON."""
+        request = self.request
+        given = Given(request.get("content_type", ""), request.get("headers", {}), request.get("query", {}))
+        connection = Connection(mapping_of(self.mapping), 106, {**SETTINGS, **request.get("settings", {})})
+        samples = samples_of(self.body.read_bytes(), TYPES[self.body.suffix])
+        return [outcome for sample in samples for outcome in tried(connection, given.over(sample)).outcomes]
+
+
+def written(outcomes: Sequence[Outcome]) -> str:
+    """Return the text of a `.expected.json`."""
+    return json.dumps([compact(outcome) for outcome in outcomes], ensure_ascii=False, indent=2) + "\n"
+
+
+def found(folder: Path) -> Iterator[Case]:
+    """Yield the cases in a folder and those below it, sorted.
+
+    Folders without a mapping and without expectations hold something else.
+    """
+    for path in sorted(folder.rglob("*")):
+        case = Case(path)
+        if path.suffix in TYPES and not path.name.endswith(BESIDE) and (_has_mapping(case) or case.expected.exists()):
+            yield case
+
+
+def _has_mapping(case: Case) -> bool:
+    return case.mapping in load.presets() or case.mapping.endswith(".toml")

@@ -1,0 +1,86 @@
+"""The command `bridge`: its verbs, each imported when it is asked for, and what its exit codes mean."""
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli import exits
+
+VERBS = {
+    "explain": "Show what a mapping makes of a sample, field by field.",
+    "validate": "Check mapping files and tell all their problems.",
+    "paths": "List what is in a sample, with the expressions that find it.",
+    "new": "Draft a mapping from a sample.",
+    "test": "Compare samples with what they must become.",
+    "presets": "List the ready-made mappings.",
+}
+ALIASES = {"preview": "explain", "providers": "presets"}  # names that users of similar tools know
+
+
+class Verbs(click.Group):
+    """A group whose verbs are the modules of this package, so that `--help` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which people need them."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb."""
+        del ctx
+        verb = ALIASES.get(cmd_name, cmd_name)
+        if verb not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"cli.{verb}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        del ctx
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a verb and leave with its exit code; click's own code for wrong usage is the one of a rejection here."""
+        sys.exit(self._code(*args, **{**extra, "standalone_mode": False}))
+
+    def _code(self, *args: Any, **extra: Any) -> int:
+        try:
+            return super().main(*args, **extra) or exits.FINE
+        except click.ClickException as error:
+            error.show()
+            return exits.WRONG
+        except click.Abort:
+            return exits.INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - the last resort: a traceback could quote personal data
+            click.echo(f"bridge: this is a fault of the bridge itself: {_place(error)}. Please report it.", err=True)
+            return exits.FAULT
+
+
+def _place(error: Exception) -> str:
+    """Return type and places of an error, and nothing of its text."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    return f"{type(error).__name__} at " + " < ".join(
+        f"{Path(at.filename).name}:{at.lineno}" for at in reversed(frames)
+    )
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine; 1 something given is wrong (a mapping, an option, a file, a failed test); "
+    "2 something was rejected.",
+)
+def bridge() -> None:
+    """Try mappings out: what a CRM sends, what Ringostat would be told."""
+
+
+def main() -> None:
+    """Start the command."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    bridge(prog_name="bridge")

@@ -1,0 +1,41 @@
+"""`bridge new`: a first mapping for a CRM that has none."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from cli import exits
+from cli.connection import Connection
+from cli.draft import draft
+from cli.samples import Sample, of_event
+from cli.terminal import say
+from cli.trial import tried
+from errors import SenderError
+from mapping import load
+from mapping.decode import decode
+
+
+@click.command(short_help="Draft a mapping from a sample.")
+@of_event
+@click.option("--crm", default="", metavar="NAME", help="The name that contacts of this CRM bear in Ringostat.")
+def command(samples: list[Sample], crm: str) -> int:
+    """Draft a mapping from the field names of SAMPLE: bridge new sample.json > my.toml.
+
+    What it could not tell stands on standard error, and in comments of the draft.
+    """
+    sample = samples[0]
+    try:
+        drafted = draft(decode(sample.body or b"", sample.content_type), crm)
+    except SenderError as error:
+        raise click.ClickException(f"the sample cannot be read: {error}") from None
+    click.echo(drafted.text, nl=False)
+    for what in drafted.missing:
+        say(f"not found: {what}", error=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "draft.toml"
+        path.write_text(drafted.text, "utf-8")
+        connection = Connection(load.load_file(path), 106, {})
+    results = [outcome.result for outcome in tried(connection, sample).outcomes]
+    say(f"the draft is valid; of this sample it makes: {', '.join(results)}", error=True)
+    return exits.FINE

@@ -1,0 +1,21 @@
+"""`bridge presets`: the ready-made mappings."""
+
+import click
+
+from cli.terminal import Cell, say
+from mapping import load
+from mapping.load import Mapping
+
+
+@click.command(short_help="List the ready-made mappings.")
+def command() -> None:
+    """List the ready-made mappings: name, CRM, how it sends, how to verify its requests, where to click."""
+    for name in load.presets():
+        _print(load.load(name))
+
+
+def _print(preset: Mapping) -> None:
+    say(Cell(preset.name, "bold"), f"  ({preset.crm})  {preset.title}")
+    if hint := getattr(preset, "verify", ""):
+        say(f"    verify  {hint}")
+    say(f"    set up  {preset.help}")

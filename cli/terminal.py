@@ -1,0 +1,68 @@
+"""The one way to the operator's screen: styled, never wrapped, and no value of a sample can steer the terminal."""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+STEERING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # control, direction marks, surrogates, odd line ends
+
+
+class Cell(NamedTuple):
+    """A text and its style, in rich's words."""
+
+    text: str
+    style: str = ""
+
+
+Part = str | Cell
+
+
+def say(*parts: Part, error: bool = False) -> None:
+    """Print one line."""
+    # 40 ms that `--help`, `--json` and a plain error never pay
+    from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    cells = (Cell(part) if isinstance(part, str) else part for part in parts)
+    line = Text.assemble(*((visible(cell.text), cell.style) for cell in cells))
+    Console(stderr=error, highlight=False, soft_wrap=True).print(line)
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON, for programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace").decode())
+
+
+def columns(rows: Iterable[Sequence[Part]], *, widest: int = 44) -> list[list[Cell]]:
+    """Return the rows with cells padded to columns; a cell wider than `widest` pushes only its own row."""
+    table = [[Cell(part) if isinstance(part, str) else part for part in row] for row in rows]
+    widths = [
+        max((size for row in table if len(row) > at + 1 and (size := width(row[at].text)) <= widest), default=0)
+        for at in range(max(map(len, table), default=0))
+    ]
+    return [[_padded(cell, widths[at] if at + 1 < len(row) else 0) for at, cell in enumerate(row)] for row in table]
+
+
+def _padded(cell: Cell, wanted: int) -> Cell:
+    return cell._replace(text=cell.text + " " * max(wanted - width(cell.text) + 2, 2) if wanted else cell.text)
+
+
+def width(text: str) -> int:
+    """Return how many columns of the screen a text takes."""
+    from rich.cells import cell_len  # noqa: PLC0415 - as above
+
+    return cell_len(visible(text))
+
+
+def visible(text: str) -> str:
+    """Return a text with its control characters as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(c) if unicodedata.category(c) in STEERING else c for c in text)
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1] if character.isascii() else f"\\u{ord(character):04x}"
