@@ -7,12 +7,18 @@ PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: $(VENV)/done .venv-emulator/done ## make the virtual environments from the pinned requirements
+setup: $(VENV)/done $(VENV)/bin/bridge .venv-emulator/done ## make the virtual environments from the pinned requirements
 
 $(VENV)/done: requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) $(PIP) -r requirements-dev.txt
 	@touch $@
+
+# Runs the code of this clone; `pip install .` makes a command that needs no clone.
+$(VENV)/bin/bridge: $(VENV)/done
+	@printf '%s\n' '#!$(abspath $(RUN))' 'import sys' 'sys.path[:0] = ["$(CURDIR)/src", "$(CURDIR)"]' \
+	  'from cli.main import main' 'main()' > $@
+	@chmod +x $@
 
 # The emulator of AWS pins botocore, so it lives apart from the bridge.
 .venv-emulator/done: requirements-emulator.txt
