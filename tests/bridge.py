@@ -8,11 +8,15 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from aws_lambda_powertools.utilities.circuit_breaker import base as circuits_of_process
+
 from cards.card import Card
 from cards.store import Cards
 from clients import PATIENT, dynamodb, secretsmanager, sqs
 from connections import Secret
+from delivery.circuits import Circuits
 from delivery.deliver import Run
+from delivery.pace import Paces
 from delivery.ringostat import Ringostat
 from delivery.rings import rings_of
 from handlers import api, deliver, inbox, sweep
@@ -94,14 +98,28 @@ class Bridge:
         self.put_secret(SETTINGS.connections_secret, CONNECTIONS)
         self.put_secret(SETTINGS.auth_keys_secret, AUTH_KEYS)
         self.cards = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
+        self._forget_other_bridges()
+        self.circuits = Circuits(dynamodb(PATIENT), SETTINGS.cards_table)
+        self.paces = Paces(self.cards, SETTINGS.sweep_most)
         self._ringostat = Ringostat(ringostat_url, deadline_seconds=2)
         self.worker = deliver.WORKER._replace(
             ringostat=self._ringostat,
             auth_keys=Secret(secretsmanager(PATIENT), SETTINGS.auth_keys_secret, lambda: self._seconds),
+            cards=self.cards,
+            circuits=self.circuits,
+            paces=self.paces,
             clock=self.clock.now,
             jitter=lambda: 0.5,
             **worker,
         )
+
+    def _forget_other_bridges(self):
+        """Forget what handlers and Powertools keep for the life of a process."""
+        circuits_of_process._LOCAL_FAILURES.clear()
+        circuits_of_process._LOCAL_SUCCESSES.clear()
+        circuits_of_process._LAST_OBSERVED_STATE.clear()
+        for stores in (api.STORES, inbox.STORES):
+            stores.cards._enrolled.clear()
 
     def __enter__(self):
         return self
@@ -167,14 +185,19 @@ class Bridge:
         ends_at = self.clock.time + seconds * 1000
         return self._poll(SETTINGS.delivery_queue_url, lambda event: Run(self.worker, ends_at).deliver(rings_of(event)))
 
+    def due(self, project=106):
+        """Return the keys of all cards that are due, now or later."""
+        return self.cards.due(project, 2**53, 10_000)
+
     def sweep(self):
-        return sweep.sweep(self.clock.now())
+        sweeper = sweep.SWEEPER._replace(cards=self.cards, circuits=self.circuits, paces=self.paces)
+        return sweeper.sweep(self.clock.now())
 
     def settle(self, seconds=61, rounds=50):
         """Let time pass, sweep and deliver until nothing is due."""
         for _ in range(rounds):
             self.deliver()
-            if not self.cards.due(2**53, 1):
+            if not self.due():
                 return
             self.clock.pass_(seconds)
             self.sweep()

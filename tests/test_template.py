@@ -37,10 +37,15 @@ ALLOWED = {  # all that a function may do, resource by resource
     "deliver": {
         "DeliveryQueue": POLL,
         "AuthKeysSecret": {"secretsmanager:GetSecretValue"},
-        "CardsTable": MERGE,
+        "CardsTable": MERGE | {"dynamodb:PutItem"},
         "DeliverLog": LOG,
     },
-    "sweep": {"CardsTable/index/due": {"dynamodb:Query"}, "DeliveryQueue": {"sqs:SendMessage"}, "SweepLog": LOG},
+    "sweep": {
+        "CardsTable/index/due": {"dynamodb:Query"},
+        "CardsTable": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        "DeliveryQueue": {"sqs:SendMessage"},
+        "SweepLog": LOG,
+    },
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from cards import store
-from cards.card import Card, Fields, absorb, name_for_contacts, nameless
+from cards.card import Card, Fields, absorb, name_for_contacts, nameless, project_of
 from cards.store import Cards
 from errors import Unavailable
 
@@ -72,6 +72,8 @@ class Merging:
                     self._due[key] = None
                 if after is not before:
                     writes.append(self._written(before, after))
+            for project in {project_of(write.key) for write in writes}:
+                self._cards.enrol(project)
             conflicts = self._cards.write_all(writes) if writes else {}
             self._known |= {key: card or self._new(key) for key, card in conflicts.items()}
             todo = [key for key in todo if key in conflicts]

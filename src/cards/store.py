@@ -12,11 +12,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
 
-from cards.card import Card, Refusal, Stamped
+from cards.card import Card, Refusal, Stamped, project_of
 from errors import Unavailable
 
 SCHEMA = 1
 BATCH = 100  # items of one BatchGetItem or TransactWriteItems
+PROJECTS = "#projects"
 ABSENT = "attribute_not_exists(#rev)"
 
 Item = dict[str, Any]
@@ -28,7 +29,7 @@ class Write(NamedTuple):
 
     key: str
     changes: Mapping[str, Any]
-    condition: str
+    condition: str = ""
     values: Mapping[str, Any] = {}
 
 
@@ -45,6 +46,7 @@ class Cards:
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
+        self._enrolled: set[int] = set()
 
     def read(self, keys: Sequence[str]) -> dict[str, Card]:
         """Return the cards that exist, read consistently: one call, or one per hundred keys."""
@@ -52,6 +54,21 @@ class Cards:
             item = self._client.get_item(TableName=self._table, Key=_key(keys[0]), ConsistentRead=True).get("Item")
             return {keys[0]: card_of(item)} if item else {}
         return {card.key: card for chunk in chunks(keys) for card in self._read_many(chunk)}
+
+    def row(self, key: str) -> dict[str, Any]:
+        """Return the plain attributes of a row that is no card, empty if there is none."""
+        answer = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True)
+        return {name: _plain(value) for name, value in answer.get("Item", {}).items()}
+
+    def projects(self) -> list[int]:
+        """Return the projects that ever had a card: each has a partition of its own in the index of due cards."""
+        return [int(project) for project in self.row(PROJECTS).get("projects", ())]
+
+    def enrol(self, project: int) -> None:
+        """Note that a project has cards, once in the life of this process."""
+        if project not in self._enrolled:
+            self._add(PROJECTS, "projects", str(project))
+            self._enrolled.add(project)
 
     def _read_many(self, keys: Sequence[str]) -> Iterator[Card]:
         wanted: Any = {self._table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
@@ -78,15 +95,19 @@ class Cards:
 
     def want(self, organization: str, contact: str) -> Card:
         """Note on an organization's row that a contact wants its name; return the row, of revision 0 if it is new."""
+        return card_of(self._add(organization, "wanted_by", contact))
+
+    def _add(self, key: str, name: str, member: str) -> Item:
         answer = self._client.update_item(
             TableName=self._table,
-            Key=_key(organization),
-            UpdateExpression="ADD #wanted_by :contact",
-            ExpressionAttributeNames={"#wanted_by": "wanted_by"},
-            ExpressionAttributeValues={":contact": {"SS": [contact]}},
+            Key=_key(key),
+            UpdateExpression="ADD #set :member",
+            ExpressionAttributeNames={"#set": name},
+            ExpressionAttributeValues={":member": {"SS": [member]}},
             ReturnValues="ALL_NEW",
         )
-        return card_of(answer["Attributes"])
+        item: Item = answer["Attributes"]
+        return item
 
     def write_all(self, writes: Sequence[Write]) -> dict[str, Card | None]:
         """Do writes of different rows; return the rows, as they are, of those that did not happen (None: no row).
@@ -127,13 +148,13 @@ class Cards:
             "TableName": self._table,
             "Key": _key(write.key),
             "UpdateExpression": expression,
-            "ConditionExpression": write.condition,
+            **({"ConditionExpression": write.condition} if write.condition else {}),
             "ExpressionAttributeNames": {f"#{name}": name for name in names},
             **({"ExpressionAttributeValues": values} if values else {}),
         }
 
-    def due(self, now: int, limit: int) -> list[str]:
-        """Return the keys of at most `limit` cards that are due at `now`, the longest due first."""
+    def due(self, project: int, now: int, limit: int, *, newest: bool = False) -> list[str]:
+        """Return the keys of at most `limit` cards of a project due at `now`, the longest due first or last."""
         keys: list[str] = []
         more: dict[str, Any] = {}
         while len(keys) < limit:
@@ -142,8 +163,9 @@ class Cards:
                 IndexName="due",
                 KeyConditionExpression="#due = :due AND #due_at <= :now",
                 ExpressionAttributeNames={"#due": "due", "#due_at": "due_at"},
-                ExpressionAttributeValues={":due": {"S": "due"}, ":now": {"N": str(now)}},
+                ExpressionAttributeValues={":due": {"S": str(project)}, ":now": {"N": str(now)}},
                 Limit=limit - len(keys),
+                ScanIndexForward=not newest,
                 **more,
             )
             keys += [item["key"]["S"] for item in answer["Items"]]
@@ -168,18 +190,22 @@ def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | N
         "waiting": after.waiting,
         "refused": after.refused,
         **({} if expires_at is None else {"expires_at": expires_at}),
-        **due(None if after.hash is None else due_at, keep=after.hash is not None),
+        **_due(after, due_at),
     }
     if before.rev == 0:
         return Write(after.key, changes, ABSENT)
     return Write(after.key, changes, "#rev = :rev AND attribute_not_exists(#erased)", {"rev": before.rev})
 
 
-def due(at: int | None, *, keep: bool = False) -> dict[str, Any]:
-    """Return the changes that put a card into the index of due cards, or take it out (`keep`: leave it as it is)."""
-    if at is None:
-        return {} if keep else {"due": None, "due_at": None}
-    return {"due": "due", "due_at": at}
+def _due(card: Card, at: int | None) -> dict[str, Any]:
+    if card.hash is None:
+        return due(card.key, None)
+    return {} if at is None else {**due(card.key, at), "due_since": at}
+
+
+def due(key: str, at: int | None) -> dict[str, Any]:
+    """Return the changes that put a card into its project's part of the index of due cards, or (None) take it out."""
+    return {"due": None if at is None else str(project_of(key)), "due_at": at}
 
 
 def card_of(item: Item) -> Card:

@@ -14,7 +14,9 @@ from cards.store import Cards, chunks
 from connections import Secret, auth_key_of
 from delivery import steps
 from delivery.bisect import settle
+from delivery.circuits import Circuits
 from delivery.classify import Judgement, classify, shape
+from delivery.pace import Paces
 from delivery.ringostat import Answer, Endpoint, Ringostat
 from delivery.rings import Ring
 from delivery.steps import Lease, Policy
@@ -25,6 +27,7 @@ ROUNDS = 3  # deliveries of one card in one run, while its content keeps changin
 STOP_MS = 3000  # what recording needs after the last POST
 LEASE_GRACE_MS = 5000  # clocks of workers differ
 LONGEST_HIDE_MS = 15 * 60_000
+GIVE_UP_MS = 14 * 86_400_000
 HIDES = 5  # receives after which the sweep, which counts none, takes over
 
 
@@ -35,6 +38,8 @@ class Worker(NamedTuple):
     ringostat: Ringostat
     auth_keys: Secret
     rings: Queue
+    circuits: Circuits
+    paces: Paces
     policy: Policy
     batch_size: int
     post_deadline: int  # ms
@@ -75,14 +80,30 @@ class Run:
             if not self._may_start():
                 self._again |= dict.fromkeys(todo, self._worker.clock())
                 break
-            todo = self._post_all(self._claim(todo))
+            todo = self._post_all(self._claim(self._admitted(todo)))
         return self._answer(rings)
 
     def _may_start(self) -> bool:
         return self._worker.clock() + self._worker.post_deadline + STOP_MS < self._ends_at
 
+    def _admitted(self, keys: Sequence[str]) -> list[str]:
+        """Return the cards whose projects may be posted to now; the others stay due, unclaimed."""
+        now = self._worker.clock()
+        admitted: list[str] = []
+        for project in sorted({project_of(key) for key in keys}):
+            cards = [key for key in keys if project_of(key) == project]
+            pace = self._worker.paces.read(project, now)
+            if pace.not_before > now:
+                self._again |= dict.fromkeys(cards, pace.not_before)
+                continue
+            gate = self._worker.circuits.gate(project, now)
+            admitted += {"closed": cards, "probe": cards[:1], "open": []}[gate]
+        return admitted
+
     def _claim(self, keys: Sequence[str]) -> list[Card]:
         """Take the leases of the cards that may be delivered now; return those cards as they are under the lease."""
+        if not keys:
+            return []
         now = self._worker.clock()
         lease = Lease(self._worker.new_id(), self._ends_at + LEASE_GRACE_MS)
         if len(keys) == 1:
@@ -155,6 +176,15 @@ class Run:
         return moved
 
     def _post(self, target: Target, postings: Sequence[Posting]) -> Judgement:
+        """Do one POST if the project's circuits let it through; what Ringostat asks of the project, note for all."""
+        judgement = self._worker.circuits.post(target.project, partial(self._post_once_or_twice, target, postings))
+        if judgement.answer_class == "slow-down":
+            now = self._worker.clock()
+            pace = self._worker.paces.read(target.project, now).slowed(now + int(judgement.wait_seconds * 1000))
+            self._worker.paces.write(target.project, pace, now)
+        return judgement
+
+    def _post_once_or_twice(self, target: Target, postings: Sequence[Posting]) -> Judgement:
         """Do one POST, and once more with a key read afresh if Ringostat refuses the key."""
         judgement = self._post_with(self._worker.auth_keys.read(), target, postings)
         if judgement.answer_class == "auth" and self._may_start():
@@ -164,7 +194,7 @@ class Run:
     def _post_with(self, keys: Mapping[str, Any], target: Target, postings: Sequence[Posting]) -> Judgement:
         auth_key = auth_key_of(keys, target.project)
         if auth_key is None:
-            return Judgement("auth", "no-auth-key")
+            return Judgement("auth", "no-auth-key", circuit="auth")
         started = self._worker.clock()
         bodies = [posting.body for posting in postings]
         answer = self._worker.ringostat.post(target.endpoint, bodies, project=target.project, auth_key=auth_key)
@@ -189,6 +219,9 @@ class Run:
     def _changes(self, card: Card, judgement: Judgement, now: int) -> dict[str, Any]:
         """Return what a judgement makes of a card's row, and note when to try again soon."""
         policy, jitter = self._worker.policy, self._worker.jitter()
+        given_up = card.due_since is not None and now - card.due_since > GIVE_UP_MS
+        if given_up and judgement.answer_class != "confirmed":
+            judgement = Judgement("bad-data", "expired")
         match judgement.answer_class:
             case "confirmed":
                 count("CardsConfirmed")
@@ -196,7 +229,7 @@ class Run:
             case "bad-data" | "too-big":
                 count("CardsRefused")
                 logger.warning("refused", card=card.key, code=judgement.code, field=judgement.field)
-                return steps.refused(Refusal(card.hash or "", judgement.code, judgement.field, "", now))
+                return steps.refused(card, Refusal(card.hash or "", judgement.code, judgement.field, "", now))
             case "auth" | "configuration":
                 return steps.postponed(card, now + policy.repair)
             case "ambiguous":
@@ -206,8 +239,10 @@ class Run:
             case "slow-down":
                 changes = steps.postponed(card, now + int(judgement.wait_seconds * 1000 * (1 + jitter / 10)))
             case _:
-                changes = steps.released(card, now)
-        self._again[card.key] = changes.get("not_before", now)
+                changes = steps.released(card, now if judgement.code == "no-time" else now + policy.retry_base)
+                if judgement.code == "circuit-open":
+                    return changes
+        self._again[card.key] = changes["due_at"] or now
         return changes
 
     def _answer(self, rings: Sequence[Ring]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def reclaim(card: Card, lease: Lease) -> Write:
 def settle(card: Card) -> Write:
     """Return the write that ends a card's being due without a POST, but for an assertion still owed."""
     nothing_to_say = "#hash = #confirmed_hash AND attribute_not_exists(#lease_id) AND attribute_not_exists(#ambiguous)"
-    return Write(card.key, due(card.assert_at), nothing_to_say)
+    return Write(card.key, due(card.key, card.assert_at), nothing_to_say)
 
 
 def _leased(lease: Lease) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def confirmed(card: Card, now: int, policy: Policy) -> dict[str, Any]:
         assert_at = now + policy.assert_after
     return {
         **RELEASED,
-        **due(assert_at),
+        **due(card.key, assert_at),
         "assert_at": assert_at,
         "confirmed_hash": card.hash,
         "confirmed_at": now,
@@ -125,18 +125,25 @@ def postponed(card: Card, until: int) -> dict[str, Any]:
     return _again(card, until)
 
 
-def released(card: Card, now: int) -> dict[str, Any]:
-    """Nothing was tried."""
-    return {**RELEASED, **due(now)} if card.due_at is not None else dict(RELEASED)
+def released(card: Card, at: int) -> dict[str, Any]:
+    """Nothing was tried; it may be then."""
+    return {**RELEASED, **due(card.key, at)} if card.due_at is not None else dict(RELEASED)
 
 
-def refused(refusal: Refusal) -> dict[str, Any]:
+def refused(card: Card, refusal: Refusal) -> dict[str, Any]:
     """Ringostat refused this content alone; only other content is posted again."""
-    return {**RELEASED, **due(None), "refused": refusal, "not_before": None, "assert_at": None, "attempts": None}
+    return {
+        **RELEASED,
+        **due(card.key, None),
+        "refused": refusal,
+        "not_before": None,
+        "assert_at": None,
+        "attempts": None,
+    }
 
 
 def _again(card: Card, at: int) -> dict[str, Any]:
-    return {**RELEASED, **due(at), "not_before": at, "attempts": card.attempts + 1}
+    return {**RELEASED, **due(card.key, at), "not_before": at, "attempts": card.attempts + 1}
 
 
 def _backoff(card: Card, policy: Policy, jitter: float) -> int:

@@ -10,7 +10,9 @@ import clock
 from cards.store import Cards
 from clients import PATIENT, dynamodb, secretsmanager, sqs
 from connections import Secret
+from delivery.circuits import Circuits
 from delivery.deliver import Run, Worker
+from delivery.pace import Paces
 from delivery.ringostat import Ringostat
 from delivery.rings import rings_of
 from delivery.steps import Policy
@@ -18,11 +20,14 @@ from queues import Queue
 from settings import SETTINGS
 from telemetry import flushing
 
+CARDS = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
 WORKER = Worker(
-    cards=Cards(dynamodb(PATIENT), SETTINGS.cards_table),
+    cards=CARDS,
     ringostat=Ringostat(SETTINGS.ringostat_url, deadline_seconds=SETTINGS.post_deadline_seconds),
     auth_keys=Secret(secretsmanager(PATIENT), SETTINGS.auth_keys_secret),
     rings=Queue(sqs(PATIENT), SETTINGS.delivery_queue_url),
+    circuits=Circuits(dynamodb(PATIENT), SETTINGS.cards_table),
+    paces=Paces(CARDS, SETTINGS.sweep_most),
     policy=Policy.of(SETTINGS.quiet_period_seconds, SETTINGS.assert_after_seconds, SETTINGS.retry_cap_seconds),
     batch_size=SETTINGS.batch_size,
     post_deadline=int(SETTINGS.post_deadline_seconds * 1000),

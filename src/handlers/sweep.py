@@ -7,26 +7,25 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 import clock
 from cards.store import Cards
 from clients import PATIENT, dynamodb, sqs
-from delivery.rings import ring
+from delivery.circuits import Circuits
+from delivery.pace import Paces
+from delivery.sweep import Sweeper
 from queues import Queue
 from settings import SETTINGS
-from telemetry import count, flushing, logger
+from telemetry import flushing
 
 CARDS = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
-RINGS = Queue(sqs(PATIENT), SETTINGS.delivery_queue_url)
-MOST = 1000  # cards a run: ten rings of a hundred keys, one call
-
-
-def sweep(now: int) -> int:
-    """Ring the cards that have been due the longest; return how many."""
-    keys = CARDS.due(now, MOST)
-    ring(RINGS, keys)
-    count("CardsSwept", len(keys))
-    logger.info("swept", cards=len(keys))
-    return len(keys)
+SWEEPER = Sweeper(
+    cards=CARDS,
+    rings=Queue(sqs(PATIENT), SETTINGS.delivery_queue_url),
+    circuits=Circuits(dynamodb(PATIENT), SETTINGS.cards_table),
+    paces=Paces(CARDS, SETTINGS.sweep_most),
+    most=SETTINGS.sweep_most,
+    first=SETTINGS.batch_size,
+)
 
 
 @flushing
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> int:  # noqa: ARG001 - Lambda's signature
     """Ring what is due now."""
-    return sweep(clock.now())
+    return SWEEPER.sweep(clock.now())

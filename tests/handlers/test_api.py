@@ -242,10 +242,11 @@ def test_a_ring_that_cannot_be_sent_loses_nothing(nowhere, fail):
     fail(sqs(QUICK))
 
     assert nowhere.post("acme", person()).body["accepted"] == 1
-    assert nowhere.cards.due(2**53, 10) == [KEY]
+    assert nowhere.due() == [KEY]
 
 
 def test_a_request_meets_at_most_three_calls(nowhere):
+    nowhere.post("acme", person(1))
     calls = []
     for client in (dynamodb(QUICK), sqs(QUICK)):
         client.meta.events.register("before-call", lambda model, **_: calls.append(model.name), unique_id="count")

@@ -1,0 +1,121 @@
+"""Circuit breakers towards Ringostat: Powertools' own, one per project and class of failure, in the cards table."""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from aws_lambda_powertools.utilities.circuit_breaker import (
+    CircuitBreakerConfig,
+    CircuitBreakerOpenError,
+    CircuitState,
+    CircuitTransition,
+    circuit_breaker,
+)
+from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
+
+from delivery.classify import Judgement
+from telemetry import count, logger
+
+Gate = Literal["closed", "probe", "open"]
+Post = Callable[[], Judgement]
+
+FAILURES_IN_A_ROW = 5
+CACHE_SECONDS = 10  # a state changes rarely, and three rows a project are read for it
+
+
+class Failure(Exception):
+    """A POST that counts against a circuit."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        super().__init__(judgement.answer_class)
+        self.judgement = judgement
+
+
+class TransportFailure(Failure):
+    """Ringostat, or the way to it, is down or overloaded."""
+
+
+class ContractFailure(Failure):
+    """Ringostat speaks otherwise than we expect: a human must look."""
+
+
+class AuthFailure(Failure):
+    """Ringostat does not take the project's key: a human must mend it."""
+
+
+class Circuit(NamedTuple):
+    """One class of failure, and how long after it opened one POST may try again."""
+
+    failure: type[Failure]
+    recovery_seconds: int
+
+
+CIRCUITS = {
+    "transport": Circuit(TransportFailure, 30),
+    "contract": Circuit(ContractFailure, 300),
+    "auth": Circuit(AuthFailure, 300),
+}
+
+
+class Circuits:
+    """The breakers of all projects. Reading fails open: a breaker must not become the outage that it is to prevent."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._store = CircuitBreakerDynamoDBPersistence(
+            table, key_attr="key", expiry_attr="expires_at", boto3_client=client
+        )
+        self._guards: dict[int, Callable[[Post], Judgement]] = {}
+
+    def gate(self, project: int, now: int) -> Gate:
+        """Say whether cards of a project may be claimed at `now` (ms): all, one as a probe, or none."""
+        gates = [self._gate(project, name, circuit, now) for name, circuit in CIRCUITS.items()]
+        return next((gate for gate in ("open", "probe") if gate in gates), "closed")
+
+    def _gate(self, project: int, name: str, circuit: Circuit, now: int) -> Gate:
+        record = self._store.get_state(_name(project, name))
+        if record.state == CircuitState.CLOSED:
+            return "closed"
+        waits = record.state == CircuitState.OPEN and now // 1000 < (record.opened_at or 0) + circuit.recovery_seconds
+        return "open" if waits else "probe"
+
+    def post(self, project: int, post: Post) -> Judgement:
+        """Do a POST if the circuits let it through, and let its judgement move them."""
+        if project not in self._guards:
+            self._guards[project] = self._guarded(project)
+        try:
+            return self._guards[project](post)
+        except Failure as failure:
+            return failure.judgement
+        except CircuitBreakerOpenError:
+            return Judgement("unposted", "circuit-open")
+
+    def _guarded(self, project: int) -> Callable[[Post], Judgement]:
+        guarded = _attempt
+        for name, circuit in CIRCUITS.items():
+            # One success closes a circuit, because the sweep brings the backlog back by and by.
+            config = CircuitBreakerConfig(
+                failure_threshold=FAILURES_IN_A_ROW,
+                recovery_timeout=circuit.recovery_seconds,
+                success_threshold=1,
+                handled_exceptions=circuit.failure,
+                local_cache_max_age=CACHE_SECONDS,
+            )
+            guarded = circuit_breaker(
+                name=_name(project, name), persistence_store=self._store, config=config, on_transition=_moved
+            )(guarded)
+        return guarded
+
+
+def _attempt(post: Post) -> Judgement:
+    judgement = post()
+    if judgement.circuit:
+        raise CIRCUITS[judgement.circuit].failure(judgement)
+    return judgement
+
+
+def _name(project: int, circuit: str) -> str:
+    return f"{project}#circuit#{circuit}"
+
+
+def _moved(transition: CircuitTransition) -> None:
+    count("CircuitsOpened", transition.to_state == CircuitState.OPEN)
+    logger.warning("circuit", circuit=transition.circuit_name, state=str(transition.to_state))
