@@ -15,7 +15,7 @@ LONGEST_PHONE = 250  # phonenumbers refuses longer input
 LONGEST_LIST = 5_000  # of a text that holds several phones or addresses
 FEWEST_DIGITS = 7  # fewer are an internal number
 FEWEST_INTERNATIONAL = 10  # from here on, digits without a plus may be an international number
-LARGEST_INT_BITS = 1024
+LARGEST_NUMBER = 10**100  # beyond it, no number of a CRM means anything, and str() may raise
 
 _UNWANTED = frozenset(("Cc", "Cf", "Cs"))  # control, format (bidi marks, zero widths), surrogates
 
@@ -36,10 +36,8 @@ def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
         return _clean(value[: 4 * longest])[:longest].rstrip() or None
     if isinstance(value, bool):
         return "true" if value else None
-    if isinstance(value, int):
-        return str(value) if value.bit_length() <= LARGEST_INT_BITS else None
-    if isinstance(value, float):
-        return _decimal(value)
+    if isinstance(value, int | float) and -LARGEST_NUMBER < value < LARGEST_NUMBER:  # NaN is not
+        return str(int(value)) if value == int(value) else repr(value)
     return None
 
 
@@ -48,12 +46,6 @@ def _clean(value: str) -> str:
         kept = (c for c in value if c.isspace() or unicodedata.category(c) not in _UNWANTED)
         value = unicodedata.normalize("NFC", "".join(kept))
     return " ".join(value.split())
-
-
-def _decimal(value: float) -> str | None:
-    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN is the one that differs from itself
-        return None
-    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def written(value: Any) -> str | None:

@@ -151,7 +151,7 @@ def test_a_contact_without_an_id_is_rejected(outcomes, identity):
         ('{ join = [["none", "last"], { value = "(VIP)" }] }', "Коваль (VIP)"),
         ('{ template = "{name} {last}!" }', "Олена Коваль!"),
         ('{ template = "{name} {none}" }', None),
-        ("{ template = '{nested.\"a-b\"} and {split(name, `\"}\"`)[0]}' }", "deep and Олена"),
+        ('{ template = \'{nested."a-b"} and {split(name, `"}"`)[0]}\' }', "deep and Олена"),
         ('{ template = "no placeholder" }', "no placeholder"),
         ('{ from = "none", default = "nobody" }', "nobody"),
         ('{ from = "zero", ignore = ["0", "-"], default = "nobody" }', "nobody"),
