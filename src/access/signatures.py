@@ -15,6 +15,7 @@ from access.compare import fits, is_recent, secrets_of
 from access.request import Request
 
 _ID = re.compile(r"[\w:/=+@~-]{1,256}", re.ASCII)  # no dot: the signed text is divided by dots
+_SIGNATURE = re.compile(r"\w+,[\w+/=-]+", re.ASCII)
 _V1 = re.compile(r"v1,[A-Za-z0-9+/]{43}=")
 _BASE64 = r"(whsec_)?([A-Za-z0-9+/]{4}){4,}([A-Za-z0-9+/]{2,3})?={0,2}"
 _HEX = r"([0-9A-Fa-f]{2})+"
@@ -28,7 +29,7 @@ def standard_webhooks(verify: Mapping[str, Any], request: Request) -> bool:
     """
     headers = request.headers
     identity, sent_at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    given = [text for text in headers.get("webhook-signature", "").split(" ") if _V1.fullmatch(text)]
+    given = _v1_of(headers.get("webhook-signature", ""))
     recent = is_recent(sent_at, request.received_at, digits=10)
     if not (given and recent and _ID.fullmatch(identity)):
         return False
@@ -37,6 +38,12 @@ def standard_webhooks(verify: Mapping[str, Any], request: Request) -> bool:
     when, body = datetime.fromtimestamp(int(sent_at), UTC), request.body.decode()
     valid = [Webhook(secret).sign(identity, when, body) for secret in secrets_of(verify, "secret", _BASE64)]
     return any([fits(text, valid) for text in given])  # noqa: C419 - a list, so that every one is compared
+
+
+def _v1_of(header: str) -> list[str]:
+    """Return the symmetric signatures of a header that holds nothing but `version,signature` with one blank between."""
+    given = header.split(" ")
+    return [text for text in given if _V1.fullmatch(text)] if all(map(_SIGNATURE.fullmatch, given)) else []
 
 
 # https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation
