@@ -130,7 +130,7 @@ def test_a_token_is_found_in_any_kind_of_body(field, body, headers):
         (b'{"auth": {"application_token": "secret"}', JSON),
         (b"[" * 100_000, JSON),
         (b"\xff\xfe", JSON),
-        (b'{"auth": {"application_token": "secret"}}' + b" " * 600_000, JSON),
+        (b'{"auth": {"application_token": "secret"}}' + b" " * 65_536, JSON),
     ],
 )
 def test_a_body_without_the_token_in_its_place_is_refused(body, headers):
