@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cards.card import Fields, key_of, stamped
 from cards.merging import Merging
 from cards.store import Cards
+from clients import QUICK, dynamodb, sqs
 from connections import Connection
 from delivery.rings import ring
 from errors import AllRejected, Unavailable
@@ -17,6 +18,7 @@ from mapping import engine, load
 from mapping.decode import decode
 from mapping.outcome import Outcome
 from queues import Message, Queue, dumps
+from settings import Settings
 from telemetry import count, logger
 
 DAY_SECONDS = 86_400
@@ -60,6 +62,16 @@ class Stores(NamedTuple):
     rejected: Queue
     retention_days: int = 0  # 0 keeps cards until they are erased
 
+    @classmethod
+    def of(cls, settings: Settings) -> "Stores":
+        """Return the stores of the stack, with time-outs that a waiting CRM can bear."""
+        return cls(
+            Cards(dynamodb(QUICK), settings.cards_table),
+            Queue(sqs(QUICK), settings.delivery_queue_url),
+            Queue(sqs(QUICK), settings.rejected_queue_url),
+            settings.card_retention_days,
+        )
+
 
 def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> list[Verdict]:
     """Merge an event into the cards and return a verdict for each of its records, at least one.
@@ -69,8 +81,7 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
     record lies whole in the rejected queue. Raise AllRejected instead if its sender is a programmer who can be told.
     """
     mapping = load.load(connection.mapping)
-    body = decode(event.body, event.headers.get("content-type", ""))
-    outcomes = engine.run(mapping, body, connection.settings, event.headers, event.query)
+    outcomes = engine.run(mapping, _decoded(event), connection.settings, event.headers, event.query)
     keys = [key_of(connection.project, mapping.crm, outcome.card) if outcome.card else "" for outcome in outcomes]
     expires_at = now // 1000 + stores.retention_days * DAY_SECONDS if stores.retention_days else None
     merging = Merging(stores.cards, connection=connection.name, now=now, expires_at=expires_at)
@@ -84,6 +95,16 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
     if rejected:
         reject(event, stores.rejected, rejected[0].code, rejected[0].reason)
     return verdicts
+
+
+def declared_answer(event: Event, connection: Connection) -> engine.Answer | None:
+    """Return the answer that the CRM insists on, None for the usual one; raise BridgeError as `ingest` does."""
+    mapping = load.load(connection.mapping)
+    return engine.answer(mapping, _decoded(event)) if mapping.answer else None
+
+
+def _decoded(event: Event) -> Any:
+    return decode(event.body, event.headers.get("content-type", ""))
 
 
 def _news(outcomes: Sequence[Outcome], keys: Sequence[str], received_at: int) -> dict[str, list[Fields]]:

@@ -18,7 +18,7 @@ ROOMS = {
     "access": {"errors", "connections", "access", "ingest", "mapping"},
     "queues": {"errors", "cards"},
     "delivery": {"errors", "cards", "connections", "queues", "telemetry", "delivery"},
-    "ingest": {"errors", "mapping", "cards", "connections", "delivery", "queues", "telemetry"},
+    "ingest": {"errors", "mapping", "cards", "clients", "connections", "delivery", "queues", "settings", "telemetry"},
     "messages": {"errors", "ingest", "queues"},
 }
 PURE = ["mapping", "cards/card.py", "delivery/steps.py", "delivery/classify.py", "delivery/bisect.py"]

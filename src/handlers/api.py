@@ -1,6 +1,5 @@
 """/crm/{connection} and /crm/{connection}/{token}: one request of a CRM."""
 
-import base64
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -8,24 +7,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from access import admit
-from cards.store import Cards
-from clients import QUICK, dynamodb, secretsmanager, sqs
+from clients import QUICK, secretsmanager, sqs
 from connections import Connection, Secret
 from errors import BridgeError, MethodNotAllowed, NotFound, SenderError, Unavailable
-from handlers import answers
-from ingest import Event, Stores, ingest, keep
+from handlers import http
+from ingest import Event, Stores, declared_answer, ingest, keep
 from queues import Queue
 from settings import SETTINGS
 from telemetry import count, failed, flushing, logger
 
 CONNECTIONS = Secret(secretsmanager(QUICK), SETTINGS.connections_secret)
 INBOX = Queue(sqs(QUICK), SETTINGS.inbox_queue_url)
-STORES = Stores(
-    Cards(dynamodb(QUICK), SETTINGS.cards_table),
-    Queue(sqs(QUICK), SETTINGS.delivery_queue_url),
-    Queue(sqs(QUICK), SETTINGS.rejected_queue_url),
-    SETTINGS.card_retention_days,
-)
+STORES = Stores.of(SETTINGS)
 METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 app = APIGatewayHttpResolver()  # no enable_validation: it cuts JSON arrays to their first element
@@ -37,35 +30,31 @@ def receive(connection: str, token: str = "") -> Response[str]:
     """Verify, then take the event: into the cards, or whole into the inbox queue."""
     match app.current_event.http_method:
         case "POST":
-            return take(*admit(CONNECTIONS, event_of(app.current_event.raw_event, connection), token))
+            return take(*admit(CONNECTIONS, http.event_of(app.current_event.raw_event, connection), token))
         case "GET" | "HEAD":
-            return answers.page()
+            return http.page()
     raise MethodNotAllowed
-
-
-def event_of(request: dict[str, Any], connection: str) -> Event:
-    """Return the event that an HTTP API request carries; the bytes are the ones that the CRM signed."""
-    body = request.get("body") or ""
-    return Event(
-        connection=connection,
-        body=base64.b64decode(body) if request.get("isBase64Encoded") else body.encode(errors="surrogatepass"),
-        headers={name.lower(): text for name, text in request.get("headers", {}).items()},
-        query=request.get("queryStringParameters") or {},
-        received_at=request["requestContext"]["timeEpoch"],
-        request_id=request["requestContext"]["requestId"],
-    )
 
 
 def take(event: Event, connection: Connection) -> Response[str]:
     """Ingest the event; whatever goes wrong but the sender's own faults, keep it whole in the inbox queue instead."""
     try:
-        verdicts = ingest(event, connection, STORES, event.received_at)
+        usual = http.taken(event.request_id, ingest(event, connection, STORES, event.received_at))
     except SenderError:
         raise
     except Exception as error:  # noqa: BLE001 - nothing that a verified CRM sent may be lost to our own fault
         failed("kept in the inbox queue", error, request_id=event.request_id, connection=event.connection)
-        return kept(event)
-    return answers.taken(event.request_id, verdicts)
+        usual = kept(event)
+    return as_declared(event, connection) or usual
+
+
+def as_declared(event: Event, connection: Connection) -> Response[str] | None:
+    """Return the answer that the CRM insists on, None for the usual one."""
+    try:
+        answer = declared_answer(event, connection)
+    except BridgeError:  # a broken mapping: the event is kept, and the usual answer says so
+        return None
+    return Response(answer.status, answer.content_type, answer.body) if answer else None
 
 
 def kept(event: Event) -> Response[str]:
@@ -74,7 +63,7 @@ def kept(event: Event) -> Response[str]:
         keep(event, INBOX)
     except (BotoCoreError, ClientError) as error:
         raise Unavailable("Neither the table nor the queue takes the event.") from error
-    return answers.queued(event.request_id)
+    return http.queued(event.request_id)
 
 
 @app.get("/healthz")
@@ -100,7 +89,7 @@ def refusal(error: BridgeError) -> Response[str]:
     request_id = app.current_event.raw_event["requestContext"]["requestId"]
     count("RequestsRefused")
     logger.warning("refused", request_id=request_id, code=error.code)
-    return answers.problem(error, request_id)
+    return http.problem(error, request_id)
 
 
 @flushing

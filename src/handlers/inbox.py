@@ -7,22 +7,15 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import clock
-from cards.store import Cards
-from clients import QUICK, dynamodb, secretsmanager, sqs
+from clients import QUICK, secretsmanager
 from connections import Secret, connection_of
 from errors import AllRejected, SenderError, TooLarge, UnknownConnection
 from ingest import Event, Stores, ingest, reject
-from queues import Queue
 from settings import SETTINGS
 from telemetry import count, failed, flushing, logger
 
 CONNECTIONS = Secret(secretsmanager(QUICK), SETTINGS.connections_secret)
-STORES = Stores(
-    Cards(dynamodb(QUICK), SETTINGS.cards_table),
-    Queue(sqs(QUICK), SETTINGS.delivery_queue_url),
-    Queue(sqs(QUICK), SETTINGS.rejected_queue_url),
-    SETTINGS.card_retention_days,
-)
+STORES = Stores.of(SETTINGS)
 # An answer that names every message as failed is an answer, not an error of the function.
 PROCESSOR = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 

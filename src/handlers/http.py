@@ -1,5 +1,6 @@
-"""What a CRM is told: HTTP answers, errors as RFC 9457 problem details."""
+"""HTTP in and out: the event that a request carries, and what the CRM is told; errors as RFC 9457 problem details."""
 
+import base64
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from errors import AllRejected, BridgeError, MethodNotAllowed, NotAllowed, SenderError, Unavailable
-from ingest import Verdict
+from ingest import Event, Verdict
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>ringostat-bridge</title>
@@ -16,6 +17,19 @@ PAGE = """<!doctype html>
 <p>It is a webhook address: paste it into your CRM, which must send its events here by <b>POST</b>.
 A browser sends GET, so there is nothing more to see.</p>
 """
+
+
+def event_of(request: dict[str, Any], connection: str) -> Event:
+    """Return the event that a request of the HTTP API carries; the bytes are the ones that the CRM signed."""
+    body = request.get("body") or ""
+    return Event(
+        connection=connection,
+        body=base64.b64decode(body) if request.get("isBase64Encoded") else body.encode(errors="surrogatepass"),
+        headers={name.lower(): text for name, text in request.get("headers", {}).items()},
+        query=request.get("queryStringParameters") or {},
+        received_at=request["requestContext"]["timeEpoch"],
+        request_id=request["requestContext"]["requestId"],
+    )
 
 
 def page() -> Response[str]:
