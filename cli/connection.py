@@ -11,7 +11,7 @@ import click
 from cli.samples import pairs
 from errors import BadMapping
 from mapping import load, normalize
-from mapping.load import Mapping
+from mapping.format import Mapping
 
 
 class Connection(NamedTuple):

@@ -32,10 +32,13 @@ EMAIL = re.compile(r"e?mail|пошта|почта")
 VALUE = ("number", "value", "phone", "phonenumber", "email", "address", "emailaddress", "номер")
 PRIMARY = ("primary", "isprimary", "main", "ismain", "default", "isdefault")
 
+_ENVELOPES = ("meta", "event", "webhook", "message")
 _BELOW = {  # field: names of the table that holds it, names of the field in there
     "responsible": (EMPLOYEES, ("id", "uuid")),
     "companyId": (COMPANIES, ("id", "uuid")),
     "companyName": (COMPANIES, ("name", "title")),
+    "changedAt": (_ENVELOPES, NAMES["changedAt"]),
+    "eventId": (_ENVELOPES, ("id", "uuid")),
 }
 _LINKS = ("url", "link", "href")
 

@@ -4,7 +4,7 @@ import click
 
 from cli.terminal import Cell, say
 from mapping import load
-from mapping.load import Mapping
+from mapping.format import Mapping
 
 
 @click.command(short_help="List the ready-made mappings.")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cli.connection import Connection
+from mapping.format import SECTIONS, Section
 from mapping.outcome import Outcome, Step
-from mapping.reader import SECTIONS, Section
 from mapping.rule import place_of
 
 BLOCKS = {"phones": "phone", "emails": "email", "organizations": "organization"}

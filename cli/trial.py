@@ -10,8 +10,8 @@ from cli.samples import Sample
 from errors import SenderError
 from mapping import engine
 from mapping.decode import decode
+from mapping.format import SECTIONS
 from mapping.outcome import Outcome
-from mapping.reader import SECTIONS
 
 DIRECTIONS = ("phones", "emails")
 USUAL = engine.Answer(202, "application/json", "")  # a verdict for each record

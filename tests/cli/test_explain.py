@@ -1,0 +1,269 @@
+"""`bridge explain` says in text and in JSON what the engine does."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cards.card import compose, key_of, stamped
+from cli.cases import found
+from mapping import load
+
+ROOT = Path(__file__).parents[2]
+CASES = list(found(ROOT / "events"))
+ODD_PHONES = ROOT / "events/pipedrive/person-with-odd-phones.json"
+PERSON = {
+    "meta": {"action": "change", "entity": "person", "timestamp": "2026-03-01T10:00:00.000Z"},
+    "data": {"id": 42, "name": "Olena", "phones": [{"value": "067 000 00 01", "primary": True}, {"value": "12"}]},
+}
+
+
+def options(case):
+    request = case.request
+    yield from ("--mapping", case.mapping, "--crm-url", "https://acme.example.com")
+    for name, value in request.get("query", {}).items():
+        yield from ("--query", f"{name}={value}")
+    for name, value in request.get("headers", {}).items():
+        yield from ("--header", f"{name}:{value}")
+    for name, value in request.get("settings", {}).items():
+        yield from ("--setting", f"{name}={value}")
+    if "content_type" in request:
+        yield from ("--content-type", request["content_type"])
+    yield case.body
+
+
+@pytest.fixture
+def person(tmp_path):
+    path = tmp_path / "person.json"
+    path.write_text(json.dumps(PERSON))
+    return path
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_json_says_what_the_engine_does(case, explained):
+    told = explained(*options(case))["outcomes"]
+
+    outcomes = case.outcomes()
+    assert [(one["result"], one["card"], one["code"]) for one in told] == [
+        (outcome.result, outcome.card or None, outcome.code or None) for outcome in outcomes
+    ]
+    for one, outcome in zip(told, outcomes, strict=True):
+        scalars = {name: value for name, value in outcome.fields.items() if "." not in name}
+        assert {name: one["fields"].get(name) for name in scalars} == scalars
+        assert one["warnings"] == list(outcome.warnings)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_payload_is_what_an_empty_card_would_post_after_the_change(case, explained):
+    told = explained("--project", "7777", *options(case))["outcomes"]
+
+    for one, outcome in zip(told, case.outcomes(), strict=True):
+        if outcome.result == "change":
+            key = key_of(7777, load.load(case.mapping).crm, outcome.card)
+            assert one["payload"] == compose(key, stamped(outcome.fields, changed_at=1, received_at=1)).payload
+        else:
+            assert one["payload"] is None
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_text_says_what_json_says(case, run, explained):
+    told = explained(*options(case))["outcomes"]
+
+    text = run("explain", *options(case)).out
+
+    heads = re.findall(r"^\d+\. .* -> ([A-Z]+)", text, re.MULTILINE)
+    assert heads == [one["result"].upper() for one in told]
+    for one in told:
+        for name, value in one["fields"].items():
+            if not isinstance(value, list) and one["kind"] not in ("lead", "deal"):
+                assert re.search(rf"^   {name} +{re.escape(json.dumps(value, ensure_ascii=False))}", text, re.MULTILINE)
+        for direction in one["fields"].get("contactDirections", ()):
+            assert re.search(rf"^   {direction['type']} +\"{re.escape(direction['value'])}\"", text, re.MULTILINE)
+        assert not one["reason"] or one["reason"] in text
+
+
+def test_fields_are_only_those_that_a_partial_change_sets(explained):
+    case = next(case for case in CASES if str(case) == "generic/changed-fields-only")
+
+    (told,) = explained(*options(case))["outcomes"]
+
+    assert told["carries"] == "partial"
+    assert set(told["fields"]) == {"externalId", "contactDirections"}
+    assert (told["payload"], told["waiting"]) == (None, "no-phone-or-email")
+
+
+def test_each_field_shows_its_value_its_line_and_its_path(run):
+    text = run("explain", "--mapping", "pipedrive", "--crm-url", "https://acme.example.com", ODD_PHONES).out
+
+    narrow = re.sub(r"presets/pipedrive\.toml:\d+", "FILE:LINE", re.sub(" +", " ", text))
+    rows = narrow.splitlines()
+    assert ' externalId "8" FILE:LINE: data.id' in rows
+    assert ' phone "+380670000012" (primary) FILE:LINE: value; from "8-067-000-00-12"' in rows
+    assert ' phone null FILE:LINE: value; from "12"; not a valid phone number, dropped' in rows
+    assert " leadId null not mapped" in rows
+    assert any(row.endswith("; nobody is responsible: the connection's default") for row in rows)
+    assert text.splitlines()[0].split() == ["mapping", "pipedrive", "(presets/pipedrive.toml)", "for", "Pipedrive"]
+    assert text.endswith("\n1 change, 0 skipped, 0 rejected\n")
+
+
+def test_a_misspelt_path_gets_a_hint(run, tmp_path, person):
+    own = tmp_path / "own.toml"
+    own.write_text('format = 1\nextends = "pipedrive"\n[contact]\nfullName = "data.nmae"\n')
+
+    text = run("explain", "--mapping", own, person).out
+
+    assert "own.toml:4: data.nmae isn't there: no 'nmae' in data; did you mean 'name'?" in text
+
+
+def test_a_body_for_nobody_says_what_each_record_wanted(run, tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text('{"meta": {"entity": "activity"}}')
+
+    done = run("explain", "--mapping", "pipedrive", path)
+
+    assert done.code == 0
+    assert "1. (no record) -> SKIP  no-record" in done.out
+    assert "wants meta.entity == 'person'" in done.out
+    assert "meta.entity = 'activity'" in done.out
+
+
+def test_links_without_their_beginning_say_which_option_gives_it(run, person):
+    assert "--crm-url is not given" in run("explain", "--mapping", "pipedrive", person).out
+
+
+def test_a_rejection_is_exit_code_2(run):
+    assert run("explain", "--mapping", "pipedrive", ROOT / "events/pipedrive/v1-body.json").code == 2
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_body_that_cannot_be_read_is_one_rejected_record(run, words):
+    done = run("explain", "--mapping", "pipedrive", "--content-type", "application/json", *words, "-", input="{")
+
+    assert done.code == 2
+    assert "bad-body" in done.out
+    assert "400" in done.out
+
+
+def test_a_broken_mapping_is_exit_code_1_with_its_problems(run, tmp_path, person):
+    own = tmp_path / "own.toml"
+    own.write_text('format = 1\nextends = "pipedrv"\n')
+
+    done = run("explain", "--mapping", own, person)
+
+    assert done.code == 1
+    assert "own.toml:2:1: error: extends: there is no preset 'pipedrv'" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--mapping", "pipedrv"),
+        ("--mapping", "missing.toml"),
+        ("--mapping", "pipedrive", "--country", "Ukraine"),
+        ("--mapping", "pipedrive", "--time-zone", "Kyiv"),
+        ("--mapping", "pipedrive", "--header", "nothing"),
+        ("--mapping", "pipedrive", "--query", "=x"),
+        ("--mapping", "pipedrive", "--no-such-option"),
+        (),
+    ],
+)
+def test_wrong_use_is_exit_code_1_and_says_why(run, person, words):
+    done = run("explain", *words, person)
+
+    assert done.code == 1
+    assert done.err
+    assert not done.out
+
+
+def test_settings_reach_the_mapping(explained, tmp_path):
+    sample = tmp_path / "sample.json"
+    sample.write_text('{"id": 1, "phone": "22 600 00 01", "at": "2026-03-01 12:00:00", "who": null}')
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'format = 1\ncrm = "Own"\nchangedAt = "at"\n[contact]\nexternalId = "id"\nresponsible = "who"\n'
+        'fullName = { join = ["$settings.brand", "$headers.x-source", "$query.event"] }\n'
+        'contactLink = { template = "{$settings.crm_url}/c/{id}" }\n[[contact.phones]]\nvalue = "phone"\n'.replace(
+            "$headers.x-source", "$headers.source"
+        )
+    )
+    words = ("--country", "pl", "--time-zone", "UTC", "--crm-url", "https://crm.example.com", "--project", "9")
+    more = ("--setting", "brand=Acme", "--header", "Source: shop", "--query", "event=a=b", "--setting", "responsible=7")
+
+    (told,) = explained("--mapping", own, *words, *more, sample)["outcomes"]
+
+    assert told["changed_at"] == "2026-03-01T12:00:00.000Z"
+    assert told["payload"]["projectId"] == 9
+    assert told["payload"]["fullName"] == "Acme shop a=b"
+    assert told["payload"]["responsible"] == "7"
+    assert told["payload"]["contactLink"] == "https://crm.example.com/c/1"
+    assert told["payload"]["contactDirections"][0]["value"] == "+48226000001"
+
+
+def test_the_answer_that_a_mapping_declares_is_told(run, explained, tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'format = 1\ncrm = "Own"\n[contact]\nexternalId = "id"\n[[contact.phones]]\nvalue = "phone"\n'
+        '[answer]\nwhen = "challenge"\nstatus = 200\necho = ["challenge"]\n'
+    )
+    sample = tmp_path / "sample.json"
+    sample.write_text('{"challenge": "3eZb"}')
+
+    assert explained("--mapping", own, sample)["answer"] == {
+        "status": 200,
+        "contentType": "application/json",
+        "body": '{"challenge": "3eZb"}',
+    }
+    assert "200 application/json" in run("explain", "--mapping", own, sample).out
+
+
+def test_the_usual_answer_is_202(explained, person):
+    answer = {"status": 202, "contentType": "application/json", "body": None}
+
+    assert explained("--mapping", "pipedrive", person)["answer"] == answer
+
+
+def test_a_programmer_all_of_whose_records_are_rejected_is_told_422(explained):
+    assert explained("--mapping", "direct", "-", input='{"phone": "1"}')["answer"]["status"] == 422
+
+
+def test_nothing_in_a_sample_can_steer_the_terminal(run, tmp_path):
+    sample = tmp_path / "sample.json"
+    steering = "\x1b]0;owned\x07\x9b2J\u202e[red]\ud800"
+    sample.write_text(json.dumps({"meta": {"entity": steering, "id": steering}, "data": {steering: steering}}))
+
+    for words in (("explain", "--mapping", "pipedrive"), ("paths",)):
+        text = run(*words, sample).out
+
+        assert not set("\x1b\x07\x9b\u202e") & set(text)
+        assert "[red]" in text
+
+
+def loaded_by(*words):
+    """Run the command in a process of its own, without an environment; return its exit code and what it imported."""
+    code = (
+        "import json, sys; sys.path[:0] = ['src', '.']; from cli.main import bridge\n"
+        "try: bridge(sys.argv[1:])\n"
+        "except SystemExit as done: print(json.dumps([done.code, list(sys.modules)]))"
+    )
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, check=True, cwd=ROOT, env={}, capture_output=True, text=True)
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    return code, set(modules)
+
+
+@pytest.mark.parametrize("words", [("explain", "--mapping", "pipedrive", ODD_PHONES), ("validate",), ("presets",)])
+def test_the_offline_verbs_load_neither_aws_nor_settings(words):
+    code, modules = loaded_by(*words)
+
+    assert code == 0
+    assert not modules & {"boto3", "botocore", "settings", "clients", "aws_lambda_powertools", "pydantic"}
+
+
+def test_help_loads_no_verb_and_no_rich():
+    code, modules = loaded_by("--help")
+
+    assert code == 0
+    assert not modules & {"rich", "mapping", "cards", "jmespath", "cli.explain"}

@@ -1,0 +1,131 @@
+"""`bridge new` drafts mappings that are valid, and complete where names tell enough."""
+
+import json
+import tomllib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cli.draft import draft
+from cli.names import NAMES
+from mapping import load
+
+UKRAINIAN = {
+    "event": "client.updated",
+    "occurredAt": "2026-03-01T12:00:00+02:00",
+    "client": {
+        "clientId": 771,
+        "firstName": "Олена",
+        "lastName": "Коваль",
+        "managerId": 5,
+        "mobilePhone": "067 000 00 01",
+        "phones": [{"number": "8 (044) 000-00-02", "type": "work"}],
+        "contactEmail": "olena@example.com",
+        "profile": {"url": "https://crm.example.com/clients/771"},
+    },
+}
+HOME_MADE = {"Код": "7", "ПІБ": "Олена Коваль", "Телефон": "067 000 00 01", "Ел. пошта": "o@example.com"}
+PEOPLE = {
+    "meta": {"timestamp": 1772359200},
+    "rows": [{"id": 1, "name": "A", "tels": ["067 000 00 01", "067 000 00 02"], "company": {"id": 4, "name": "Acme"}}],
+}
+KEYS = st.sampled_from(sorted({name for usual in NAMES.values() for name in usual})) | st.sampled_from(
+    ["phone", "phones", "email", "data", "contact", "a-b", "it's", "імʼя", '"', "\\", "\ud800", "\n", ""]
+)
+BODIES = st.recursive(
+    st.sampled_from([None, 0, 7, "MARKER", "https://MARKER.example.com", True, "2026-03-01T12:00:00Z"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=20,
+)
+
+
+@pytest.fixture
+def drafted(run, explained, tmp_path):
+    """Draft a mapping from a body, validate it strictly, and return what it makes of the same body."""
+
+    def call(body):
+        sample, own = tmp_path / "sample.json", tmp_path / "own.toml"
+        sample.write_text(json.dumps(body), "utf-8")
+        own.write_text(run("new", sample).out, "utf-8")
+        assert run("validate", "--strict", own).code == 0
+        return explained("--mapping", own, sample)["outcomes"]
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "body", [UKRAINIAN, UKRAINIAN["client"] | {"occurredAt": UKRAINIAN["occurredAt"]}, {"data": UKRAINIAN}]
+)
+def test_the_draft_for_an_unknown_crm_is_complete(drafted, body):
+    (told,) = drafted(body)
+
+    payload = told["payload"]
+    assert told["card"] == "contact:771"
+    assert payload["fullName"] == "Коваль Олена"
+    assert payload["responsible"] == "5"
+    assert payload["contactLink"] == "https://crm.example.com/clients/771"
+    assert [direction["value"] for direction in payload["contactDirections"]] == [
+        "+380670000001",
+        "+380440000002",
+        "olena@example.com",
+    ]
+
+
+def test_the_time_of_the_event_counts_where_the_contact_has_none(drafted):
+    assert drafted(UKRAINIAN)[0]["changed_at"] == "2026-03-01T10:00:00.000Z"
+
+
+def test_names_in_ukrainian_are_known(drafted):
+    (told,) = drafted(HOME_MADE)
+
+    assert told["card"] == "contact:7"
+    assert [one["value"] for one in told["payload"]["contactDirections"]] == ["+380670000001", "o@example.com"]
+
+
+def test_a_list_of_people_is_many_records(drafted):
+    told = drafted(PEOPLE | {"rows": PEOPLE["rows"] + [{"id": 2, "name": "B", "tels": []}]})
+
+    assert [one["card"] for one in told] == ["contact:1", "contact:2"]
+    assert len(told[0]["payload"]["contactDirections"]) == 2
+    assert told[0]["payload"]["organizations"] == [
+        {"projectId": 106, "name": "Acme", "externalId": "4", "origin": "CRM"}
+    ]
+    assert told[0]["changed_at"] == "2026-03-01T10:00:00.000Z"
+
+
+def test_what_was_not_found_is_said(run):
+    done = run("new", "-", input='{"a": 1}')
+
+    assert done.code == 0
+    assert "not found: externalId" in done.err
+    assert "not found: phones" in done.err
+
+
+def test_the_employee_and_the_company_are_not_the_contact(drafted):
+    body = {
+        "manager": {"id": 5, "name": "Manager", "phone": "067 000 00 09", "email": "m@example.com"},
+        "client": {"id": 1, "name": "Client", "phone": "067 000 00 01"},
+    }
+
+    assert drafted(body)[0]["card"] == "contact:1"
+
+
+def test_the_crm_can_be_named(run):
+    assert tomllib.loads(run("new", "--crm", 'My "CRM"', "-", input="{}").out)["crm"] == 'My "CRM"'
+
+
+def test_a_sample_that_cannot_be_read_is_exit_code_1(run):
+    assert run("new", "-", input="<a>").code == 1
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(BODIES)
+def test_every_draft_is_valid_and_quotes_no_value(tmp_path, body):
+    own = tmp_path / "own.toml"
+
+    text = draft(body).text
+
+    own.write_text(text, "utf-8")
+    assert load.load_file(own).warnings == ()
+    assert "MARKER" not in text
