@@ -38,7 +38,6 @@ class Refusal(NamedTuple):
     hash: str
     code: str
     field: str
-    shape: str  # keys and types of the answer, never its text
     at: int
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from connections import Secret, auth_key_of
 from delivery import steps
 from delivery.bisect import settle
 from delivery.circuits import Circuits
+from delivery.claims import Claims
 from delivery.classify import Judgement, classify, shape
 from delivery.pace import Paces
 from delivery.ringostat import Answer, Endpoint, Ringostat
@@ -101,49 +102,12 @@ class Run:
         return admitted
 
     def _claim(self, keys: Sequence[str]) -> list[Card]:
-        """Take the leases of the cards that may be delivered now; return those cards as they are under the lease."""
-        if not keys:
-            return []
-        now = self._worker.clock()
         lease = Lease(self._worker.new_id(), self._ends_at + LEASE_GRACE_MS)
-        if len(keys) == 1:
-            return self._claim_each(keys, lease, now)
-        cards = self._worker.cards.read(keys)
-        ready = [card for card in cards.values() if self._step(card, now) == "claim"]
-        others = [card for card in cards.values() if self._step(card, now) != "claim"]
-        lost = self._worker.cards.write_all([steps.claim_read(card, lease, now) for card in ready]) if ready else {}
-        claimed = [card._replace(lease_id=lease.id, lease_until=lease.until) for card in ready if card.key not in lost]
-        rest = [self._instead(card, lease, now) for card in others]
-        return claimed + [card for card in rest if card] + self._claim_each(list(lost), lease, now)
-
-    def _claim_each(self, keys: Iterable[str], lease: Lease, now: int) -> list[Card]:
-        claimed = []
-        for key in keys:
-            result = self._worker.cards.write(steps.claim(key, lease, now))
-            # A claim that the SDK sent twice fails the second time, on a row that holds our own lease.
-            ours = result.card is not None and result.card.lease_id == lease.id
-            card = result.card if ours else self._instead(result.card, lease, now)
-            if card is not None:
-                claimed.append(card)
+        quiet = self._worker.policy.quiet
+        claims = Claims(self._worker.cards, lease, now=self._worker.clock(), quiet=quiet)
+        claimed = claims.claim(keys)
+        self._again |= claims.waiting
         return claimed
-
-    def _step(self, card: Card | None, now: int) -> steps.Step:
-        return steps.step(card, now, self._worker.policy.quiet)
-
-    def _instead(self, card: Card | None, lease: Lease, now: int) -> Card | None:
-        """Do what a card that cannot simply be claimed needs; return it if that is a delivery."""
-        if card is None:
-            return None
-        match self._step(card, now):
-            case "reclaim":
-                logger.warning("a worker died in mid-delivery", card=card.key)
-                result = self._worker.cards.write(steps.reclaim(card, lease))
-                return result.card if result.done else None
-            case "settle":
-                self._worker.cards.write(steps.settle(card))
-            case "wait" if card.not_before is not None:
-                self._again[card.key] = card.not_before
-        return None
 
     def _post_all(self, claimed: Sequence[Card]) -> list[str]:
         """Post the cards by project and endpoint, organizations first; return the keys whose content has moved on."""
@@ -229,7 +193,7 @@ class Run:
             case "bad-data" | "too-big":
                 count("CardsRefused")
                 logger.warning("refused", card=card.key, code=judgement.code, field=judgement.field)
-                return steps.refused(card, Refusal(card.hash or "", judgement.code, judgement.field, "", now))
+                return steps.refused(card, Refusal(card.hash or "", judgement.code, judgement.field, now))
             case "auth" | "configuration":
                 return steps.postponed(card, now + policy.repair)
             case "ambiguous":

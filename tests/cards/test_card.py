@@ -220,7 +220,7 @@ def test_a_card_that_would_outgrow_its_row_is_refused():
 
 
 def test_new_content_ends_a_refusal_and_new_stamps_do_not():
-    refusal = ("hash", "400", "fullName", "", 1)
+    refusal = ("hash", "400", "fullName", 1)
     card = absorb(Card(KEY), [news()])[0]
     card = card._replace(refused=type("R", (tuple,), {"hash": card.hash})(refusal))
 

@@ -41,7 +41,7 @@ def test_a_card_is_read_as_it_was_written(nowhere):
 
 
 def test_a_refusal_is_read_as_it_was_written(nowhere):
-    refused = Refusal("hash", "400", "fullName", "{}", 7)
+    refused = Refusal("hash", "400", "fullName", 7)
     card = filled()._replace(refused=refused)
 
     save(nowhere, card)

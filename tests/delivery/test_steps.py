@@ -81,14 +81,14 @@ def test_retries_spread_below_a_bound_that_doubles(attempts, jitter, seconds):
 
 
 def test_a_refused_card_is_not_due_before_its_content_changes():
-    changes = steps.refused(DUE, Refusal("new", "400", "fullName", "", NOW))
+    changes = steps.refused(DUE, Refusal("new", "400", "fullName", NOW))
 
     assert (changes["due"], changes["refused"].code) == (None, "400")
 
 
 def test_a_refusal_of_old_content_is_moot_and_the_card_stays_due():
     changes = steps.record_moved(
-        DUE._replace(lease_id="mine"), steps.refused(DUE, Refusal("new", "400", "", "", NOW))
+        DUE._replace(lease_id="mine"), steps.refused(DUE, Refusal("new", "400", "", NOW))
     ).changes
 
     assert not {"due", "due_at", "refused"} & set(changes)
