@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from errors import TooLarge
 from mapping import explain, normalize
 from mapping.expression import View, as_list, is_empty
-from mapping.load import Mapping
+from mapping.format import SECTIONS, Block, Mapping, Record, Section
 from mapping.outcome import Outcome, Step
-from mapping.reader import SECTIONS, Block, Record, Section
 from mapping.rule import Rule, place_of
 
 MAX_RECORDS = 1_000

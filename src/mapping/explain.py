@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mapping.expression import Expression, View, did_you_mean, is_empty, paths
+from mapping.format import Block, Record
 from mapping.outcome import Step
-from mapping.reader import Block, Record
 from mapping.rule import Rule, place_of
 
 Seen = list[tuple[Expression, Any]]  # what each expression found

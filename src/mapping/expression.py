@@ -4,7 +4,6 @@ https://jmespath.org/specification.html is the language. Its library is called b
 needs no interpreter, `$` is not in its grammar, and its errors quote the data.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -278,6 +277,8 @@ def _check_call(call: Node, source: str) -> None:
 
 def did_you_mean(word: str, known: Iterable[str], shown: str = "'{}'") -> str:
     """Return a hint that names the known word nearest to a misspelt one, or nothing."""
+    import difflib  # noqa: PLC0415 - only messages need it
+
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean {shown.format(close[0])}?" if close else ""
 

@@ -2,36 +2,19 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from errors import BadMapping
 from mapping.expression import did_you_mean
+from mapping.format import Mapping, Parts, Record, Section
 from mapping.places import Place, Source
-from mapping.reader import Parts, Problem, Reader, Record, Reply, Section
+from mapping.reader import Problem, Reader
 
 if TYPE_CHECKING:
     from mapping.rule import Rule
 
 PRESETS = Path(__file__).parent / "presets"
 DEEPEST_EXTENDS = 5
-
-
-class Mapping(NamedTuple):
-    """A mapping that has no problems. `crm` is the origin in Ringostat; `warnings` are for `bridge validate`."""
-
-    name: str
-    source: Source
-    crm: str
-    title: str
-    help: str
-    contract: str
-    get: bool  # whether a GET with a query string is an event
-    time_zone: str
-    records: tuple[Record, ...]
-    sections: dict[str, Section]
-    lookups: dict[str, dict[str, str]]
-    answer: Reply | None
-    warnings: tuple[str, ...]
 
 
 @lru_cache(maxsize=64)

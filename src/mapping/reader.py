@@ -1,7 +1,4 @@
-"""What one mapping file says: its tables checked, its rules compiled, everything wrong noted with its place.
-
-The tables at the top are the format; the JSON Schema for editors is made of them too (`schema.py`).
-"""
+"""Reads one mapping file: its keys checked, its rules compiled, everything wrong noted with its place."""
 
 import re
 import tomllib
@@ -10,83 +7,29 @@ from typing import Any, NamedTuple
 
 from mapping import normalize
 from mapping.expression import BadExpression, Expression, compiled, did_you_mean, quoted_text
+from mapping.format import (
+    ANSWER,
+    BLOCKS,
+    CARRIES,
+    CONTRACTS,
+    NEEDED,
+    RECORD,
+    RULE,
+    SECTIONS,
+    SOURCES,
+    TOP,
+    Block,
+    Parts,
+    Record,
+    Reply,
+    Section,
+)
 from mapping.places import Path, Place, Source
 from mapping.rule import Adjusted, First, Fixed, Join, Rule, Select, Template
 
-DO = ("change", "skip", "reject")
-CARRIES = ("full", "partial", "thin")
-CONTRACTS = ("direct",)
-
-TOP = {"format": "format", "crm": "text", "extends": "text", "title": "text", "help": "text", "changedAt": "rule",
-       "eventId": "rule", "timeZone": "text", "carries": CARRIES, "contract": CONTRACTS, "get": "boolean",
-       "record": "records", "contact": "section", "lead": "section", "deal": "section", "organization": "section",
-       "lookups": "lookups", "answer": "answer"}  # fmt: skip
-RECORD = {"title": "text", "each": "expression", "when": "expression", "do": DO, "as": "as", "code": "code",
-          "message": "text", "changedAt": "rule", "eventId": "rule", "carries": CARRIES}  # fmt: skip
-_CONTACT = {"fullName": "text", "externalId": "id", "leadId": "id", "responsible": "id", "staffId": "id",
-            "contactLink": "link", "leadLink": "link", "dealLink": "link", "googleClientId": "text",
-            "phones": "blocks", "emails": "blocks", "organizations": "blocks"}  # fmt: skip
-SECTIONS: dict[str, dict[str, str]] = {
-    "contact": _CONTACT,
-    "lead": {"contactId": "id", **_CONTACT},
-    "deal": {"contactId": "id", **_CONTACT},
-    "organization": {"name": "text", "externalId": "id"},
-}
-BLOCKS: dict[str, dict[str, str]] = {
-    "phones": {"each": "expression", "value": "phone", "name": "text", "primary": "flag"},
-    "emails": {"each": "expression", "value": "email", "name": "text", "primary": "flag"},
-    "organizations": {"each": "expression", "name": "text", "externalId": "id"},
-}
-NEEDED = {"phones": "value", "emails": "value", "organizations": "externalId"}
-SOURCES = ("from", "value", "join", "template")
-RULE = (*SOURCES, "with", "default", "ignore", "lookup")
 _SIMPLE: tuple[Any, ...] = ("text", "rule", "boolean", CARRIES, CONTRACTS)
 _BRACE = re.compile(r"[{}]")
 _BRACE_OR_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|[{}]""")
-
-ANSWER = {"when": "expression", "status": "status", "contentType": "text", "body": "text", "echo": "texts"}
-
-
-class Record(NamedTuple):
-    """Which items of an event are meant, and what to do with them."""
-
-    place: Place
-    title: str
-    each: Expression | None
-    when: Expression | None
-    do: str
-    section: str
-    code: str
-    message: str
-    changed_at: Rule | None
-    event_id: Rule | None
-    carries: str
-
-
-class Block(NamedTuple):
-    """One `[[contact.phones]]`, `[[contact.emails]]` or `[[contact.organizations]]`."""
-
-    place: Place
-    each: Expression | None
-    rules: dict[str, Rule]
-
-
-class Section(NamedTuple):
-    """The fields of `[contact]`, `[lead]`, `[deal]` or `[organization]`."""
-
-    rules: dict[str, Rule]
-    blocks: dict[str, tuple[Block, ...]]
-    places: dict[str, Place]  # of each field
-
-
-class Reply(NamedTuple):
-    """What the CRM insists on being answered."""
-
-    when: Expression | None
-    status: int
-    content_type: str
-    body: str
-    echo: tuple[str, ...]
 
 
 class Problem(NamedTuple):
@@ -108,31 +51,6 @@ class Problem(NamedTuple):
             f"{'':6} | {' ' * (self.column - 1)}^",
         ]
         return "\n".join([*lines, f"{'':6} = {self.hint}"] if self.hint else lines)
-
-
-class Parts(NamedTuple):
-    """What one file says, before what it extends is added."""
-
-    values: dict[str, Any] = {}
-    records: tuple[Record, ...] | None = None
-    sections: dict[str, Section] = {}
-    lookups: dict[str, dict[str, str]] = {}
-    answer: Reply | None = None
-
-    def over(self, parent: "Parts") -> "Parts":
-        """Return the parent's parts with those given here instead."""
-        sections = {**parent.sections}
-        for name, section in self.sections.items():
-            known = parent.sections.get(name, Section({}, {}, {}))
-            rules, blocks = {**known.rules, **section.rules}, {**known.blocks, **section.blocks}
-            sections[name] = Section(rules, blocks, {**known.places, **section.places})
-        return Parts(
-            {**parent.values, **self.values},
-            parent.records if self.records is None else self.records,
-            sections,
-            {**parent.lookups, **self.lookups},
-            self.answer or parent.answer,
-        )
 
 
 class Reader:
@@ -256,7 +174,7 @@ class Reader:
         given = data if self._known(path, data, RECORD, "[[record]]") else {}
         kinds = {**RECORD, "as": tuple(SECTIONS)}
         value = {key: self._value((*path, key), given[key], kind) for key, kind in kinds.items() if key in given}
-        do = value.get("do") or "change"
+        do = value.get("do") or ("skip" if "do" in given else "change")  # a misspelt one is told once
         return Record(
             Place(self.source, path),
             value.get("title") or f"record {int(path[-1]) + 1}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mapping import direct
-from mapping.reader import ANSWER, BLOCKS, RECORD, RULE, SECTIONS, TOP
+from mapping.format import ANSWER, BLOCKS, RECORD, RULE, SECTIONS, TOP
 
 MAPPING_SCHEMA = Path(__file__).parent / "mapping.schema.json"
 DIRECT_SCHEMA = Path(__file__).parents[2] / "docs" / "direct.schema.json"

@@ -1,0 +1,90 @@
+"""Hand-made faults of the engine, each of which the other tests must catch (slow: a suite for each)."""
+
+# ruff: noqa: E501 - a table
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("src/mapping", "src/errors.py", "src/cards", "tests/mapping", "events", "docs")
+CONFIGURATION = '[tool.pytest]\npythonpath = ["src", "."]\nfilterwarnings = ["error"]\nmarkers = ["slow: not here"]\n'
+
+# what is broken, module, the right line, the faulty one
+FAULTS = [
+    ("nothing", "engine", "MAX_RECORDS = 1_000", "MAX_RECORDS = 1_000"),
+    ("a path segment from data", "normalize", 'return quote(value, safe="")', 'return quote(value, safe="/")'),
+    ("climbing path", "normalize", 'in (".", "..")', "in ()"),
+    ("http links", "normalize", 'parts.scheme != "https"', 'parts.scheme not in ("https", "http")'),
+    ("ids of zero", "normalize", 'found in ("0", "-0")', "found in ()"),
+    ("an item taken twice", "engine", "self.taken[id(item)] = item", "pass"),
+    ("items that vanish", "engine", "missed if found or missed else [0]", "[] if found else [0]"),
+    ("deep value in a function", "expression", "LookupError, AttributeError, RecursionError)", "LookupError, AttributeError)"),
+    ("surrogates kept", "normalize", '("Cc", "Cf", "Cs")', '("Cc", "Cf")'),
+    ("data in a warning", "expression", "cannot take {error.actual_type}", "cannot take {error.current_value}"),
+    ("line of the list, not of its item", "reader", "self._rule((*path, index), value, kind)", "self._rule(path, value, kind)"),
+    ("half a name in a partial change", "rule", "return all(rule.is_present(current, view) for rule in self.rules)", "return any(rule.is_present(current, view) for rule in self.rules)"),
+    ("absent alternatives in a partial change", "rule", "if view.partial and not self.is_present(current, view):", "if False:"),
+    ("full written as partial", "engine", 'self.view.partial = record.carries == "partial"', "self.view.partial = True"),
+    ("partial written as full", "engine", 'self.view.partial = record.carries == "partial"', "self.view.partial = False"),
+    ("a deal that renames its contact", "engine", "item, _OF_A_CONTACT)", 'item, {*_OF_A_CONTACT, "fullName"})'),
+    ("nobody responsible", "engine", 'fields.get("responsible") or self.nobody', 'fields.get("responsible")'),
+    ("body changed", "expression", "    return [value]\n", "    return [value.setdefault('x', 1) and value if isinstance(value, dict) else value]\n"),
+    ("lists allocated by index", "decode", "for index in range(len(node))):", "for index in range(max(len(node), *(int(key) for key in node if key.isdigit()), 0) if node else 0)):"),
+    ("DTD read", "decode", "    parser.StartDoctypeDeclHandler = _refuse_dtd\n", ""),
+    ("JSON of any depth", "decode", "if _json_depth(written) > MAX_JSON_DEPTH:", "if False:"),
+    ("a key twice", "decode", "if len(table) != len(pairs):", "if False:"),
+    ("old trunk prefix", "normalize", 'digits.startswith("80")', 'digits.startswith("81")'),
+    ("extension in the number", "normalize", "piece[: extension.start()] if extension else piece", "piece"),
+    ("any digits are a phone", "normalize", "if phonenumbers.is_valid_number(parsed):", "if phonenumbers.is_possible_number(parsed):"),
+    ("times in the wrong zone", "engine", "mapping.time_zone or settings", "settings"),
+    ("a lookup that lets through", "rule", "found = table.get(found)", "found = table.get(found, found)"),
+    ("default before lookup", "rule", "return self.default if found is None else found", "return found"),
+    ("a template with a hole", "rule", "            if piece is None:\n                return None\n", "            piece = piece or ''\n"),
+    ("trace that changes outcomes", "engine", "        if self.steps is not None:\n            self.steps.append(explain.step(name", "        if self.steps is not None:\n            value = None\n            self.steps.append(explain.step(name"),
+    ("unknown fields of our contract", "direct", 'ConfigDict(extra="forbid"', 'ConfigDict(extra="ignore"'),
+    ("a child that loses its parent's fields", "format", "{**known.rules, **section.rules}", "{**section.rules}"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The mapping and its tests, without the rest of the project."""
+    for name in COPIED:
+        source = ROOT / name
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "test_faults.py"))
+        else:
+            shutil.copy(source, tmp_path / name)
+    (tmp_path / "pyproject.toml").write_text(CONFIGURATION)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("fault", "module", "right", "wrong"), FAULTS, ids=[fault for fault, *_ in FAULTS])
+def test_the_tests_catch(copy, fault, module, right, wrong):
+    path = copy / "src" / "mapping" / f"{module}.py"
+    text = path.read_text("utf-8")
+    assert text.count(right) >= 1, "the fault no longer fits the code"
+    path.write_text(text.replace(right, wrong), "utf-8")
+
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "tests/mapping",
+    ]
+    result = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+
+    assert result.returncode == (0 if fault == "nothing" else 1), result.stdout[-2000:]
