@@ -74,7 +74,7 @@ class Merging:
                     writes.append(self._written(before, after))
             for project in {project_of(write.key) for write in writes}:
                 self._cards.enrol(project)
-            conflicts = self._cards.write_all(writes) if writes else {}
+            conflicts = self._cards.write_all(writes)
             self._known |= {key: card or self._new(key) for key, card in conflicts.items()}
             todo = [key for key in todo if key in conflicts]
             if not todo:

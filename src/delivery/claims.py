@@ -28,11 +28,9 @@ class Claims:
             return self._each(keys)
         cards = self._cards.read(keys).values()
         ready = [card for card in cards if self._step(card) == "claim"]
-        lost = (
-            self._cards.write_all([steps.claim_read(card, self._lease, self._now) for card in ready]) if ready else {}
-        )
-        leased = {"lease_id": self._lease.id, "lease_until": self._lease.until}
-        claimed = [card._replace(**leased) for card in ready if card.key not in lost]
+        lost = self._cards.write_all([steps.claim_read(card, self._lease, self._now) for card in ready])
+        identity, until = self._lease
+        claimed = [card._replace(lease_id=identity, lease_until=until) for card in ready if card.key not in lost]
         others = [self._instead(card) for card in cards if self._step(card) != "claim"]
         return claimed + [card for card in others if card] + self._each(lost)
 
@@ -42,7 +40,7 @@ class Claims:
         return [card for card in cards if card]
 
     def _is_ours(self, row: Card | None) -> bool:
-        """A claim that the SDK sent twice fails the second time, on a row that holds our own lease."""
+        """Tell whether a row holds our lease, even if the claim failed: the SDK may have sent it twice."""
         return row is not None and row.lease_id == self._lease.id
 
     def _step(self, card: Card | None) -> steps.Step:
