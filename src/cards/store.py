@@ -109,6 +109,12 @@ class Cards:
         item: Item = answer["Attributes"]
         return item
 
+    def erase(self, key: str, now: int) -> None:
+        """Leave a tombstone without personal data, which no later change brings back to life."""
+        row = self.row(key)
+        gone = dict.fromkeys(row.keys() - {"key", "connection"})
+        self.write(Write(key, {**gone, "schema": SCHEMA, "rev": row.get("rev", 0) + 1, "erased": now}))
+
     def write_all(self, writes: Sequence[Write]) -> dict[str, Card | None]:
         """Do writes of different rows; return the rows, as they are, of those that did not happen (None: no row).
 

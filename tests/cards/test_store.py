@@ -81,6 +81,24 @@ def test_a_write_does_not_bring_back_an_erased_card(nowhere):
     assert list(save(nowhere, card._replace(rev=2), before=card)) == [card.key]
 
 
+def test_an_erased_card_keeps_nothing_but_its_key(nowhere):
+    card = filled(fullName="Olena Koval")
+    save(nowhere, card)
+    nowhere.cards.write(Write(card.key, {"invented_later": "+380670000001"}))
+
+    nowhere.cards.erase(card.key, 7)
+
+    row = dynamodb(PATIENT).get_item(TableName=SETTINGS.cards_table, Key={"key": {"S": card.key}})["Item"]
+    assert set(row) == {"key", "connection", "schema", "rev", "erased"}
+    assert nowhere.due() == []
+
+
+def test_a_card_erased_before_it_came_stays_away(nowhere):
+    nowhere.cards.erase(key(), 7)
+
+    assert list(save(nowhere, filled())) == [key()]
+
+
 def test_attributes_of_a_newer_version_survive_a_write(nowhere):
     card = filled()
     save(nowhere, card)
