@@ -1,4 +1,4 @@
-"""One expression of a mapping: a dotted path or JMESPath, with the scopes `$…` and six functions of our own.
+"""One expression of a mapping: a dotted path or JMESPath, with the scopes `$…` and eight functions of our own.
 
 https://jmespath.org/specification.html is the language. Its library is called below its public door, because a path
 needs no interpreter, `$` is not in its grammar, and its errors quote the data.
@@ -54,6 +54,20 @@ def as_list(value: Any) -> list[Any]:
     return [value]
 
 
+def _without_nulls(table: Node) -> Node:
+    """Return a copy of a table without the keys that hold null, or a table in which nothing is left."""
+    plain = {key: _without_nulls(value) if isinstance(value, dict) else value for key, value in table.items()}
+    return {key: value for key, value in plain.items() if value is not None and value != {}}
+
+
+def _set_null(table: Node, path: str) -> None:
+    """Put a null at a path with dots, unless there is a value."""
+    name, _, rest = path.partition(".")
+    inner = table.setdefault(name, {} if rest else None)
+    if rest and isinstance(inner, dict):
+        _set_null(inner, rest)
+
+
 def _takes(values: int) -> Callable[[_Function], _Function]:
     """Declare a function of so many values of any type."""
     return functions.signature(*({"types": []} for _ in range(values)))  # type: ignore[no-any-return]
@@ -91,6 +105,19 @@ class _Functions(functions.Functions):  # type: ignore[misc]  # the library has 
     @_takes(1)
     def _func_list(self, value: Any) -> list[Any]:
         return as_list(value)
+
+    @_takes(1)
+    def _func_table(self, pairs: Any) -> Node:
+        named = (pair for pair in as_list(pairs) if isinstance(pair, dict) and isinstance(pair.get("key"), str))
+        return {pair["key"]: pair.get("value") for pair in named}
+
+    @_takes(2)
+    def _func_nulled(self, value: Any, names: Any) -> Node:
+        table = _without_nulls(value) if isinstance(value, dict) else {}
+        for name in as_list(names):
+            if isinstance(name, str):
+                _set_null(table, name)
+        return table
 
 
 FUNCTIONS: Mapping[str, Any] = _Functions.FUNCTION_TABLE

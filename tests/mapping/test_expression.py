@@ -1,5 +1,7 @@
 """Expressions: scopes, our own functions, what is present, and errors that quote no data."""
 
+import json
+
 import pytest
 
 from mapping.expression import View, compiled
@@ -11,6 +13,8 @@ BODY = {
     "ids": {"35144366": {"ID": "35144366"}},
     "phones": [{"type": "work", "value": "1"}, {"type": "home", "value": "2"}],
     "json": '{"a": [1]}',
+    "pairs": [{"key": "a", "value": 1}, {"key": "b", "value": None}, {"key": "c"}, {"key": 1}, "d", None],
+    "payload": {"Phone": "1", "Email": None, "Name": {"First": None, "Last": "K"}, "Address": {"City": None}},
     "is-contact": True,
     "імʼя": "Олена",
 }
@@ -64,6 +68,17 @@ def read(source, current=BODY):
         ("list(ids)[0].ID", "35144366"),
         ("list(phones)[1].value", "2"),
         ("list(data.name)", ["Олена"]),
+        ("table(pairs)", {"a": 1, "b": None, "c": None}),
+        ("table(pairs[0])", {"a": 1}),
+        ("table(data.null)", {}),
+        ("table(data.name)", {}),
+        ("nulled(payload, data.null)", {"Phone": "1", "Name": {"Last": "K"}}),
+        (
+            "nulled(payload, ['Email', 'Phone', 'Name.First', 'Phone.x', 'A.B'])",
+            {"Phone": "1", "Email": None, "Name": {"First": None, "Last": "K"}, "A": {"B": None}},
+        ),
+        ("nulled(payload, pairs)", {"Phone": "1", "Name": {"Last": "K"}, "d": None}),
+        ("nulled(data.name, data.name)", {"Олена": None}),
     ],
 )
 def test_an_expression_finds(source, value):
@@ -94,6 +109,14 @@ def test_a_failing_expression_is_empty_and_its_warning_quotes_nothing(source):
     assert not any(text in warning for text in ("Олена", "work", "home", "'1'"))
 
 
+def test_a_function_never_changes_the_event():
+    before = json.dumps(BODY)
+
+    read("nulled(payload, ['Email', 'Name.Middle', 'Phone'])")
+
+    assert json.dumps(BODY) == before
+
+
 def test_arithmetic_and_depth_cannot_break_an_expression():
     deep = []
     for _ in range(100_000):
@@ -117,6 +140,13 @@ def test_arithmetic_and_depth_cannot_break_an_expression():
         ("$settings.none", False),
         ("list(phones)[0].value", True),
         ("list(none)[0].value", False),
+        ("table(pairs).b", True),  # Dataverse's way to say that a column was cleared
+        ("table(pairs).z", False),
+        ("table(none).b", False),
+        ("nulled(payload, ids).Phone", True),
+        ("nulled(payload, ids).Email", False),  # Salesforce may send every field that did not change as null
+        ("nulled(payload, ids).Address.City", False),
+        ("nulled(payload, ['Email']).Email", True),
         ("phones[?type == 'none'].value[]", True),
         ("none[?type == 'none'].value[]", False),
         ("[none, phones][]", True),
