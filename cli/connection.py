@@ -32,7 +32,7 @@ def mapping_of(name: str) -> Mapping:
 def _country(_: click.Context, __: click.Parameter, value: str) -> str:
     if not (len(value) == 2 and value.isascii() and value.isalpha()):  # noqa: PLR2004 - ISO 3166's two letters
         raise click.BadParameter("write two letters, such as UA")
-    return value.upper()
+    return value
 
 
 def _time_zone(_: click.Context, __: click.Parameter, value: str) -> str:

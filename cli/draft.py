@@ -180,9 +180,7 @@ def _expression(path: Sequence[str]) -> str:
 
 def _toml(text: str) -> str:
     """Return a text as TOML, in single quotes if it has double ones."""
-    if '"' in text and "'" not in text and text.isprintable():
-        return f"'{text}'"
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    return f"'{text}'" if '"' in text and "'" not in text else json.dumps(text, ensure_ascii=False)
 
 
 def _assigned(block: Block) -> Lines:

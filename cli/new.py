@@ -12,13 +12,19 @@ from cli.samples import Sample, of_event
 from cli.terminal import say
 from cli.trial import tried
 from errors import SenderError
-from mapping import load
+from mapping import load, normalize
 from mapping.decode import decode
+
+
+def _crm(_: click.Context, __: click.Parameter, value: str) -> str:
+    if "#" in value:
+        raise click.BadParameter("it cannot hold '#'")
+    return normalize.text(value) or ""
 
 
 @click.command(short_help="Draft a mapping from a sample.")
 @of_event
-@click.option("--crm", default="", metavar="NAME", help="The name that contacts of this CRM bear in Ringostat.")
+@click.option("--crm", default="", callback=_crm, help="The name that contacts of this CRM bear in Ringostat.")
 def command(samples: list[Sample], crm: str) -> int:
     """Draft a mapping from the field names of SAMPLE: bridge new sample.json > my.toml.
 

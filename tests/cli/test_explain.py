@@ -178,6 +178,13 @@ def test_wrong_use_is_exit_code_1_and_says_why(run, person, words):
     assert not done.out
 
 
+def test_a_preset_goes_before_a_file_of_its_name(run, person, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipedrive").write_text("no mapping")
+
+    assert run("explain", "--mapping", "pipedrive", person).code == 0
+
+
 def test_settings_reach_the_mapping(explained, tmp_path):
     sample = tmp_path / "sample.json"
     sample.write_text('{"id": 1, "phone": "22 600 00 01", "at": "2026-03-01 12:00:00", "who": null}')

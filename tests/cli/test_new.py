@@ -4,7 +4,7 @@ import json
 import tomllib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cli.draft import draft
@@ -31,7 +31,24 @@ PEOPLE = {
     "rows": [{"id": 1, "name": "A", "tels": ["067 000 00 01", "067 000 00 02"], "company": {"id": 4, "name": "Acme"}}],
 }
 KEYS = st.sampled_from(sorted({name for usual in NAMES.values() for name in usual})) | st.sampled_from(
-    ["phone", "phones", "email", "data", "contact", "a-b", "it's", "імʼя", '"', "\\", "\ud800", "\n", ""]
+    [
+        "phone",
+        "phones",
+        "email",
+        "data",
+        "contact",
+        "a-b",
+        "it's",
+        "імʼя",
+        '"',
+        "\\",
+        "\ud800",
+        "\n",
+        "\x7f",
+        "\x7f'",
+        "\U000e0001",
+        "",
+    ]
 )
 BODIES = st.recursive(
     st.sampled_from([None, 0, 7, "MARKER", "https://MARKER.example.com", True, "2026-03-01T12:00:00Z"]),
@@ -115,12 +132,33 @@ def test_the_crm_can_be_named(run):
     assert tomllib.loads(run("new", "--crm", 'My "CRM"', "-", input="{}").out)["crm"] == 'My "CRM"'
 
 
+@pytest.mark.parametrize(("given", "code"), [("A#1", 1), ("\x7f\U000e0001", 0)])
+def test_a_name_that_no_mapping_may_have_is_refused_or_cleaned(run, given, code):
+    assert run("new", "--crm", given, "-", input="{}").code == code
+
+
+def test_values_that_cannot_be_what_their_names_promise_are_passed_over(drafted):
+    body = {
+        "id": 1,
+        "phone": "067 000 00 01",
+        "updated_at": "yesterday",
+        "modified": "2026-03-01",
+        "profileUrl": "/c/1",
+    }
+
+    (told,) = drafted(body | {"url": "https://crm.example.com/c/1"})
+
+    assert told["changed_at"] == "2026-02-28T22:00:00.000Z"
+    assert told["payload"]["contactLink"] == "https://crm.example.com/c/1"
+
+
 def test_a_sample_that_cannot_be_read_is_exit_code_1(run):
     assert run("new", "-", input="<a>").code == 1
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BODIES)
+@example({"\x7f": {"it's": {"id": 1, "phone": "MARKER"}}})
 def test_every_draft_is_valid_and_quotes_no_value(tmp_path, body):
     own = tmp_path / "own.toml"
 

@@ -146,6 +146,7 @@ def test_the_content_tells_the_type_where_the_name_does_not(explained):
 def test_given_options_go_before_what_the_sample_says(explained):
     document = json.dumps(request('{"id": 1, "phone": "0670000001"}'))
     words = ("--mapping", "generic", "--content-type", "application/json", "--query", "carries=partial")
+    document = document.replace('"event": "x"', '"carries": "full"')
 
     told = explained(*words, "-", input=document)["outcomes"]
 
