@@ -24,4 +24,4 @@ def name(key: str) -> str:
     """Return a key as an expression: in double quotes unless it is a plain name."""
     if _NAME.fullmatch(key):
         return key
-    return json.dumps(key, ensure_ascii=not key.isprintable()).replace("\x7f", "\\u007f")  # TOML refuses a bare DEL
+    return json.dumps(key, ensure_ascii=not key.isprintable())
