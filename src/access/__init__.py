@@ -60,7 +60,7 @@ def proves(verify: Mapping[str, Any], request: Request) -> bool:
 def _holds(scheme: Scheme, verify: Mapping[str, Any], request: Request) -> bool:
     try:
         return scheme.proves(verify, request)
-    except (AttributeError, LookupError, OverflowError, TypeError, ValueError, SenderError):
+    except (AttributeError, LookupError, TypeError, ValueError, SenderError):
         return False
 
 

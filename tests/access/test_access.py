@@ -4,11 +4,13 @@ import base64
 import hashlib
 import json
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from standardwebhooks import Webhook
 
 from access import SCHEMES, admit, fault, proves
 from access.request import Request
@@ -68,6 +70,7 @@ def test_a_request_that_sends_the_secret_is_admitted(verify, headers, token):
         (HEADER, {"x-token": "old,old"}, ""),
         (HEADER, {"token": "old"}, ""),
         ({"scheme": "header-token", "token": "x"}, {"x-token": "x"}, ""),
+        ({"scheme": "header-token", "token": "x", "header": None}, {"x-token": "x"}, ""),
         (BASIC, {}, ""),
         (BASIC, credentials("crm:p"), ""),
         (BASIC, credentials("crm"), ""),
@@ -248,6 +251,30 @@ def test_a_signed_request_with_one_thing_wrong_is_refused(name, wrong):
     assert not proves(SENDERS[name].entry(KEY), changed(name, **wrong))
 
 
+@pytest.mark.parametrize("identity", ["", "msg.1", "msg,1", "msg 1", "msg\n", "повідомлення", "m" * 257])
+def test_an_odd_id_is_refused_even_if_it_was_signed(identity):
+    when = datetime.fromtimestamp(NOW // 1000, UTC)
+    signature = Webhook(KEY).sign(identity, when, BODY.decode())
+
+    request = changed("standard-webhooks", webhook_id=identity, webhook_signature=signature)
+
+    assert not proves(SENDERS["standard-webhooks"].entry(KEY), request)
+
+
+def test_a_signed_text_cannot_be_divided_in_another_place():
+    digit = b"1"
+    closes = SENDERS["close"].send(KEY, digit + BODY, NOW)
+    hubspots = SENDERS["hubspot v3"].send(KEY, BODY + digit, NOW)
+    moved = {"close-sig-timestamp": f"{NOW // 1000}1"}, {"x-hubspot-request-timestamp": f"1{NOW}"}
+
+    assert proves(SENDERS["close"].entry(KEY), closes)
+    assert proves(SENDERS["hubspot v3"].entry(KEY), hubspots)
+    assert not proves(SENDERS["close"].entry(KEY), closes._replace(body=BODY, headers={**closes.headers, **moved[0]}))
+    assert not proves(
+        SENDERS["hubspot v3"].entry(KEY), hubspots._replace(body=BODY, headers={**hubspots.headers, **moved[1]})
+    )
+
+
 @pytest.mark.parametrize("name", [name for name, sender in SENDERS.items() if sender.timed])
 @pytest.mark.parametrize(
     ("late", "admitted"),
@@ -289,6 +316,7 @@ def test_hubspot_signs_the_address_and_the_method():
 
     assert not proves({**entry, "url": URL + "&a=b"}, request)
     assert not proves(entry, request._replace(method="PUT"))
+    assert not proves(entry, hubspot_v2(KEY, BODY, NOW)._replace(method="PUT"))
     assert not proves(
         entry, request._replace(headers={**request.headers, "host": "x", "x-forwarded-host": "y"}, body=b"")
     )
@@ -396,7 +424,7 @@ def test_a_body_loses_its_token_and_the_keys_beside_it_and_nothing_else():
     }
 
 
-@pytest.mark.parametrize("text", ["Олена 🌻", "\\ud83c", "\\ud83c\\udf3b", '\\u0000\\n\\"', "é"])
+@pytest.mark.parametrize("text", ["Олена 🌻" * 20, "\\ud83c", "\\ud83c\\udf3b", '\\u0000\\n\\"', "é"])
 def test_texts_survive_the_loss_of_the_token(text):
     body = f'{{"name": "{text}", "n": [1, 1.5, null, true], "token": "{KEY}"}}'.encode()
     sent = Event("acme", body, JSON, {}, NOW, "request")
