@@ -36,13 +36,14 @@ class Bridge:
         """The row of a person in the cards table."""
         return self.world.rows()[f"106#{crm_name}#contact:{one.id}"]
 
-    def settled(self, seconds=20):
-        """Wait until no card is due and no ring is on its way."""
-        wait_for(
-            lambda: not any("due" in row for row in self.world.rows().values()) and self.world.depth("delivery") == 0,
-            seconds,
-            "Rest",
-        )
+    def settled(self, *people, seconds=20):
+        """Wait until nothing is left to do for these persons."""
+        wanted = {str(one.id) for one in people}
+
+        def due():
+            return [key for key, row in self.world.rows().items() if key.split(":")[-1] in wanted and "due" in row]
+
+        wait_for(lambda: not due(), seconds, "Rest")
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def test_ten_kills_over_five_hundred_cards_lose_nothing_and_leave_nothing_stale(
             assert world.post("demo-kommo", crm.kommo(state[start : start + FORM]), crm.FORM).status == 202
     killer.join()
     world.ringostat.faults()
-    bridge.settled(seconds=120)
+    bridge.settled(*people, seconds=180)
 
     found = bridge.contacts(people)
     assert len(killed) == KILLS

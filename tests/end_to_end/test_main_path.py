@@ -72,7 +72,7 @@ def test_the_same_event_three_times_and_an_older_one_cost_one_request_and_change
     answers = [taken(bridge.world.post("demo-pipedrive", crm.pipedrive(one))) for _ in range(3)]
     late = taken(bridge.world.post("demo-pipedrive", crm.pipedrive(older)))
     bridge.arrived(one)
-    bridge.settled()
+    bridge.settled(one)
 
     assert [answer["accepted"] for answer in answers] == [1, 0, 0]
     assert [answer["unchanged"] for answer in answers] == [0, 1, 1]
@@ -86,7 +86,7 @@ def test_a_hundred_contacts_in_one_form_are_a_hundred_cards_in_few_requests(brid
 
     answer = bridge.world.post("demo-kommo", crm.kommo(people), crm.FORM)
     bridge.arrived(*people, seconds=20)
-    bridge.settled()
+    bridge.settled(*people)
 
     assert taken(answer)["accepted"] == 100
     assert len(bridge.posts(*people)) <= math.ceil(100 / BATCH_SIZE) + 1
