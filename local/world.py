@@ -35,6 +35,7 @@ PARAMETERS = {
     "PostDeadlineSeconds": 3,
     "QuietPeriodSeconds": 1,
     "AssertAfterSeconds": 5,
+    "CircuitSeconds": 1,
     "RetryCapSeconds": 2,
 }
 VISIBILITY_SECONDS = {"DeliveryQueue": 12, "InboxQueue": 32}  # a little more than the functions' time-outs

@@ -99,7 +99,7 @@ class Bridge:
         self.put_secret(SETTINGS.auth_keys_secret, AUTH_KEYS)
         self.cards = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
         self._forget_other_bridges()
-        self.circuits = Circuits(dynamodb(PATIENT), SETTINGS.cards_table)
+        self.circuits = Circuits(dynamodb(PATIENT), SETTINGS.cards_table, SETTINGS.circuit_seconds)
         self.paces = Paces(self.cards, SETTINGS.sweep_most)
         self._ringostat = Ringostat(ringostat_url, deadline_seconds=2)
         self.worker = deliver.WORKER._replace(

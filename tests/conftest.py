@@ -22,6 +22,7 @@ os.environ.update(
         "QUIET_PERIOD_SECONDS": "60",
         "ASSERT_AFTER_SECONDS": "300",
         "RETRY_CAP_SECONDS": "21600",
+        "CIRCUIT_SECONDS": "30",
         "SWEEP_MOST": "1000",
         "CARD_RETENTION_DAYS": "0",
     }

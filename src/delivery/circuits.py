@@ -43,23 +43,24 @@ class AuthFailure(Failure):
 
 
 class Circuit(NamedTuple):
-    """One class of failure, and how long after it opened one POST may try again."""
+    """One class of failure, and after how many recovery times one POST may try again."""
 
     failure: type[Failure]
-    recovery_seconds: int
+    patience: int
 
 
 CIRCUITS = {
-    "transport": Circuit(TransportFailure, 30),
-    "contract": Circuit(ContractFailure, 300),
-    "auth": Circuit(AuthFailure, 300),
+    "transport": Circuit(TransportFailure, 1),
+    "contract": Circuit(ContractFailure, 10),
+    "auth": Circuit(AuthFailure, 10),
 }
 
 
 class Circuits:
     """The breakers of all projects. Reading fails open: a breaker must not become the outage that it is to prevent."""
 
-    def __init__(self, client: Any, table: str) -> None:
+    def __init__(self, client: Any, table: str, recovery_seconds: int) -> None:
+        self._recovery_seconds = recovery_seconds
         self._store = CircuitBreakerDynamoDBPersistence(
             table, key_attr="key", expiry_attr="expires_at", boto3_client=client
         )
@@ -74,7 +75,8 @@ class Circuits:
         record = self._store.get_state(_name(project, name))
         if record.state == CircuitState.CLOSED:
             return "closed"
-        waits = record.state == CircuitState.OPEN and now // 1000 < (record.opened_at or 0) + circuit.recovery_seconds
+        recovery = self._recovery_seconds * circuit.patience
+        waits = record.state == CircuitState.OPEN and now // 1000 < (record.opened_at or 0) + recovery
         return "open" if waits else "probe"
 
     def post(self, project: int, post: Post) -> Judgement:
@@ -94,7 +96,7 @@ class Circuits:
             # One success closes a circuit, because the sweep brings the backlog back by and by.
             config = CircuitBreakerConfig(
                 failure_threshold=FAILURES_IN_A_ROW,
-                recovery_timeout=circuit.recovery_seconds,
+                recovery_timeout=self._recovery_seconds * circuit.patience,
                 success_threshold=1,
                 handled_exceptions=circuit.failure,
                 local_cache_max_age=CACHE_SECONDS,

@@ -26,7 +26,7 @@ WORKER = Worker(
     ringostat=Ringostat(SETTINGS.ringostat_url, deadline_seconds=SETTINGS.post_deadline_seconds),
     auth_keys=Secret(secretsmanager(PATIENT), SETTINGS.auth_keys_secret),
     rings=Queue(sqs(PATIENT), SETTINGS.delivery_queue_url),
-    circuits=Circuits(dynamodb(PATIENT), SETTINGS.cards_table),
+    circuits=Circuits(dynamodb(PATIENT), SETTINGS.cards_table, SETTINGS.circuit_seconds),
     paces=Paces(CARDS, SETTINGS.sweep_most),
     policy=Policy.of(SETTINGS.quiet_period_seconds, SETTINGS.assert_after_seconds, SETTINGS.retry_cap_seconds),
     batch_size=SETTINGS.batch_size,
