@@ -40,7 +40,7 @@ lint: $(VENV)/done ## check style, types and templates
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(RUN) -m bandit --quiet --recursive src
-	$(RUN) -m local.translate | $(VENV)/bin/cfn-lint --regions eu-central-1 -- -
+	$(RUN) -m local.translate | $(VENV)/bin/cfn-lint --regions eu-central-1
 	$(VENV)/bin/cfn-lint --regions eu-central-1 -- template.yaml
 	$(VENV)/bin/shellcheck .ci/run
 

@@ -26,7 +26,7 @@ app = APIGatewayHttpResolver()  # no enable_validation: it cuts JSON arrays to t
 
 @app.route("/crm/<connection>", method=METHODS)
 @app.route("/crm/<connection>/<token>", method=METHODS)
-def receive(connection: str, token: str = "") -> Response[str]:
+def receive(connection: str, token: str = "") -> Response[str]:  # nosec B107
     """Verify, then take the event: into the cards, or whole into the inbox queue."""
     match app.current_event.http_method:
         case "POST":
