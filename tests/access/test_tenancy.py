@@ -54,7 +54,7 @@ def at_home(connection, key):
     return key.startswith(HOMES[connection])
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(connection=st.sampled_from(sorted(HOMES)), identity=IDS, claims=st.tuples(EXTRA, EXTRA, EXTRA))
 def test_a_request_of_one_connection_touches_no_card_of_another(tenants, connection, identity, claims):
     before = tenants.rows
