@@ -130,6 +130,12 @@ class Bridge:
     def put_secret(self, name, value):
         secretsmanager(PATIENT).create_secret(Name=name, SecretString=json.dumps(value))
 
+    def put_connections(self, value):
+        """Replace the connections, and let the handlers know at once."""
+        secretsmanager(PATIENT).put_secret_value(SecretId=SETTINGS.connections_secret, SecretString=json.dumps(value))
+        for secret in (api.CONNECTIONS, inbox.CONNECTIONS):
+            secret._read_at = secret._tried_at = float("-inf")
+
     def put_auth_keys(self, value):
         secretsmanager(PATIENT).put_secret_value(SecretId=SETTINGS.auth_keys_secret, SecretString=json.dumps(value))
 
