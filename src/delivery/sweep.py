@@ -26,8 +26,9 @@ class Sweeper(NamedTuple):
         """Ring due cards of every project; return how many. `now` is ms since 1970."""
         keys = [key for project in self.cards.projects() for key in self._due(project, now)]
         ring(self.rings, keys)
-        count("CardsSwept", len(keys))
-        logger.info("swept", cards=len(keys))
+        if keys:
+            count("CardsSwept", len(keys))
+            logger.info("swept", cards=len(keys))
         return len(keys)
 
     def _due(self, project: int, now: int) -> list[str]:
