@@ -16,6 +16,6 @@ def command() -> None:
 
 def _print(preset: Mapping) -> None:
     say(Cell(preset.name, "bold"), f"  ({preset.crm})  {preset.title}")
-    if hint := getattr(preset, "verify", ""):
-        say(f"    verify  {hint}")
+    if preset.verify:
+        say(f"    verify  {preset.verify}")
     say(f"    set up  {preset.help}")

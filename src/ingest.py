@@ -97,6 +97,11 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
     return verdicts
 
 
+def takes_get(connection: Connection) -> bool:
+    """Tell whether a GET with a query string is an event of this connection's CRM."""
+    return load.load(connection.mapping).get
+
+
 def declared_answer(event: Event, connection: Connection) -> engine.Answer | None:
     """Return the answer that the CRM insists on, None for the usual one; raise BridgeError as `ingest` does."""
     mapping = load.load(connection.mapping)

@@ -120,6 +120,7 @@ class Bridge:
         circuits_of_process._LAST_OBSERVED_STATE.clear()
         for stores in (api.STORES, inbox.STORES):
             stores.cards._enrolled.clear()
+        self._forget_connections()
 
     def __enter__(self):
         return self
@@ -133,6 +134,9 @@ class Bridge:
     def put_connections(self, value):
         """Replace the connections, and let the handlers know at once."""
         secretsmanager(PATIENT).put_secret_value(SecretId=SETTINGS.connections_secret, SecretString=json.dumps(value))
+        self._forget_connections()
+
+    def _forget_connections(self):
         for secret in (api.CONNECTIONS, inbox.CONNECTIONS):
             secret._read_at = secret._tried_at = float("-inf")
 

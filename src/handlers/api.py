@@ -11,7 +11,7 @@ from clients import QUICK, secretsmanager, sqs
 from connections import Connection, Secret
 from errors import BridgeError, MethodNotAllowed, NotFound, SenderError, Unavailable
 from handlers import http
-from ingest import Event, Stores, declared_answer, ingest, keep
+from ingest import Event, Stores, declared_answer, ingest, keep, takes_get
 from queues import Queue
 from settings import SETTINGS
 from telemetry import count, failed, flushing, logger
@@ -28,12 +28,25 @@ app = APIGatewayHttpResolver()  # no enable_validation: it cuts JSON arrays to t
 @app.route("/crm/<connection>/<token>", method=METHODS)
 def receive(connection: str, token: str = "") -> Response[str]:  # nosec B107
     """Verify, then take the event: into the cards, or whole into the inbox queue."""
+    event = http.event_of(app.current_event.raw_event, connection)
     match app.current_event.http_method:
         case "POST":
-            return take(*admit(CONNECTIONS, http.event_of(app.current_event.raw_event, connection), token))
+            return take(*admit(CONNECTIONS, event, token))
+        case "GET" if event.query:
+            return take_query(event, token) or http.page()
         case "GET" | "HEAD":
             return http.page()
     raise MethodNotAllowed
+
+
+def take_query(event: Event, token: str) -> Response[str] | None:
+    """Take a query as an event if its CRM sends such; None for whoever must see the page, which is the same for all."""
+    try:
+        admitted, connection = admit(CONNECTIONS, event, token, "GET")
+        is_event = takes_get(connection)
+    except BridgeError:
+        return None
+    return take(admitted._replace(body=b"{}", headers=http.JSON), connection) if is_event else None
 
 
 def take(event: Event, connection: Connection) -> Response[str]:

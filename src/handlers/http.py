@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 from errors import AllRejected, BridgeError, MethodNotAllowed, NotAllowed, SenderError, Unavailable
 from ingest import Event, Verdict
 
+JSON = {"content-type": "application/json"}
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>ringostat-bridge</title>
 <body style="font-family: system-ui, sans-serif; max-width: 34rem; margin: 4rem auto; padding: 0 1rem">

@@ -13,10 +13,10 @@ DO = ("change", "skip", "reject")
 CARRIES = ("full", "partial", "thin")
 CONTRACTS = ("direct",)
 
-TOP = {"format": "format", "crm": "text", "extends": "text", "title": "text", "help": "text", "changedAt": "rule",
-       "eventId": "rule", "timeZone": "text", "carries": CARRIES, "contract": CONTRACTS, "get": "boolean",
-       "record": "records", "contact": "section", "lead": "section", "deal": "section", "organization": "section",
-       "lookups": "lookups", "answer": "answer"}  # fmt: skip
+TOP = {"format": "format", "crm": "text", "extends": "text", "title": "text", "help": "text", "verify": "text",
+       "changedAt": "rule", "eventId": "rule", "timeZone": "text", "carries": CARRIES, "contract": CONTRACTS,
+       "get": "boolean", "record": "records", "contact": "section", "lead": "section", "deal": "section",
+       "organization": "section", "lookups": "lookups", "answer": "answer"}  # fmt: skip
 RECORD = {"title": "text", "each": "expression", "when": "expression", "do": DO, "as": "as", "code": "code",
           "message": "text", "changedAt": "rule", "eventId": "rule", "carries": CARRIES}  # fmt: skip
 _CONTACT = {"fullName": "text", "externalId": "id", "leadId": "id", "responsible": "id", "staffId": "id",
@@ -114,6 +114,7 @@ class Mapping(NamedTuple):
     crm: str
     title: str
     help: str
+    verify: str  # the schemes that this CRM can satisfy, for people
     contract: str
     get: bool  # whether a GET with a query string is an event
     time_zone: str

@@ -74,6 +74,7 @@ class _Assembly:
             values.get("crm", ""),
             values.get("title", ""),
             values.get("help", ""),
+            values.get("verify", ""),
             values.get("contract", ""),
             values.get("get", False),
             values.get("timeZone", ""),

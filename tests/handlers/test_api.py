@@ -9,6 +9,7 @@ from cards.store import Cards
 from clients import QUICK, dynamodb, sqs
 from handlers import api
 from settings import SETTINGS
+from tests.bridge import connection
 
 KEY = "106#Pipedrive#contact:42"
 
@@ -134,6 +135,28 @@ def test_an_address_opened_in_a_browser_explains_itself_and_nothing_more(nowhere
     assert known.status == 200
     assert "POST" in known.body
     assert known.body == unknown.body
+
+
+def test_a_query_is_an_event_only_where_the_mapping_says_so(nowhere):
+    nowhere.put_connections({name: connection(name) for name in ("keycrm", "pipedrive")})
+
+    event = nowhere.request("GET", "/crm/keycrm/local", query={"event": "order.change_order_status"})
+    page, forged = (
+        nowhere.request("GET", path, query={"event": "order.change_order_status"})
+        for path in ("/crm/pipedrive/local", "/crm/keycrm/wrong")
+    )
+
+    assert (event.status, event.body) == (200, "OK")
+    assert nowhere.rejected()[0][0]["code"] == "reject"
+    assert page.body == forged.body == nowhere.request("GET", "/crm/keycrm/local").body
+
+
+def test_a_crm_that_insists_on_an_answer_gets_it(nowhere):
+    nowhere.put_connections({"monday": connection("monday")})
+
+    answer = nowhere.post("monday", {"challenge": "an-invented-challenge"})
+
+    assert (answer.status, answer.body) == (200, {"challenge": "an-invented-challenge"})
 
 
 @pytest.mark.parametrize(
@@ -266,4 +289,3 @@ def test_the_cards_table_of_api_answers_or_fails_fast():
     assert QUICK.read_timeout * 4 < 3
     assert QUICK.retries["total_max_attempts"] == 1
     assert SETTINGS.cards_table == "cards"
-

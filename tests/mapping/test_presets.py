@@ -14,14 +14,14 @@ def test_an_event_has_the_outcomes_that_lie_beside_it(case):
 @pytest.mark.parametrize("preset", load.presets())
 def test_every_record_of_a_preset_is_exercised(preset):
     declared = {record.title for record in load.load(preset).records}
-    exercised = {outcome.record for case in CASES if case.preset == preset for outcome in case.outcomes()}
+    exercised = {outcome.record for case in CASES if case.mapping == preset for outcome in case.outcomes()}
 
     assert exercised - {""} == declared
 
 
 @pytest.mark.parametrize("preset", load.presets())
 def test_every_preset_has_at_least_two_cases(preset):
-    assert sum(case.preset == preset for case in CASES) >= 2
+    assert sum(case.mapping == preset for case in CASES) >= 2
 
 
 def test_no_expectation_is_left_without_its_event():

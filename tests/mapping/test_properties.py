@@ -23,9 +23,9 @@ from cards.card import compose, key_of, stamped
 from errors import BadBody, BadMapping, SenderError, TooLarge
 from mapping import engine, load, normalize, schema
 from mapping.decode import decode
-from tests.mapping.cases import CASES, SETTINGS
+from tests.mapping.cases import CASES, SETTINGS, data_of
 
-PRESETS = sorted({case.preset for case in CASES})
+PRESETS = sorted({case.mapping for case in CASES})
 FORM = "application/x-www-form-urlencoded"
 
 texts = st.text(max_size=12) | st.sampled_from(
@@ -83,7 +83,7 @@ def at(data, path):
 @st.composite
 def mutated(draw, preset):
     """A real event of a preset with up to three of its values replaced, removed or doubled."""
-    data = copy.deepcopy(draw(st.sampled_from([case for case in CASES if case.preset == preset])).data)
+    data = copy.deepcopy(draw(st.sampled_from([data_of(case) for case in CASES if case.mapping == preset])))
     for _ in range(draw(st.integers(0, 3))):
         path = draw(st.sampled_from(list(places(data))))
         if not path:
