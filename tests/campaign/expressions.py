@@ -1,0 +1,70 @@
+"""The few expressions of DynamoDB that the bridge and its circuit breakers use, interpreted."""
+
+import operator
+import re
+from functools import cache
+
+TOKEN = re.compile(r"\s*(\(|\)|<>|<=|>=|=|<|>|[#:]?\w+)")
+COMPARISONS = {"=": operator.eq, "<>": operator.ne, "<=": operator.le, ">=": operator.ge, "<": operator.lt}
+CLAUSE = re.compile(r"\b(SET|REMOVE|ADD)\b")
+
+
+def holds(condition, operand):
+    """Tell whether a condition holds; `operand` gives the value of `#name` or `:name`, None where there is none."""
+    return not condition or _parsed(condition)(operand)
+
+
+@cache
+def _parsed(condition):
+    tokens = TOKEN.findall(condition)
+    if "".join(tokens) != re.sub(r"\s", "", condition):
+        raise ValueError(f"This condition is not understood: {condition}")
+    test = _either(tokens)
+    if tokens:
+        raise ValueError(f"This condition goes on after its end: {condition}")
+    return test
+
+
+def _either(tokens):
+    tests = [_both(tokens)]
+    while tokens and tokens[0] == "OR":
+        tokens.pop(0)
+        tests.append(_both(tokens))
+    return lambda operand: any(test(operand) for test in tests)
+
+
+def _both(tokens):
+    tests = [_single(tokens)]
+    while tokens and tokens[0] == "AND":
+        tokens.pop(0)
+        tests.append(_single(tokens))
+    return lambda operand: all(test(operand) for test in tests)
+
+
+def _single(tokens):
+    first = tokens.pop(0)
+    if first == "(":
+        test = _either(tokens)
+        tokens.pop(0)
+        return test
+    if first in ("attribute_exists", "attribute_not_exists"):
+        _, name, _ = (tokens.pop(0) for _ in range(3))
+        return lambda operand: (operand(name) is not None) == (first == "attribute_exists")
+    compare, second = COMPARISONS[tokens.pop(0)], tokens.pop(0)
+    return lambda operand: _compared(compare, operand(first), operand(second))
+
+
+def _compared(compare, left, right):
+    if left is None or right is None:
+        return compare is operator.ne and left is not right
+    return compare(left, right)
+
+
+@cache
+def clauses(update):
+    """Return an update expression as (SET: name and value, REMOVE: names, ADD: name and value)."""
+    parts = CLAUSE.split(update)[1:]
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    sets = [tuple(re.findall(r"[#:]\w+", pair)) for pair in found.get("SET", "").split(",") if pair.strip()]
+    adds = [tuple(re.findall(r"[#:]\w+", pair)) for pair in found.get("ADD", "").split(",") if pair.strip()]
+    return sets, re.findall(r"#\w+", found.get("REMOVE", "")), adds

@@ -1,0 +1,182 @@
+"""Ways to build delivery wrong: the bridge's own rules, with one function replaced in each."""
+
+from typing import NamedTuple
+
+from cards import card as cards
+from cards.card import stamped
+from delivery import steps
+from delivery.classify import Judgement, classify
+from tests.campaign.model import POLICY, Message, Rules, World
+
+AFTER_QUIET = POLICY.quiet + POLICY.assert_after - 1  # a request may land until just before the assertion
+
+
+def sets(number, *fields, value=None, timed=True, came_at=0):
+    """Return the event `number`, which sets these fields."""
+    pairs = tuple((field, value or f"v{number}") for field in fields)
+    return Message(pairs, number if timed else None, number, came_at or number)
+
+
+NAME, OWNER, BOTH = ("fullName",), ("responsible",), ("fullName", "responsible")
+PARTIAL = (sets(1, *NAME), sets(2, *OWNER), sets(3, *NAME))
+FULL = (sets(1, *BOTH), sets(2, *BOTH), sets(3, *BOTH))
+MIXED = (sets(1, *BOTH), sets(2, *OWNER), sets(3, *NAME))
+THERE_AND_BACK = (sets(1, *NAME, value="A"), sets(2, *NAME, value="B"), sets(3, *NAME, value="A"))
+REPLAYED = (sets(2, *NAME, timed=False), sets(1, *NAME, timed=False, came_at=9))
+
+
+class Mutant(NamedTuple):
+    rules: Rules
+    world: World
+    shown_by: str  # stale | wrong
+
+
+def by_arrival(card, news):
+    top = max((stamp.changed_at for stamp in card.fields.values()), default=0) + 1
+    return cards.absorb(card, [{name: stamp._replace(changed_at=top) for name, stamp in one.items()} for one in news])
+
+
+def one_stamp_a_card(card, news):
+    known = max((stamp[1:] for stamp in card.fields.values()), default=(0, 0))
+    return cards.absorb(card, [one for one in news if max(stamp[1:] for stamp in one.values()) >= known])
+
+
+def merged_unlocked(before, after, **more):
+    return Rules().merged(before, after, **more)._replace(condition="", values={})
+
+
+def merged_without_quiet(before, after, **more):
+    write = Rules().merged(before, after, **more)
+    return write._replace(changes={**write.changes, "not_before": None})
+
+
+def without(write, words):
+    """Return a write whose condition lacks these words."""
+    assert words in write.condition
+    return write._replace(condition=write.condition.replace(words, ""))
+
+
+def claim_unleased(key, lease, now):
+    write = without(steps.claim(key, lease, now), " AND attribute_not_exists(#lease_id)")
+    return write._replace(changes={"connection": ""})
+
+
+def record_unleased(card, changes):
+    return without(steps.record(card, changes), "#lease_id = :lease AND ")
+
+
+def step_unleased(card, now, quiet):
+    return steps.step(card and card._replace(lease_id=None), now, quiet)
+
+
+def reclaim_as_released(card, lease):
+    write = steps.reclaim(card, lease)
+    return write._replace(changes={name: value for name, value in write.changes.items() if name != "ambiguous"})
+
+
+def ambiguous_at_once(card, now, policy, jitter):
+    return {**steps.ambiguous(card, now, policy, jitter), "not_before": None}
+
+
+def confirmed_for_good(card, now, policy):
+    return {**steps.confirmed(card, now, policy), "assert_at": None, "due": None, "due_at": None}
+
+
+def confirmed_news_is_assertion(card, now, policy):
+    return steps.confirmed(card if card.ambiguous else card._replace(assert_at=None), now, policy)
+
+
+def claim_unread(card, lease, now):
+    return without(steps.claim_read(card, lease, now), steps.STILL_READ)
+
+
+def record_uncompared(card, changes):
+    return without(steps.record(card, changes), " AND #hash = :posted")
+
+
+def record_moved_undue(card, changes):
+    return steps.record_moved(card, changes)._replace(changes=changes)
+
+
+def claim_trusting(key, lease, now):
+    return without(steps.claim(key, lease, now), " OR #ambiguous = :true")
+
+
+def step_trusting(card, now, quiet):
+    return steps.step(card and card._replace(ambiguous=False), now, quiet)
+
+
+def settle_trusting(card):
+    return without(steps.settle(card), " AND attribute_not_exists(#ambiguous)")
+
+
+def claim_unasserting(key, lease, now):
+    return without(steps.claim(key, lease, now), " OR #assert_at <= :now")
+
+
+def step_unasserting(card, now, quiet):
+    return steps.step(card and card._replace(assert_at=None), now, quiet)
+
+
+def settle_unasserting(card):
+    return steps.settle(card._replace(assert_at=None))
+
+
+def stamped_anew(fields, message):
+    return stamped(fields, changed_at=message.changed_at, received_at=message.came_at)
+
+
+def classify_by_status(answer, now):
+    return Judgement("confirmed") if answer.status == 200 else classify(answer, now)
+
+
+ALONE = ("claim",)
+MANY = ("read",)
+MUTANTS = {
+    "merge by arrival order": Mutant(Rules(absorb=by_arrival, claims=ALONE), World(FULL[1:], 0), "wrong"),
+    "one stamp per card": Mutant(Rules(absorb=one_stamp_a_card, claims=ALONE), World(PARTIAL[1:], 0), "wrong"),
+    "write without the condition on rev": Mutant(
+        Rules(merged=merged_unlocked, claims=ALONE), World(PARTIAL[1:], 0, takers=2), "wrong"
+    ),
+    "no lease": Mutant(
+        Rules(claim=claim_unleased, record=record_unleased, step=step_unleased, claims=ALONE),
+        World(PARTIAL[1:], 0),
+        "stale",
+    ),
+    "an expired lease taken as a released one": Mutant(
+        Rules(step=lambda card, now, _: steps.step(card, now, 0), reclaim=reclaim_as_released, claims=ALONE),
+        World(PARTIAL[1:], 1),
+        "stale",
+    ),
+    "no quiet period": Mutant(Rules(ambiguous=ambiguous_at_once, claims=ALONE), World(PARTIAL[1:], 1), "stale"),
+    "quiet period cleared by a new change": Mutant(
+        Rules(merged=merged_without_quiet, claims=ALONE), World(PARTIAL[1:], 1), "stale"
+    ),
+    "no assertion": Mutant(
+        Rules(confirmed=confirmed_for_good, claims=ALONE), World(PARTIAL[1:], 1, late=AFTER_QUIET), "wrong"
+    ),
+    "an assertion used up by news": Mutant(
+        Rules(confirmed=confirmed_news_is_assertion, claims=ALONE), World(PARTIAL, 1, late=AFTER_QUIET), "wrong"
+    ),
+    "content read before the claim": Mutant(Rules(claim_read=claim_unread, claims=MANY), World(PARTIAL, 0), "stale"),
+    "due_at dropped without comparing the content": Mutant(
+        Rules(record=record_uncompared, claims=ALONE), World(PARTIAL[1:], 0), "wrong"
+    ),
+    "due_at dropped though the content has moved on": Mutant(
+        Rules(record_moved=record_moved_undue, claims=ALONE), World(PARTIAL[1:], 0), "wrong"
+    ),
+    "the same as confirmed, though ambiguous": Mutant(
+        Rules(claim=claim_trusting, step=step_trusting, settle=settle_trusting, claims=ALONE),
+        World(THERE_AND_BACK, 1),
+        "wrong",
+    ),
+    "assertion skipped because the content is equal": Mutant(
+        Rules(claim=claim_unasserting, step=step_unasserting, settle=settle_unasserting, claims=ALONE),
+        World(PARTIAL[1:], 1, late=AFTER_QUIET),
+        "wrong",
+    ),
+    "a replayed event stamped anew": Mutant(Rules(stamped=stamped_anew, claims=ALONE), World(REPLAYED, 0), "wrong"),
+    "an empty 2xx taken for a success": Mutant(
+        Rules(classify=classify_by_status, claims=ALONE), World(PARTIAL[:1], 1), "wrong"
+    ),
+}

@@ -1,0 +1,215 @@
+"""The tables and queues of the campaign do what moto's do."""
+
+import json
+from itertools import count
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cards import store
+from cards.card import Card, Refusal, Stamped
+from cards.store import Cards, Write
+from clients import PATIENT, dynamodb, sqs
+from delivery import steps
+from delivery.circuits import Circuits
+from delivery.steps import Lease
+from queues import Message, Queue
+from settings import SETTINGS
+from tests.campaign.memory import Memory
+
+KEYS = ["106#X#contact:1", "106#X#contact:2", "107#X#contact:1"]
+maybe = st.one_of(st.none(), st.integers(8, 12))
+hashes = st.sampled_from([None, "a", "b"])
+cards = st.builds(
+    Card,
+    key=st.sampled_from(KEYS),
+    fields=st.sampled_from([{}, {"fullName": Stamped("Олена", 1, 2)}]),
+    rev=st.integers(0, 3),
+    hash=hashes,
+    waiting=st.sampled_from([None, "no-phone-or-email"]),
+    lease_id=st.sampled_from([None, "mine", "other"]),
+    lease_until=maybe,
+    not_before=maybe,
+    assert_at=maybe,
+    ambiguous=st.booleans(),
+    attempts=st.integers(0, 3),
+    refused=st.sampled_from([None, Refusal("a", "400", "fullName", 1)]),
+    due_at=maybe,
+)
+nows = st.integers(8, 12)
+policy = steps.Policy(2, 3, 1, 9, 4)
+lease = Lease("mine", 15)
+results = st.sampled_from(
+    [
+        lambda card, now: steps.confirmed(card, now, policy),
+        lambda card, now: steps.ambiguous(card, now, policy, 0.5),
+        steps.released,
+        lambda card, now: steps.refused(card, Refusal(card.hash or "", "400", "", now)),
+    ]
+)
+
+
+def settled(card):
+    """Moto holds that two attributes that a row lacks are equal; AWS does not."""
+    write = steps.settle(card)
+    return write._replace(condition=f"attribute_exists(#hash) AND {write.condition}")
+
+
+writes = st.one_of(
+    st.builds(lambda card, now: steps.claim(card.key, lease, now), cards, nows),
+    st.builds(lambda card, now: steps.claim_read(card, lease, now), cards, nows),
+    st.builds(lambda card: steps.reclaim(card, lease), cards.filter(lambda card: card.lease_id)),
+    st.builds(settled, cards),
+    st.builds(
+        lambda card, now, result: steps.record(card._replace(lease_id="mine", hash="a"), result(card, now)),
+        cards,
+        nows,
+        results,
+    ),
+    st.builds(
+        lambda card, now, result: steps.record_moved(card._replace(lease_id="mine"), result(card, now)),
+        cards,
+        nows,
+        results,
+    ),
+    st.builds(
+        lambda before, after, due_at: store.merged(
+            before, after._replace(key=before.key), due_at=due_at, expires_at=None
+        ),
+        cards,
+        cards,
+        maybe,
+    ),
+    st.builds(
+        lambda card, due_at: Write(
+            card.key,
+            {
+                "rev": 1,
+                **store.due(card.key, due_at),
+                "hash": card.hash,
+                "confirmed_hash": "a",
+                "assert_at": card.assert_at,
+                "ambiguous": card.ambiguous or None,
+            },
+        ),
+        cards,
+        maybe,
+    ),
+    st.builds(lambda card: Write(card.key, {"erased": 1, "fields": None}, "attribute_exists(#rev)"), cards),
+)
+calls = st.one_of(
+    st.tuples(st.just("write"), writes),
+    st.tuples(st.just("write_all"), st.lists(writes, min_size=1, max_size=3, unique_by=lambda write: write.key)),
+    st.tuples(st.just("read"), st.sampled_from([KEYS[:1], KEYS])),
+    st.tuples(st.just("due"), st.sampled_from([106, 107]), nows, st.integers(1, 3), st.booleans()),
+    st.tuples(st.just("want"), st.sampled_from(KEYS), st.sampled_from(KEYS)),
+    st.tuples(st.just("enrol"), st.sampled_from([106, 107])),
+    st.tuples(st.just("projects")),
+    st.tuples(st.just("row"), st.sampled_from(KEYS)),
+)  # fmt: skip
+breakers = st.one_of(
+    st.tuples(st.just("save_open"), st.integers(1, 9), st.integers(0, 2_000_000_000)),
+    st.tuples(st.just("try_acquire_half_open"), st.sampled_from("ab"), st.integers(0, 2)),
+    st.tuples(st.just("save_closed")),
+    st.tuples(st.just("save_reopen"), st.integers(0, 2)),
+    st.tuples(st.just("get_state")),
+)
+sends = st.tuples(
+    st.just("send"),
+    st.text("aя\n", min_size=1, max_size=3),
+    st.dictionaries(st.just("code"), st.text("a1", min_size=1)),
+)
+queue_calls = st.one_of(sends, st.tuples(st.just("receive")), st.tuples(st.just("delete")), st.tuples(st.just("hide")))
+numbers = count()
+ONE_AWS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
+
+
+def done(cards, call):
+    name, *arguments = call
+    if name == "due":
+        *arguments, newest = arguments
+        return cards.due(*arguments, newest=newest)
+    return getattr(cards, name)(*arguments)
+
+
+def emptied():
+    client = dynamodb(PATIENT)
+    for item in client.scan(TableName=SETTINGS.cards_table)["Items"]:
+        client.delete_item(TableName=SETTINGS.cards_table, Key={"key": item["key"]})
+    return client
+
+
+@ONE_AWS
+@given(st.lists(calls, max_size=12))
+def test_a_table_in_memory_answers_as_motos(nowhere, sequence):
+    moto = Cards(emptied(), SETTINGS.cards_table)
+    memory = Cards(Memory(lambda: 0).client(), SETTINGS.cards_table)
+
+    for call in sequence:
+        assert done(memory, call) == done(moto, call), call
+
+
+@ONE_AWS
+@given(st.lists(breakers, max_size=8))
+def test_circuit_breakers_do_the_same_on_both(nowhere, sequence):
+    stores = [Circuits(client, SETTINGS.cards_table, 30)._store for client in (emptied(), Memory(lambda: 0).client())]
+
+    for name, *arguments in sequence:
+        for each in stores:
+            each._cache.clear()
+        found = [getattr(each, name)("106#circuit#transport", *arguments) for each in stores]
+        found = [record and str(getattr(record, "state", record)) for record in found]
+        assert found[0] == found[1], name
+
+
+@ONE_AWS
+@given(st.lists(queue_calls, max_size=12))
+def test_a_queue_in_memory_does_as_motos(nowhere, sequence):
+    url = sqs(PATIENT).create_queue(QueueName=f"queue-{next(numbers)}")["QueueUrl"]
+    clients = [sqs(PATIENT), Memory(lambda: 0).client()]
+    held = [[], []]
+
+    for name, *arguments in sequence:
+        for client, messages in zip(clients, held, strict=True):
+            if name == "send":
+                Queue(client, url).send(Message(*arguments))
+            elif name == "receive":
+                messages.extend(received(client, url))
+            elif name == "delete" and messages:
+                client.delete_message(QueueUrl=url, ReceiptHandle=messages.pop()["ReceiptHandle"])
+            elif name == "hide" and messages:
+                Queue(client, url).hide({messages.pop()["ReceiptHandle"]: 0})
+        assert seen(held[0]) == seen(held[1]), name
+
+
+def received(client, url):
+    answer = client.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=2, MessageAttributeNames=["All"], MessageSystemAttributeNames=["All"],
+        VisibilityTimeout=99,
+    )  # fmt: skip
+    return answer.get("Messages", [])
+
+
+def seen(messages):
+    return sorted(
+        (
+            message["Body"],
+            json.dumps(message.get("MessageAttributes") or {}),
+            message["Attributes"]["ApproximateReceiveCount"],
+        )
+        for message in messages
+    )
+
+
+def test_a_message_received_too_often_becomes_a_dead_letter():
+    now = 0
+    memory = Memory(lambda: now, receives=2)
+    client = memory.client()
+    Queue(client, "q").send(Message("poison"))
+
+    for _ in range(3):
+        received(client, "q")
+        now += 100_000
+
+    assert memory.queues["q"].dead == 1
+    assert memory.queues["q"].messages == {}
