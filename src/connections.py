@@ -21,7 +21,7 @@ class Connection(NamedTuple):
     name: str
     mapping: str
     project: int
-    verify: Mapping[str, Any]
+    verify: Mapping[str, Any]  # empty for a connection that sends by the queue alone: no request proves anything
     settings: Mapping[
         str, str
     ]  # what mappings may see: country, time_zone, responsible, crm_url … never the verification
@@ -82,10 +82,10 @@ def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
     try:
         own = {"mapping", "project", "verify"}
         settings = {key: str(value) for key, value in entry.items() if key not in own}
-        return Connection(name, str(entry["mapping"]), int(entry["project"]), dict(entry["verify"]), settings)
+        return Connection(name, str(entry["mapping"]), int(entry["project"]), dict(entry.get("verify", {})), settings)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadConnection(
-            f"The entry of connection {name!r} needs mapping, project (a number) and verify."
+            f"The entry of connection {name!r} needs mapping and project (a number); verify must be an object."
         ) from error
 
 

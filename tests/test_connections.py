@@ -5,6 +5,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from access import proves
+from access.request import Request
 from connections import Secret, auth_key_of, connection_of
 from errors import BadConnection, Unavailable
 
@@ -120,11 +122,20 @@ def test_a_connection_keeps_its_verification_from_mappings():
     assert connection.settings == {"country": "PL", "crm_url": "https://x"}
 
 
+def test_a_connection_of_the_queue_alone_admits_nobody_by_http():
+    connection = connection_of({"acme": {"mapping": "pipedrive", "project": 106}}, "acme")
+
+    assert not proves(connection.verify, Request(b"", {}, "token"))
+
+
 def test_an_unknown_connection_is_none():
     assert connection_of({"acme": ENTRY}, "other") is None
 
 
-@pytest.mark.parametrize("change", [{"project": "x"}, {"project": None}, {"verify": "secret"}, {"verify": None}])
+@pytest.mark.parametrize(
+    "change",
+    [{"project": "x"}, {"project": None}, {"verify": "secret"}, {"verify": None}, {"mapping": None, "project": "x"}],
+)
 def test_a_broken_entry_is_the_operators_to_mend_and_quotes_no_secret(change):
     with pytest.raises(BadConnection) as error:
         connection_of({"acme": {**ENTRY, **change}}, "acme")

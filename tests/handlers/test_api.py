@@ -1,6 +1,7 @@
 """What a CRM is told, and what became of what it sent."""
 
 import json
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -11,6 +12,7 @@ from handlers import api
 from settings import SETTINGS
 from tests.bridge import connection
 
+EVENTS = Path(__file__).parents[2] / "events"
 KEY = "106#Pipedrive#contact:42"
 
 
@@ -151,12 +153,22 @@ def test_a_query_is_an_event_only_where_the_mapping_says_so(nowhere):
     assert page.body == forged.body == nowhere.request("GET", "/crm/keycrm/local").body
 
 
-def test_a_crm_that_insists_on_an_answer_gets_it(nowhere):
-    nowhere.put_connections({"monday": connection("monday")})
+@pytest.mark.parametrize(
+    ("preset", "event", "status", "content_type", "told"),
+    [
+        ("monday", "challenge.json", 200, "application/json", '"challenge"'),
+        ("salesforce", "lead.xml", 200, "text/xml", "<Ack>true</Ack>"),
+    ],
+)
+def test_a_crm_that_insists_on_an_answer_gets_it(nowhere, preset, event, status, content_type, told):
+    nowhere.put_connections({preset: connection(preset)})
+    sent = (EVENTS / preset / event).read_bytes()
 
-    answer = nowhere.post("monday", {"challenge": "an-invented-challenge"})
+    answer = nowhere.post(preset, sent, content_type="text/xml" if event.endswith("xml") else "application/json")
 
-    assert (answer.status, answer.body) == (200, {"challenge": "an-invented-challenge"})
+    assert answer.status == status
+    assert answer.headers["Content-Type"].startswith(content_type)
+    assert told in json.dumps(answer.body, ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
