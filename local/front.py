@@ -1,18 +1,27 @@
-"""The address that people paste: forwards every request to the emulated HTTP API, and nothing else."""
+"""The address that people paste: forwards every request to the emulated HTTP API.
+
+Only `GET /_local` it answers itself: where the parts of this world are, for `bridge --local`.
+"""
 
 import http.client
+import json
 import threading
+from collections.abc import Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TIMEOUT_SECONDS = 35  # API Gateway's own limit is 30
-HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"}
+LOCAL = "/_local"
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date", "host"}
 
 
 class Front:
-    """A server on 127.0.0.1:`port` (0: any free one) before the HTTP API `host` of the emulator on `target_port`."""
+    """A server on 127.0.0.1:`port` (0: any free one) before the HTTP API `host` of the emulator on `target_port`.
 
-    def __init__(self, port: int, target_port: int, host: str) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(target_port, host))
+    `parts` is what it answers to `GET /_local`.
+    """
+
+    def __init__(self, port: int, target_port: int, host: str, parts: Mapping[str, object]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(target_port, host, json.dumps(parts).encode()))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1})
@@ -25,7 +34,11 @@ class Front:
         self._thread.join()
 
 
-def _handler(target_port: int, host: str) -> type[BaseHTTPRequestHandler]:
+def _passed_on(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in headers if name.lower() not in HOP_BY_HOP]
+
+
+def _handler(target_port: int, host: str, parts: bytes) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -45,25 +58,36 @@ def _handler(target_port: int, host: str) -> type[BaseHTTPRequestHandler]:
             finally:
                 upstream.close()
 
+        def get(self) -> None:
+            # A page of another site can make a browser send this, but only under its own name.
+            ours = self.headers.get("Host", "").partition(":")[0] in ("127.0.0.1", "localhost")
+            if self.path != LOCAL or not ours:
+                self.forward()
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(parts)))
+            self.end_headers()
+            self.wfile.write(parts)
+
         def _send(self, upstream: http.client.HTTPConnection, body: bytes) -> None:
             upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             upstream.putheader("Host", host)
-            for name, value in self.headers.items():
-                if name.lower() not in HOP_BY_HOP | {"host"}:
-                    upstream.putheader(name, value)
+            for name, value in _passed_on(self.headers.items()):
+                upstream.putheader(name, value)
             upstream.putheader("Content-Length", str(len(body)))
             upstream.endheaders(body)
 
         def _answer(self, reply: http.client.HTTPResponse) -> None:
             body = reply.read()
             self.send_response(reply.status)
-            for name, value in reply.getheaders():
-                if name.lower() not in HOP_BY_HOP:
-                    self.send_header(name, value)
+            for name, value in _passed_on(reply.getheaders()):
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = forward  # noqa: N815 - http.server's
+        do_GET = get  # noqa: N815 - http.server's
+        do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = forward  # noqa: N815 - http.server's
 
     return Handler

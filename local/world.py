@@ -23,7 +23,7 @@ from local import stack, template
 from local.emulator import Emulator
 from local.front import Front
 from local.logs import Logs
-from local.ministack import MiniStack, NotReady
+from local.ministack import REGION, MiniStack, NotReady
 
 SOURCE = template.ROOT / "src"
 PROJECT, AUTH_KEY, TOKEN = 106, "local-key", "local"
@@ -103,7 +103,9 @@ class World:
         self.ids = stack.deploy(self.aws, changed or template.load(), source, parameters)
         self.sqs, self.dynamodb, self._lambda = (self.aws.client(name) for name in ("sqs", "dynamodb", "lambda"))
         self._settle()
-        front = Front(bridge_port, self.aws.port, f"{self.ids['HttpApi']}.execute-api.127.0.0.1:{self.aws.port}")
+        host = f"{self.ids['HttpApi']}.execute-api.127.0.0.1:{self.aws.port}"
+        parts = {"endpoint": self.aws.endpoint, "region": REGION, "ids": self.ids}
+        front = Front(bridge_port, self.aws.port, host, parts)
         self._stops.append(front.stop)
         self.bridge_url = front.url
         self._warm_up()
