@@ -1,1 +1,1 @@
-"""The `bridge` command. Its offline verbs run the production code; they read neither environment nor network."""
+"""The `bridge` command. Only its online verbs (`--stack`, `--local`) read environment and network."""

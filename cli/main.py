@@ -17,6 +17,11 @@ VERBS = {
     "new": "Draft a mapping from a sample.",
     "test": "Compare samples with what they must become.",
     "presets": "List the ready-made mappings.",
+    "status": "Show one card: its fields, what Ringostat confirmed, what comes next.",
+    "due": "List the cards that Ringostat has not confirmed yet, newest first.",
+    "rejected": "List, show and replay events that were rejected.",
+    "refused": "List and retry cards that Ringostat refused.",
+    "erase": "Erase one card for good; later events of it are skipped.",
 }
 ALIASES = {"preview": "explain", "providers": "presets"}  # names that users of similar tools know
 
@@ -76,7 +81,7 @@ def _place(error: Exception) -> str:
     "2 something was rejected.",
 )
 def bridge() -> None:
-    """Try mappings out: what a CRM sends, what Ringostat would be told."""
+    """Try mappings out, and see what became of events: in AWS (--stack NAME) or in the local world (--local)."""
 
 
 def main() -> None:

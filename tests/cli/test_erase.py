@@ -1,0 +1,119 @@
+import json
+
+from cards.store import Write
+from cli.erase import TOMBSTONE, bury
+from tests.cli.people import person
+
+KEY = "106#Pipedrive#contact:42"
+
+
+def test_an_erased_card_keeps_no_personal_data_and_does_not_come_back(online, bridge):
+    bridge.post("acme", person())
+
+    done = online("erase", "acme", 42)
+    late = bridge.post("acme", person(at="2026-03-02T10:00:00.000Z"))
+
+    assert done.code == 0
+    assert f"{KEY} erased" in done.out
+    assert "remove the contact by hand" in done.out
+    assert bridge.cards.row(KEY).keys() <= TOMBSTONE
+    assert late.body["skipped"][0]["code"] == "erased"
+
+
+def test_a_dry_run_erases_nothing(online, bridge):
+    bridge.post("acme", person())
+
+    done = online("erase", "acme", 42, "--dry-run")
+
+    assert f"{KEY} would be erased" in done.out
+    assert bridge.card(KEY).fields
+    assert bridge.card(KEY).erased is None
+
+
+def test_a_lifted_tombstone_lets_the_next_event_make_the_card_again(online, bridge, ringostat):
+    bridge.post("acme", person())
+    online("erase", "acme", 42)
+
+    dry, done = online("erase", "acme", 42, "--lift", "--dry-run"), online("erase", "acme", 42, "--lift")
+    again = bridge.post("acme", person())
+    bridge.deliver()
+
+    assert (dry.code, done.code) == (0, 0)
+    assert again.body["accepted"] == 1
+    assert [card["externalId"] for card in ringostat.state()["contacts"]] == ["42"]
+
+
+def test_a_card_that_is_not_erased_cannot_be_lifted(online, bridge):
+    assert online("erase", "acme", 42, "--lift").code == 1
+
+
+def test_a_card_that_never_came_gets_its_tombstone_too(online, bridge):
+    online("erase", "acme", 42)
+
+    assert bridge.post("acme", person()).body["skipped"][0]["code"] == "erased"
+
+
+def test_rejected_events_of_the_card_are_deleted_by_what_the_mapping_makes_of_them_now(online, bridge):
+    event = {"connection": "acme", "body": json.dumps(person(42)), "receivedAt": 1, "requestId": "one"}
+    other = {"connection": "acme", "body": json.dumps(person(43)), "receivedAt": 1, "requestId": "two"}
+    nobody = {"connection": "acme", "body": json.dumps(person(None)), "receivedAt": 1, "requestId": "three"}
+    gone = {"connection": "gone", "body": json.dumps(person(42)), "receivedAt": 1, "requestId": "four"}
+    sqs = online.stack.client("sqs")
+    for wrapped in (event, other, nobody, gone):
+        attributes = {"code": {"DataType": "String", "StringValue": "no-id"}}
+        sqs.send_message(
+            QueueUrl=online.stack.queue_url("RejectedQueue"),
+            MessageBody=json.dumps(wrapped),
+            MessageAttributes=attributes,
+        )
+
+    dry = online("erase", "acme", 42, "--dry-run")
+    assert online.stack.depth("RejectedQueue") == 4
+    done = online("erase", "acme", 42)
+
+    assert "1 rejected events of it would be deleted" in dry.out
+    assert "1 rejected events of it deleted" in done.out
+    assert "2 rejected events name no card" in done.out
+    left = {wrapped["requestId"] for _, wrapped in bridge.rejected()}
+    assert left == {"two", "three", "four"}
+
+
+def test_an_id_of_several_kinds_must_be_told_apart(online, bridge):
+    bridge.post("acme-direct", {"kind": "contact", "externalId": "7", "fullName": "Олена", "phones": ["067 000 00 01"]})
+    bridge.post("acme-direct", {"kind": "organization", "externalId": "7", "name": "Ромашка"})
+
+    several, one = online("erase", "acme-direct", "7"), online("erase", "acme-direct", "organization:7")
+
+    assert several.code == 1
+    assert "contact:7 or organization:7" in several.err
+    assert one.code == 0
+    origin = one.out.split("#")[1]
+    assert bridge.card(f"106#{origin}#contact:7").erased is None
+
+
+def test_the_only_card_of_an_id_is_the_one_that_is_meant(online, bridge):
+    bridge.post("acme-direct", {"kind": "organization", "externalId": "7", "name": "Ромашка"})
+
+    assert "organization:7 erased" in online("erase", "acme-direct", "7").out
+
+
+def test_an_event_that_comes_in_between_leaves_nothing_behind(bridge):
+    class Busy:
+        """The table, with an event that arrives between the reading and the writing of the tombstone."""
+
+        def __init__(self):
+            self.late = [person()]
+
+        def __getattr__(self, name):
+            return getattr(bridge.cards, name)
+
+        def erase(self, key, now):
+            row = bridge.cards.row(key)
+            while self.late:
+                bridge.post("acme", self.late.pop())
+            gone = dict.fromkeys(row.keys() - {"key", "connection"})
+            bridge.cards.write(Write(key, {**gone, "schema": 1, "rev": row.get("rev", 0) + 1, "erased": now}))
+
+    bury(Busy(), KEY, 1)
+
+    assert bridge.cards.row(KEY).keys() <= TOMBSTONE
