@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 from local.template import ROOT
 
@@ -15,8 +17,10 @@ def command(bridge_url: str, connection: str, preset: str, token: str = "local")
     path = example(ROOT / "events" / preset)
     if path is None:
         return f"  {address}"
-    content_type, file = CONTENT_TYPES[path.suffix], path.relative_to(ROOT)
-    return f"  curl -sS {address} -H 'Content-Type: {content_type}' --data-binary @{file}"
+    request = _beside(path, ".request.json") or {}
+    query = f"?{urlencode(request['query'])}" if request.get("query") else ""
+    content_type = request.get("content_type", CONTENT_TYPES[path.suffix])
+    return f"  curl -sS '{address}{query}' -H 'Content-Type: {content_type}' --data-binary @{path.relative_to(ROOT)}"
 
 
 def example(directory: Path) -> Path | None:
@@ -27,9 +31,12 @@ def example(directory: Path) -> Path | None:
 
 def _phones(path: Path) -> int:
     """Return how many phones of the first contact are expected, 0 for an event that is none."""
-    expected = path.with_suffix(".expected.json")
-    if not expected.exists():
-        return 0
-    first = json.loads(expected.read_text("utf-8"))[0]
+    first = (_beside(path, ".expected.json") or [{}])[0]
     fields = first.get("fields", {}) if first.get("kind") == "contact" else {}
     return sum(len(items) for name, items in fields.items() if name.startswith("phones."))
+
+
+def _beside(path: Path, ending: str) -> Any:
+    """Return what the file beside an event says, None without one."""
+    file = path.with_suffix(ending)
+    return json.loads(file.read_text("utf-8")) if file.exists() else None
