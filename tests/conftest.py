@@ -33,7 +33,18 @@ import pytest
 from moto import mock_aws
 
 from local.emulator import Emulator
+from tests import canaries
 from tests.bridge import AUTH_KEYS, Bridge
+
+WITNESS = canaries.installed()
+
+
+@pytest.fixture(autouse=True)
+def witness():
+    """Whatever a test does, nothing personal gets out of the functions."""
+    WITNESS.forget()
+    yield WITNESS
+    assert WITNESS.leaks == []
 
 
 @pytest.fixture
