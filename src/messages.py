@@ -4,6 +4,7 @@ Imported only where such a message comes, because pydantic costs more at cold st
 """
 
 import base64
+import re
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.parser import BaseModel
@@ -25,7 +26,7 @@ class InboxMessage(BaseModel):
     headers: dict[str, str] = {}
     query: dict[str, str] = {}
     receivedAt: Annotated[int | None, Field(description="first time of arrival, ms since 1970, UTC")] = None
-    requestId: str | None = None
+    requestId: Annotated[str | None, Field(pattern=r"^[!-~]{1,128}$", description="for the logs")] = None
 
     def event(self, message: Event) -> Event:
         """Return the wrapped event; `message` is the queue's own view of it. Raise BadBody for base64 that is none."""
@@ -59,4 +60,9 @@ def parse(text: str) -> InboxMessage:
 
 
 def _problem(problem: Any) -> str:
-    return f"{'.'.join(map(str, problem['loc'])) or 'message'}: {problem['msg']}"
+    return f"{'.'.join(map(_shown, problem['loc'])) or 'message'}: {problem['msg']}"
+
+
+def _shown(step: Any) -> str:
+    """Return a step of a field's path, if it looks like the name of a header or a field."""
+    return str(step) if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}|[0-9]{1,3}", str(step)) else "…"

@@ -22,19 +22,20 @@ PROCESSOR = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 def take(record: SQSRecord) -> None:
     """Ingest one message; one that can never be ingested goes whole to the rejected queue."""
-    event = plain(record)
+    event, known = plain(record), None  # a name that no connection has is anybody's text, and not logged
     try:
         if "connection" not in record.message_attributes or "code" in record.message_attributes:
             event = unwrapped(record)
         connection = connection_of(CONNECTIONS.read(), event.connection)
         if connection is None:
             raise UnknownConnection
+        known = connection.name
         ingest(event, connection, STORES, clock.now())
     except TooLarge:
         raise  # wrapped in base64 it might not fit the rejected queue: the redrive moves it there as it is
     except SenderError as error:
         count("RecordsRejected", 0 if isinstance(error, AllRejected) else 1)  # those were counted one by one
-        logger.warning("rejected", request_id=event.request_id, connection=event.connection, code=error.code)
+        logger.warning("rejected", request_id=event.request_id, connection=known, code=error.code)
         reject(event, STORES.rejected, error.code, str(error))
 
 
