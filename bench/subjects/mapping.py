@@ -1,0 +1,107 @@
+"""Decode and map: per preset, a hundred Kommo contacts in one form, and loading a preset."""
+
+from bench import environment
+
+environment.enter()
+
+import json
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from bench.corpus import FORM, kommo, person
+from bench.measure import Figure, Table, alternating, cpu_each, ratios, spread
+from mapping import engine, load, normalize
+from mapping.decode import decode
+from mapping.outcome import Outcome
+
+ROUNDS = 15
+MICRO = 1e6
+MOST_US = 350
+MOST_KOMMO_MS = 90
+MOST_LOAD_MS = 2
+CONTENT_TYPES = {".json": "application/json", ".form": FORM, ".xml": "text/xml"}
+SETTINGS = {name: str(value) for name, value in environment.CONNECTION.items() if name not in ("verify", "project")}
+
+
+def tables() -> list[Table]:
+    """Measure."""
+    return [_presets(), _typical(), _loading()]
+
+
+def _presets() -> Table:
+    figures = []
+    for preset, paths in groupby(_events(), lambda path: path.parent.name):
+        events = [_event(path) for path in paths]
+        texts = [json.dumps(decode(*event[1:3]), ensure_ascii=False) for event in events]
+        works = {"mapped": _unseen(lambda: [_mapped(*event) for event in events]), "json": lambda: [json.loads(text) for text in texts]}
+        times = max(1, 20 // len(events))
+        taken = alternating(ROUNDS, {name: cpu_each(work, times) for name, work in works.items()})
+        each = spread(taken["mapped"]).times(MICRO / len(events))
+        figures.append(Figure(preset, each.median, "µs an event", each, "json.loads", ratios(taken["mapped"], taken["json"])))
+    return Table("Decode and map, per preset (all its golden cases; CPU)", figures, [
+        "every phone is one not seen before: the cache of phones is emptied each time",
+        "json.loads reads the same data as one JSON text, whatever the event came as",
+    ])
+
+
+def _typical() -> Table:
+    body = person(1)
+    form = kommo(1, 100)
+    works: dict[str, Callable[[], Any]] = {
+        "person": _unseen(lambda: _mapped("pipedrive", body, "application/json", {})),
+        "person, phones seen before": lambda: _mapped("pipedrive", body, "application/json", {}),
+        "json.loads": lambda: json.loads(body),
+    }
+    taken = alternating(ROUNDS, {name: cpu_each(work, 20) for name, work in works.items()})
+    hundred = alternating(5, {"form": cpu_each(_unseen(lambda: _mapped("kommo", form, FORM, {})), 1)})
+    figures = [_against(name, taken[name], taken["json.loads"]) for name in list(works)[:2]]
+    each = spread(hundred["form"]).times(1e3)
+    figures.append(Figure(f"100 Kommo contacts, a form of {len(form) // 1024} KB", each.median, "ms", each, most=MOST_KOMMO_MS))
+    return Table("Decode and map, the usual event (Pipedrive's person, 2 phones, 1 e-mail)", figures)
+
+
+def _against(name: str, values: list[float], baseline: list[float]) -> Figure:
+    each = spread(values).times(MICRO)
+    return Figure(name, each.median, "µs", each, "json.loads", ratios(values, baseline), most=MOST_US)
+
+
+def _loading() -> Table:
+    works = {name: cpu_each(lambda name=name: load.load.__wrapped__(name), 1) for name in load.presets()}
+    taken = alternating(ROUNDS, works)
+    medians = {name: spread(values).times(1e3) for name, values in taken.items()}
+    slowest = max(medians, key=lambda name: medians[name].median)
+    middle = spread([each.median for each in medians.values()])
+    return Table("Loading a preset (once in the life of a function)", [
+        Figure("median preset", middle.median, "ms", middle, most=MOST_LOAD_MS),
+        Figure(f"slowest: {slowest}", medians[slowest].median, "ms", medians[slowest], most=MOST_LOAD_MS),
+    ])
+
+
+def _events() -> list[Path]:
+    return [
+        path
+        for path in sorted((environment.ROOT / "events").glob("*/*"))
+        if path.suffixes in ([".json"], [".form"], [".xml"]) and path.parent.name in load.presets()
+    ]
+
+
+def _event(path: Path) -> tuple[str, bytes, str, dict[str, Any]]:
+    beside = path.with_suffix(".request.json")
+    request = json.loads(beside.read_text("utf-8")) if beside.exists() else {}
+    return path.parent.name, path.read_bytes(), request.get("content_type", CONTENT_TYPES[path.suffix]), request
+
+
+def _mapped(preset: str, body: bytes, content_type: str, request: dict[str, Any]) -> list[Outcome]:
+    settings = {**SETTINGS, **request.get("settings", {})}
+    data = decode(body, content_type)
+    return engine.run(load.load(preset), data, settings, request.get("headers", {}), request.get("query", {}))
+
+
+def _unseen(work: Callable[[], Any]) -> Callable[[], Any]:
+    def unseen() -> Any:
+        normalize._phone.cache_clear()
+        return work()
+
+    return unseen
