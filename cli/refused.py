@@ -76,8 +76,7 @@ def _row(card: Card) -> tuple[str | Cell, ...]:
 def _retry(stack: Stack, cards: list[Card]) -> int:
     now = stack.clock()
     changes = {"refused": None, "attempts": None, "due_since": now}
-    still = "#rev = :rev AND attribute_exists(#refused)"
-    writes = [Write(card.key, {**changes, **due(card.key, now)}, still, {"rev": card.rev}) for card in cards]
+    writes = [Write(card.key, {**changes, **due(card.key, now)}, "attribute_exists(#refused)") for card in cards]
     lost = stack.cards.write_all(writes)
     keys = [card.key for card in cards if card.key not in lost]
     ring(stack.queue("DeliveryQueue"), keys)

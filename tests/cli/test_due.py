@@ -13,6 +13,7 @@ def test_due_cards_are_listed_newest_first_with_their_states(online, bridge, rin
     first, second, end = done.out.splitlines()
     assert done.code == 0
     assert "  due" in first
+    assert "next try in 59 s" in first
     assert "contact:2" in first
     assert "  retrying (1)" in second
     assert "contact:1" in second

@@ -166,12 +166,19 @@ def test_an_event_that_the_redrive_brought_is_replayed_as_its_sender_sent_it(onl
     listed = online("rejected", "list")
 
     replayed = online("rejected", "replay")
+    sent = peeked(SETTINGS.inbox_queue_url)
     bridge.take_inbox()
 
+    assert all(event["receivedAt"] and event["requestId"] for event in sent)
     assert listed.out.count("gave-up") >= 3
     assert replayed.out == "3 sent to the inbox queue\n"
     assert set(bridge.due()) == {"106#Pipedrive#contact:42", "106#Pipedrive#contact:43"}
     assert depths(online.stack)["Inbox"] == 0
+
+
+def peeked(url):
+    messages = boto3.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    return [json.loads(message["Body"]) for message in messages["Messages"]]
 
 
 def test_a_message_that_is_no_event_is_listed_and_goes_round_unchanged(online, bridge):
@@ -276,6 +283,23 @@ def test_a_piece_fits_into_one_call():
 
     assert [len(piece) for piece in sendable(small)] == [10, 10, 1]
     assert [len(piece) for piece in sendable(large)] == [1, 2]
+
+
+def test_what_comes_back_while_it_is_read_is_no_second_message(online, bridge):
+    bridge.post("acme", NOBODY)
+    with Held(online.stack) as held:
+        held.seconds = 0
+
+        assert len(held.all()) == 1
+
+
+def test_one_empty_answer_is_not_the_end_of_the_queue(online, bridge):
+    bridge.post("acme", NOBODY)
+    sqs = online.stack.client("sqs")
+    receive_message, answers = sqs.receive_message, [{}]
+    sqs.receive_message = lambda **given: answers.pop() if answers else receive_message(**given)
+
+    assert online("rejected", "list").out.endswith("1 rejected; 1 acme no-id\n")
 
 
 def test_an_event_is_dropped_by_its_id(online, bridge):
