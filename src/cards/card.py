@@ -76,9 +76,12 @@ class Composed(NamedTuple):
     waiting: str | None = None
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def canonical(value: Any) -> str:
     """Return the one JSON text of a value: sorted keys, no blanks, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode(value)
 
 
 def key_of(project: int, origin: str, card: str) -> str:
@@ -114,12 +117,12 @@ def merge(known: Fields, news: Fields) -> dict[str, Stamped]:
 
     Commutative, associative and idempotent, so neither order nor repetition of events matters.
     """
-    return {**known, **{name: _newer(known.get(name, value), value) for name, value in news.items()}}
+    return {**known, **{name: _newer(known[name], value) if name in known else value for name, value in news.items()}}
 
 
 def _newer(a: Stamped, b: Stamped) -> Stamped:
     if a[1:] != b[1:]:
-        return max(a, b, key=lambda stamp: stamp[1:])
+        return a if a[1:] > b[1:] else b
     return max(a, b, key=lambda stamp: canonical(stamp.value))
 
 
