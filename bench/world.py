@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import boto3
+import clients
 
 from bench.corpus import START
 from bench.environment import QUEUES, SECRETS, TABLE
 from bench.stand_in import Aws
 
 AWS = Aws()
-boto3.client = lambda *_, **__: AWS  # before the handlers make their clients
+clients.SESSION.create_client = lambda *_, **__: AWS  # before the handlers make theirs
 
 from cards.store import Cards
 from connections import Connection, Secret, connection_of
