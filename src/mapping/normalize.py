@@ -106,7 +106,7 @@ def _digits(piece: str) -> int:
 @lru_cache(maxsize=2048)
 def _phone(piece: str, country: str) -> Phone | None:
     extension = _EXTENSION.search(piece)
-    number = max(_NUMBER.findall(piece[: extension.start()] if extension else piece), key=_digits, default="")
+    number = max(_NUMBER.findall(piece), key=_digits, default="")  # an extension is a shorter one
     digits = re.sub(r"\D", "", number)
     if not FEWEST_DIGITS <= len(digits) <= LONGEST_PHONE:
         return None

@@ -33,12 +33,19 @@ FAULTS = [
     ("a deal that renames its contact", "engine", "item, _OF_A_CONTACT)", 'item, {*_OF_A_CONTACT, "fullName"})'),
     ("nobody responsible", "engine", 'fields.get("responsible") or self.nobody', 'fields.get("responsible")'),
     ("body changed", "expression", "    return [value]\n", "    return [value.setdefault('x', 1) and value if isinstance(value, dict) else value]\n"),
-    ("lists allocated by index", "decode", "for index in range(len(node))):", "for index in range(max(len(node), *(int(key) for key in node if key.isdigit()), 0) if node else 0)):"),
+    (
+        "lists allocated by index",
+        "decode",
+        ("if all(str(index) in node for index in range(len(node))):\n"
+        "        return [_plain(node[str(index)]) for index in range(len(node))]"),
+        ("if all(key.isdigit() for key in node):\n"
+        "        return [_plain(node.get(str(index))) for index in range(min(max(map(int, node), default=-1) + 1, 10**6))]"),
+    ),
     ("DTD read", "decode", "    parser.StartDoctypeDeclHandler = _refuse_dtd\n", ""),
     ("JSON of any depth", "decode", "if _json_depth(written) > MAX_JSON_DEPTH:", "if False:"),
     ("a key twice", "decode", "if len(table) != len(pairs):", "if False:"),
     ("old trunk prefix", "normalize", 'digits.startswith("80")', 'digits.startswith("81")'),
-    ("extension in the number", "normalize", "piece[: extension.start()] if extension else piece", "piece"),
+    ("extension for the number", "normalize", "max(_NUMBER.findall(piece), key=_digits", "min(_NUMBER.findall(piece), key=_digits"),
     ("any digits are a phone", "normalize", "if phonenumbers.is_valid_number(parsed):", "if phonenumbers.is_possible_number(parsed):"),
     ("times in the wrong zone", "engine", "mapping.time_zone or settings", "settings"),
     ("a lookup that lets through", "rule", "found = table.get(found)", "found = table.get(found, found)"),
