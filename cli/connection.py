@@ -29,13 +29,15 @@ def mapping_of(name: str) -> Mapping:
     return load.load(name)
 
 
-def _country(_: click.Context, __: click.Parameter, value: str) -> str:
+def country(value: str) -> str:
+    """Return a country as it was given; raise BadParameter for what is none."""
     if not (len(value) == 2 and value.isascii() and value.isalpha()):  # noqa: PLR2004 - ISO 3166's two letters
         raise click.BadParameter("write two letters, such as UA")
     return value
 
 
-def _time_zone(_: click.Context, __: click.Parameter, value: str) -> str:
+def time_zone(value: str) -> str:
+    """Return a time zone as it was given; raise BadParameter for what is none."""
     try:
         normalize.time_zone(value)
     except (KeyError, ValueError, OSError):
@@ -43,14 +45,21 @@ def _time_zone(_: click.Context, __: click.Parameter, value: str) -> str:
     return value
 
 
+def checked(check: Callable[[str], str]) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """Return a check as the callback of an option that may be left out."""
+    return lambda _context, _option, value: None if value is None else check(value)
+
+
 _OPTIONS = (
     click.option("--project", default=106, show_default=True, help="The Ringostat project."),
     click.option("--setting", multiple=True, metavar="K=V", help="Any other setting of the connection, $settings.K."),
     click.option("--crm-url", default="", metavar="URL", help="Begins links to the CRM, $settings.crm_url."),
     click.option(
-        "--time-zone", default="Europe/Kyiv", show_default=True, callback=_time_zone, help="Of times without."
+        "--time-zone", default="Europe/Kyiv", show_default=True, callback=checked(time_zone), help="Of times without."
     ),
-    click.option("--country", default="UA", show_default=True, callback=_country, help="Of phones without a code."),
+    click.option(
+        "--country", default="UA", show_default=True, callback=checked(country), help="Of phones without a code."
+    ),
     click.option("--mapping", "name", required=True, metavar="NAME|FILE", help="A preset, or a file of your own."),
 )
 

@@ -26,6 +26,7 @@ PATIENT: dict[str, Any] = {
     "read_timeout": 30,
     "retries": {"total_max_attempts": 5, "mode": "standard"},
 }
+LARGEST_SECRET = 65_536  # bytes; https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 DENIED = frozenset(("AccessDenied", "AccessDeniedException", "AWS.SimpleQueueService.AccessDenied"))
 
 
@@ -83,6 +84,20 @@ class Stack:
             raise click.ClickException(f"{name} holds no JSON object: repair its value in Secrets Manager.")
         return value
 
+    def put(self, name: str, entries: Mapping[str, Any]) -> None:
+        """Write a secret that was read; raise ClickException if it is too large for Secrets Manager."""
+        text = json.dumps(entries, ensure_ascii=False, indent=1)
+        if len(text.encode()) > LARGEST_SECRET:
+            raise click.ClickException(f"{name} would be larger than 64 KiB, which is all that a secret holds.")
+        self.client("secretsmanager").put_secret_value(SecretId=self.ids[name], SecretString=text)
+
+    @functools.cached_property
+    def environment(self) -> Mapping[str, str]:
+        """The variables of the functions, as they are deployed."""
+        answer = self.client("lambda").get_function_configuration(FunctionName=self.ids["DeliverFunction"])
+        variables: dict[str, str] = answer["Environment"]["Variables"]
+        return variables
+
     def connection(self, name: str) -> Connection:
         """Return a connection; raise ClickException if there is none of this name, BadConnection if it is broken."""
         entries = self.secret("ConnectionsSecret")
@@ -134,11 +149,13 @@ def of_stack(command: Callable[..., int]) -> Callable[..., int]:
     """Add the options that name a stack; the command gets it as `stack`, and AWS's errors become sentences."""
 
     @click.option("--local", is_flag=True, help="The local world of `make run`, on the port BRIDGE_PORT (8080).")
-    @click.option("--stack", "name", metavar="NAME", envvar="BRIDGE_STACK", help="The stack in AWS (BRIDGE_STACK).")
+    @click.option(
+        "--stack", "stack_name", metavar="NAME", envvar="BRIDGE_STACK", help="The stack in AWS (BRIDGE_STACK)."
+    )
     @functools.wraps(command)
-    def reaching(*, name: str | None, local: bool, **others: Any) -> int:
+    def reaching(*, stack_name: str | None, local: bool, **others: Any) -> int:
         try:
-            return command(stack=_reached(name, local=local), **others)
+            return command(stack=_reached(stack_name, local=local), **others)
         except ClientError as error:
             raise click.ClickException(_refused(error)) from None
         except BotoCoreError as error:

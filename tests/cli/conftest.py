@@ -1,7 +1,10 @@
 """The command as people call it, inside the process."""
 
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlsplit
 
 import boto3
 import pytest
@@ -48,12 +51,21 @@ def stack_of():
             "DeadDeliveryQueue": dead,
             "ConnectionsSecret": SETTINGS.connections_secret,
             "AuthKeysSecret": SETTINGS.auth_keys_secret,
+            "DeliverFunction": "deliver",
+            "InboxFunction": "inbox",
         }
         slept = []
+        functions = Functions("http://127.0.0.1:9")
         stack = Stack(
-            boto3.client, ids, "http://127.0.0.1:9/crm/", poll_seconds=0, clock=bridge.clock.now, sleep=slept.append
+            lambda service: functions if service == "lambda" else boto3.client(service),
+            ids,
+            "http://127.0.0.1:9/crm/",
+            poll_seconds=0,
+            clock=bridge.clock.now,
+            sleep=slept.append,
         )
         stack.slept = slept
+        stack.functions = functions
         return stack
 
     return made
@@ -68,3 +80,52 @@ def online(run, stack_of, bridge):
 
     call.stack = stack_of(bridge)
     return call
+
+
+class Functions:
+    """Lambda's client, as far as the command asks it: the functions' environment and their triggers."""
+
+    def __init__(self, ringostat_url):
+        self.environment = {"RINGOSTAT_URL": ringostat_url}
+        self.state = "Enabled"
+
+    def get_function_configuration(self, **_):
+        return {"Environment": {"Variables": self.environment}}
+
+    def list_event_source_mappings(self, **_):
+        return {"EventSourceMappings": [{"State": self.state}]}
+
+
+@pytest.fixture
+def entrance(bridge):
+    """The HTTP address of a bridge inside this process."""
+
+    class Door(BaseHTTPRequestHandler):
+        def do_POST(self):
+            parts = urlsplit(self.path)
+            headers = {name.lower(): text for name, text in self.headers.items()}
+            body = self.rfile.read(int(headers["content-length"]))
+            answer = bridge.request(
+                "POST",
+                parts.path,
+                body,
+                content_type=headers.get("content-type", ""),
+                headers=headers,
+                query=dict(parse_qsl(parts.query)),
+            )
+            text = json.dumps(answer.body).encode()
+            self.send_response(answer.status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/crm/"
+    server.shutdown()
+    server.server_close()
+    thread.join()

@@ -1,0 +1,29 @@
+"""Ringostat's harmless call: whether it takes an auth key."""
+
+from http import HTTPStatus
+
+import urllib3
+
+from delivery.ringostat import Ringostat
+from errors import OperatorError
+
+# Documented in help.ringostat.com, article 6313081: who of the employees is online. It needs the key alone, so it does
+# not prove that the key is of the project.
+PATH = "/sipstatus/online"
+SECONDS = 10
+
+
+def fault(url: str, auth_key: str) -> str:
+    """Return why Ringostat at a URL does not take a key, empty if it does."""
+    try:
+        Ringostat(url).close()  # refuses an address that would send the key unencrypted
+        with urllib3.PoolManager(retries=False, timeout=SECONDS) as pool:
+            # A redirect would carry the key to another host.
+            answer = pool.request("GET", url + PATH, headers={"auth-key": auth_key}, redirect=False)
+    except OperatorError as error:
+        return str(error)
+    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
+        return f"Ringostat does not answer ({type(error).__name__})"
+    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return "Ringostat does not know this auth key"
+    return "" if answer.status == HTTPStatus.OK else f"Ringostat answers {answer.status}"

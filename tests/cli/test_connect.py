@@ -1,0 +1,179 @@
+import json
+
+import boto3
+import pytest
+
+from access import SCHEMES, fault
+from cli import connect
+from cli.guides import steps
+from mapping import load
+from tests.bridge import CONNECTIONS
+
+GIVEN = ["--name", "new", "--project", 106, "--country", "UA", "--time-zone", "Europe/Kyiv"]
+
+
+def entries(name="connections"):
+    return json.loads(boto3.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
+
+
+def test_a_connection_is_stored_beside_the_others_and_its_address_is_printed(online):
+    done = online("connect", "pipedrive", *GIVEN, "--crm-url", "https://new.example.com/", "--yes")
+
+    stored = entries()
+    new = stored.pop("new")
+    password = new["verify"].pop("password")
+    assert done.code == 0, done.err
+    assert stored == CONNECTIONS
+    assert new == {
+        "mapping": "pipedrive",
+        "project": 106,
+        "country": "UA",
+        "time_zone": "Europe/Kyiv",
+        "crm_url": "https://new.example.com",
+        "verify": {"scheme": "basic", "username": "crm"},
+    }
+    assert len(password) >= 32
+    assert "Paste into the CRM  http://127.0.0.1:9/crm/new\n" in done.out
+    assert password in done.out
+    assert "Tools and apps > Webhooks > Create" in done.out
+
+
+def test_what_is_not_given_is_asked_with_suggestions(online):
+    answers = ["asked", "107", "", "", "", "path-token"]
+
+    done = online("connect", "pipedrive", input="\n".join(answers) + "\n")
+
+    assert done.code == 0, done.err
+    new = entries()["asked"]
+    token = new["verify"]["token"]
+    assert (new["project"], new["country"], new["time_zone"]) == (107, "UA", "Europe/Kyiv")
+    assert new["verify"] == {"scheme": "path-token", "token": token}
+    assert f"Paste into the CRM  http://127.0.0.1:9/crm/asked/{token}\n" in done.out
+
+
+def test_two_secrets_are_never_the_same(online):
+    for name in ("one", "two"):
+        online("connect", "kommo", "--project", 106, "--name", name, "--yes")
+
+    assert entries()["one"]["verify"]["token"] != entries()["two"]["verify"]["token"]
+
+
+@pytest.mark.parametrize("preset", load.presets())
+def test_every_preset_can_be_connected_and_suggests_its_own_scheme(online, preset):
+    done = online("connect", preset, "--project", 106, "--name", "new", "--yes")
+
+    verify = entries()["new"].get("verify", {})
+    assert done.code == 0, done.err
+    assert verify.get("scheme", "") == load.load(preset).verify.split(",")[0].strip()
+    assert ("nothing gets in before you give it" in done.out) == bool(verify and fault(verify))
+
+
+def test_a_connection_of_the_queue_alone_gets_no_address(online):
+    done = online("connect", "direct", *GIVEN, "--scheme", "queue", "--yes")
+
+    assert "verify" not in entries()["new"]
+    assert "Paste" not in done.out
+    assert "message attribute    connection = new\n" in done.out
+    assert "by the queue alone" in online("connections").out
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_with_every_answer_each_scheme_is_complete(scheme):
+    class Answers(connect.Questions):
+        def text(self, *_, **__):
+            return "id:key"
+
+    assert not fault(Answers(silent=True).verify(scheme, "https://bridge.example.com/crm/acme"))
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--name", "acme"], "there is a connection 'acme' already"),
+        (["--name", "Größe"], "small letters"),
+        (["--name", "a/b"], "small letters"),
+        (["--country", "UKR"], "two letters"),
+        (["--time-zone", "Kyiv"], "no such zone"),
+        (["--crm-url", "http://new.example.com"], "must begin with https://"),
+        (["--scheme", "none"], "'none' is not one of"),
+        (["--setting", "x"], "name=value"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_is_stored(online, words, reason):
+    done = online("connect", "pipedrive", *GIVEN, *words, "--yes")
+
+    assert done.code == 1
+    assert reason in done.err
+    assert entries() == CONNECTIONS
+
+
+def test_without_a_single_project_it_must_be_named(online):
+    done = online("connect", "pipedrive", "--yes", "--name", "new")
+
+    assert done.code == 1
+    assert "--project N" in done.err
+
+
+def test_a_mapping_that_is_not_there_gets_a_hint(online):
+    assert "pipedrive" in online("connect", "pipedriv", *GIVEN, "--yes").err
+
+
+def test_a_connection_is_replaced_only_on_demand(online):
+    done = online("connect", "kommo", "--name", "acme", "--project", 106, "--yes", "--replace")
+
+    assert done.code == 0
+    assert entries()["acme"]["mapping"] == "kommo"
+    assert entries().keys() == CONNECTIONS.keys()
+
+
+def test_a_secret_that_would_grow_too_large_is_not_written(online):
+    done = online("connect", "pipedrive", *GIVEN, "--yes", "--setting", "x=" + "y" * 70_000)
+
+    assert done.code == 1
+    assert "64 KiB" in done.err
+    assert entries() == CONNECTIONS
+
+
+def test_the_steps_of_the_guide_name_the_connections_own_address():
+    told = "\n".join(steps("pipedrive-v1", "https://x.example.com/crm/new"))
+
+    assert "https://x.example.com/crm/new" in told
+    assert "<base address>" not in told
+    assert "connections secret" not in told
+
+
+def test_a_mapping_without_a_guide_has_no_steps():
+    assert steps("nothing-of-this-name", "") == []
+
+
+def test_connections_are_listed_without_their_secrets(online):
+    done = online("connections")
+
+    assert done.code == 0
+    assert "acme" in done.out
+    assert "pipedrive" in done.out
+    assert "path-token" in done.out
+    assert done.out.endswith(f"{len(CONNECTIONS)} connections\n")
+    for secret in ("local", "new", "old", "p:ä", "secret"):
+        assert secret not in done.out.replace("secrets", "")
+
+
+def test_broken_connections_are_told(online):
+    broken = {
+        "no-mapping": {"project": 106, "verify": {}},
+        "odd-mapping": {"mapping": "pipedriv", "project": 106, "verify": {}},
+        "open": {"mapping": "pipedrive", "project": 106, "verify": {"scheme": "none"}},
+        "keyless": {"mapping": "pipedrive", "project": 999, "verify": {"scheme": "path-token", "token": "x"}},
+    }
+    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString=json.dumps(broken))
+
+    done = online("connections")
+
+    assert done.code == 1
+    for name, words in {
+        "no-mapping": "needs mapping and project",
+        "odd-mapping": "there is no mapping 'pipedriv'",
+        "open": "verify.scheme must be one of",
+        "keyless": "bridge project add 999",
+    }.items():
+        assert any(line.startswith(f"{name}: ") and words in line for line in done.out.splitlines())

@@ -1,0 +1,112 @@
+import json
+import time
+
+import boto3
+import pytest
+
+from access import SCHEMES, proves
+from access.request import Request
+from cli.samples import Sample
+from cli.signing import signed
+from tests.bridge import connection
+from tests.cli.people import person
+
+NOW = 1_780_000_000_000
+FORM = "application/x-www-form-urlencoded"
+JSON = Sample(json.dumps(person(), ensure_ascii=False).encode(), {"content-type": "application/json"}, {})
+FIELDS = Sample(b"event=x&data%5Bid%5D=42", {"content-type": FORM}, {})
+VERIFY = {
+    "path-token": [{"token": "a/b ü?"}, {"token": ["first", "second"]}],
+    "header-token": [{"header": "X-Bridge-Key", "token": "secret"}],
+    "body-token": [{"field": "token", "token": "secret"}, {"field": "auth[application_token]", "token": ["secret"]}],
+    "basic": [{"username": "crm", "password": "p:ä"}],
+    "standard-webhooks": [{"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}],
+    "hubspot": [{"url": "https://bridge.example.com/crm/acme?a=1", "secret": "secret"}],
+    "espocrm": [{"hooks": {"hook": "key", "other": ["key"]}}],
+    "close": [{"secret": "00ff" * 8}],
+    "twenty": [{"secret": ["secret", "old"]}],
+}
+ENTRIES = [{"scheme": scheme, **fields} for scheme, all_fields in VERIFY.items() for fields in all_fields]
+
+
+def test_every_scheme_can_be_sent():
+    assert VERIFY.keys() == SCHEMES.keys()
+
+
+@pytest.mark.parametrize("sample", [JSON, FIELDS])
+@pytest.mark.parametrize("verify", ENTRIES, ids=lambda verify: verify["scheme"])
+def test_what_is_signed_is_admitted(verify, sample):
+    request = signed(verify, sample, NOW)
+
+    headers = {name.lower(): text for name, text in request.headers.items()}
+    token = verify["token"] if verify["scheme"] == "path-token" else ""
+    token = token[0] if isinstance(token, list) else token
+    assert proves(verify, Request(request.body, headers, token, "POST", NOW))
+
+
+@pytest.fixture
+def sending(online, entrance, tmp_path, bridge):
+    """Send a body as a file, on the bridge's real address."""
+
+    def send(body, *words, suffix=".json"):
+        sample = tmp_path / f"sample{suffix}"
+        sample.write_text(body if isinstance(body, str) else json.dumps(body))
+        return online("send", sample, *words)
+
+    online.stack.hooks_url = entrance
+    bridge.clock.time = time.time_ns() // 1_000_000
+    return send
+
+
+@pytest.mark.parametrize("name", ["acme", "basic", "header", "shop"])
+def test_a_sample_takes_the_way_of_a_real_event(sending, bridge, ringostat, name):
+    done = sending(person(), "--connection", name)
+    bridge.deliver()
+
+    assert done.code == 0, done.err
+    assert "202  1 accepted\n" in done.out
+    assert [card["externalId"] for card in ringostat.state()["contacts"]] == ["42"]
+
+
+def test_a_rejected_record_is_exit_code_2_with_its_reason(sending):
+    done = sending(person(None), "--connection", "acme")
+
+    assert done.code == 2
+    assert "record 0: no-id: externalId is empty" in done.out
+
+
+def test_a_body_that_cannot_be_read_is_exit_code_1_with_the_problem(sending):
+    done = sending("{", "--connection", "acme")
+
+    assert done.code == 1
+    assert "400  " in done.out
+
+
+def test_an_entry_without_its_secret_is_told_before_anything_is_sent(sending, bridge):
+    put(bridge, {"acme": connection("pipedrive", verify={"scheme": "basic", "username": "crm"})})
+
+    done = sending(person(), "--connection", "acme")
+
+    assert done.code == 1
+    assert "verify needs password" in done.err
+
+
+def test_a_connection_of_the_queue_alone_takes_no_requests(sending, bridge):
+    entry = connection("pipedrive")
+    del entry["verify"]
+    put(bridge, {"acme": entry})
+
+    assert "by the queue alone" in sending(person(), "--connection", "acme").err
+
+
+def test_an_entrance_that_is_down_is_told(online, tmp_path):
+    (tmp_path / "a.json").write_text("{}")
+
+    done = online("send", tmp_path / "a.json", "--connection", "acme")
+
+    assert done.code == 1
+    assert "the entrance does not answer" in done.err
+
+
+def put(bridge, entries):
+    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString=json.dumps(entries))
