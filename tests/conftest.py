@@ -35,8 +35,10 @@ from moto import mock_aws
 from local.emulator import Emulator
 from tests import canaries
 from tests.bridge import AUTH_KEYS, Bridge
+from tests.contracts import answers
 
 WITNESS = canaries.installed()
+ANSWERS = answers.watched()
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +47,14 @@ def witness():
     WITNESS.forget()
     yield WITNESS
     assert WITNESS.leaks == []
+
+
+@pytest.fixture(autouse=True)
+def documented():
+    """Whatever a test asks, docs/openapi.json has the answer."""
+    ANSWERS.forget()
+    yield ANSWERS
+    assert ANSWERS.undocumented == []
 
 
 @pytest.fixture
