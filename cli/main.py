@@ -21,6 +21,7 @@ VERBS = {
     "connect": "Join a CRM to a project; prints the address to paste there.",
     "connections": "List the connections, without their secrets.",
     "send": "Send a sample through the real entrance, signed as the CRM would.",
+    "doctor": "Look for what keeps contacts from Ringostat, with a remedy for each.",
     "status": "Show one card: its fields, what Ringostat confirmed, what comes next.",
     "due": "List the cards that Ringostat has not confirmed yet, newest first.",
     "rejected": "List, show and replay events that were rejected.",

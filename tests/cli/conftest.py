@@ -53,11 +53,12 @@ def stack_of():
             "AuthKeysSecret": SETTINGS.auth_keys_secret,
             "DeliverFunction": "deliver",
             "InboxFunction": "inbox",
+            "SweepFunctionEveryMinute": "every-minute",
         }
         slept = []
         functions = Functions("http://127.0.0.1:9")
         stack = Stack(
-            lambda service: functions if service == "lambda" else boto3.client(service),
+            lambda service: functions if service in ("lambda", "events") else boto3.client(service),
             ids,
             "http://127.0.0.1:9/crm/",
             poll_seconds=0,
@@ -83,11 +84,15 @@ def online(run, stack_of, bridge):
 
 
 class Functions:
-    """Lambda's client, as far as the command asks it: the functions' environment and their triggers."""
+    """Lambda's and EventBridge's clients, as far as the command asks them."""
 
     def __init__(self, ringostat_url):
         self.environment = {"RINGOSTAT_URL": ringostat_url}
         self.state = "Enabled"
+        self.schedule = "ENABLED"
+
+    def describe_rule(self, **_):
+        return {"State": self.schedule}
 
     def get_function_configuration(self, **_):
         return {"Environment": {"Variables": self.environment}}

@@ -1,0 +1,230 @@
+"""The checks of `bridge doctor`: each yields what it found, and never fails because a thing that it asks does."""
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, NamedTuple
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli import harmless
+from cli.connections import problems
+from cli.stack import Stack
+from cli.times import shown
+from cli.troubles import troubles
+from connections import auth_key_of
+
+CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
+OVERDUE_MS = 5 * 60_000  # the sweep rings every minute
+PAGES = 5  # of the table, a megabyte each, in which the last events are looked for
+
+
+class Finding(NamedTuple):
+    """What was looked at, and how it is; the remedy of what is wrong."""
+
+    kind: Literal["fine", "note", "wrong"]
+    what: str
+    remedy: str = ""
+
+
+Check = Callable[[Stack], Iterator[Finding]]
+
+
+def surviving(subject: str, remedy: str) -> Callable[[Check], Check]:
+    """Make a check tell what AWS refuses as a finding about the subject."""
+
+    def made(check: Check) -> Check:
+        @functools.wraps(check)
+        def checked(stack: Stack) -> Iterator[Finding]:
+            try:
+                yield from check(stack)
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code", "an error")
+                yield Finding("wrong", f"{subject}: AWS answers {code} to {error.operation_name}", remedy)
+            except (BotoCoreError, KeyError) as error:
+                yield Finding("wrong", f"{subject}: cannot be reached ({type(error).__name__})", remedy)
+            except click.ClickException as error:
+                yield Finding("wrong", error.message, remedy)
+
+        return checked
+
+    return made
+
+
+@surviving("the connections", "repair the secret ConnectionsSecret: one JSON object with an entry for each connection")
+def connections(stack: Stack) -> Iterator[Finding]:
+    """Check the connections, their mappings, and that each can prove itself and has a key to deliver with."""
+    entries, keys = stack.secret("ConnectionsSecret"), _keys(stack)
+    if not entries:
+        yield Finding("wrong", "there is no connection, so nobody may send", "bridge connect PRESET makes one")
+        return
+    wrong = [problem for name in sorted(entries) for problem in problems(entries, keys, name)]
+    for problem in wrong:
+        yield Finding(
+            "wrong", f"connection {problem}", "bridge connect … --replace, or repair ConnectionsSecret by hand"
+        )
+    if not wrong:
+        yield Finding("fine", f"{len(entries)} connections can be read")
+
+
+def _keys(stack: Stack) -> dict[str, Any]:
+    """Return the auth keys, empty where they cannot be read: that has a check of its own."""
+    try:
+        return stack.secret("AuthKeysSecret")
+    except (ClientError, BotoCoreError, click.ClickException):
+        return {}
+
+
+@surviving("the auth keys", "repair the secret AuthKeysSecret, or run bridge project add N")
+def auth_keys(stack: Stack) -> Iterator[Finding]:
+    """Ask Ringostat, by a call that changes nothing, whether it takes each key."""
+    entries = stack.secret("AuthKeysSecret")
+    url = stack.environment["RINGOSTAT_URL"]
+    if not entries:
+        yield Finding("wrong", "no project has an auth key, so nothing is delivered", "bridge project add N")
+    for project in sorted(entries):
+        key = auth_key_of(entries, int(project)) if project.isdecimal() else None
+        fault = harmless.fault(url, key) if key else "the entry holds no auth_key"
+        if not fault:
+            yield Finding("fine", f"Ringostat takes the auth key of project {project}")
+        elif "auth" in fault:
+            yield Finding("wrong", f"project {project}: {fault}", f"copy the key again: bridge project add {project}")
+        else:
+            remedy = "nothing is lost and it is tried again by itself; check the network, RingostatUrl, and Ringostat"
+            yield Finding("wrong", f"project {project}: {fault}", remedy)
+
+
+@surviving("the queues", "check that the stack is deployed whole: aws cloudformation describe-stacks")
+def queues(stack: Stack) -> Iterator[Finding]:
+    """Check that each queue can be reached, and that nothing lies where a human must look."""
+    remedies = {
+        "RejectedQueue": "bridge rejected list says why; mend the mapping, then bridge rejected replay",
+        "DeadDeliveryQueue": "a fault of the bridge itself: read the log of DeliverFunction; no card is lost, they "
+        "stay due",
+    }
+    for name in ("InboxQueue", "DeliveryQueue", "RejectedQueue", "DeadDeliveryQueue"):
+        depth = stack.depth(name)
+        wrong = depth and name in remedies
+        yield Finding("wrong" if wrong else "fine", f"{name} holds {depth}", remedies[name] if wrong else "")
+
+
+@surviving("the triggers", "allow lambda:ListEventSourceMappings, or look at the functions in the console")
+def triggers(stack: Stack) -> Iterator[Finding]:
+    """Check that the queues are polled and that the sweep has its schedule."""
+    for function in ("InboxFunction", "DeliverFunction"):
+        answer = stack.client("lambda").list_event_source_mappings(FunctionName=stack.ids[function])
+        states = [mapping["State"] for mapping in answer["EventSourceMappings"]]
+        if states and all(state in ("Enabled", "Enabling", "Updating", "Creating") for state in states):
+            yield Finding("fine", f"{function} polls its queue")
+            continue
+        remedy = f"enable the trigger of {function} in the console, or aws lambda update-event-source-mapping --enabled"
+        yield Finding("wrong", f"{function} does not poll its queue ({', '.join(states) or 'no trigger'})", remedy)
+    rule = stack.client("events").describe_rule(Name=stack.ids["SweepFunctionEveryMinute"])
+    if rule["State"] == "DISABLED":
+        yield Finding("wrong", "the schedule of SweepFunction is disabled", "enable its rule in EventBridge")
+
+
+@surviving("the table", "check that CardsTable exists and that you may read it")
+def deliveries(stack: Stack) -> Iterator[Finding]:
+    """Check what holds the cards of each project back, and whether sweep and delivery keep up with them."""
+    now = stack.clock()
+    projects = stack.cards.projects()
+    for project in projects:
+        held = list(troubles(stack.cards, project, now))
+        yield from (Finding("wrong", trouble.what, trouble.remedy) for trouble in held)
+        oldest = stack.cards.read(stack.cards.due(project, now - OVERDUE_MS, 1))
+        for card in oldest.values():
+            what = f"project {project}: {card.key} should have been tried {shown(card.due_at or 0, now)}"
+            remedy = (
+                "it waits for the above" if held else "see whether SweepFunction and DeliverFunction run: their logs"
+            )
+            yield Finding("wrong", what, remedy)
+        if not held and not oldest:
+            yield Finding("fine", f"project {project}: no card is overdue, no circuit is open")
+    if not projects:
+        yield Finding("fine", "the table can be read; no card ever came")
+
+
+@surviving("the clock", "check the network")
+def clocks(stack: Stack) -> Iterator[Finding]:
+    """Compare this machine's clock with that of AWS."""
+    answer = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.queue_url("InboxQueue"), AttributeNames=["QueueArn"]
+    )
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    if date is None:
+        return
+    ahead = stack.clock() - int(parsedate_to_datetime(date).timestamp() * 1000)
+    if abs(ahead) < CLOCK_TOLERANCE_MS:
+        yield Finding("fine", "this machine's clock agrees with AWS's")
+        return
+    minutes, side = abs(ahead) // 60_000, "ahead of" if ahead > 0 else "behind"
+    remedy = (
+        "set it by NTP: what is signed with its time is refused, and changes are stamped wrongly if a CRM runs here"
+    )
+    yield Finding("wrong", f"this machine's clock is {minutes} min {side} AWS's", remedy)
+
+
+@surviving("the alarms", "allow cloudwatch:DescribeAlarms, or look at the alarms in the console")
+def alarms(stack: Stack) -> Iterator[Finding]:
+    """List the stack's alarms that ring."""
+    own = set(stack.ids.values())
+    pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(StateValue="ALARM")
+    ringing = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["AlarmName"] in own]
+    for alarm in ringing:
+        yield Finding("wrong", f"alarm {alarm['AlarmName']}", alarm.get("AlarmDescription", "see docs/operations.md"))
+    if not ringing:
+        yield Finding("fine", "no alarm rings")
+
+
+@surviving("the last events", "check that you may scan CardsTable")
+def last_events(stack: Stack) -> Iterator[Finding]:
+    """Say when each connection last changed a card, as far as the first megabytes of the table tell."""
+    entries, now = stack.secret("ConnectionsSecret"), stack.clock()
+    newest, whole = _newest(stack)
+    for name in sorted(newest.keys() - entries.keys()):
+        remedy = f"its requests are refused: bridge connect PRESET --name {name}, or take the hook out of the CRM"
+        yield Finding("wrong", f"cards came by the connection {name}, which is gone", remedy)
+    for name in sorted(newest.keys() & entries.keys()):
+        later = "" if whole else " or later"
+        yield Finding("note", f"{name} last changed a card {shown(newest[name], now)}{later}")
+    never = sorted(entries.keys() - newest.keys())
+    if never and whole:
+        remedy = f"bridge send SAMPLE --connection {never[0]} tries the way of its events"
+        yield Finding("note", f"no card ever came by {', '.join(never)}", remedy)
+
+
+def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
+    """Return the newest arrival by connection, and whether the whole table was read."""
+    newest: dict[str, int] = {}
+    more: dict[str, Any] = {}
+    for _ in range(PAGES):
+        answer = stack.client("dynamodb").scan(
+            TableName=stack.ids["CardsTable"],
+            ProjectionExpression="#connection, #fields",
+            ExpressionAttributeNames={"#connection": "connection", "#fields": "fields"},
+            FilterExpression="attribute_exists(#fields)",
+            **more,
+        )
+        for item in answer["Items"]:
+            arrived = max((stamp[2] for stamp in json.loads(item["fields"]["S"]).values()), default=0)
+            name = item.get("connection", {}).get("S", "")
+            newest[name] = max(arrived, newest.get(name, 0))
+        if "LastEvaluatedKey" not in answer:
+            return newest, True
+        more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+    return newest, False
+
+
+CHECKS: tuple[Check, ...] = (
+    connections,
+    auth_keys,
+    queues,
+    triggers,
+    deliveries,
+    clocks,
+    alarms,
+    last_events,
+)

@@ -1,0 +1,230 @@
+"""Each fault that keeps contacts from Ringostat is planted, and found with its remedy."""
+
+import json
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import boto3
+import pytest
+
+from tests.bridge import AUTH_KEYS, CONNECTIONS, connection
+from tests.cli.people import person
+
+
+class Api(BaseHTTPRequestHandler):
+    """Ringostat's harmless call, for the keys of the tests."""
+
+    def do_GET(self):
+        good = self.headers["auth-key"] in [entry["auth_key"] for entry in AUTH_KEYS.values()]
+        self.send_response(200 if good else 401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def doctor(online, bridge):
+    """Run the doctor on a bridge that has nothing wrong yet; return its findings as {first words: (kind, remedy)}."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    stack = online.stack
+    stack.functions.environment["RINGOSTAT_URL"] = f"http://127.0.0.1:{server.server_address[1]}"
+    bridge.clock.time = time.time_ns() // 1_000_000
+
+    def run():
+        done = online("doctor")
+        return done, done.out.splitlines()
+
+    run.stack = stack
+    yield run
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def wrong(lines):
+    """What is wrong, with its remedy."""
+    found = [(line[9:], lines[at + 1].partition("→ ")[2]) for at, line in enumerate(lines) if line.startswith("wrong")]
+    return dict(found)
+
+
+def put(name, value):
+    text = value if isinstance(value, str) else json.dumps(value)
+    boto3.client("secretsmanager").put_secret_value(SecretId=name, SecretString=text)
+
+
+def test_a_healthy_bridge_is_fine_and_shows_when_each_connection_sent_last(doctor, bridge):
+    bridge.post("acme", person())
+    bridge.deliver()
+
+    done, lines = doctor()
+
+    assert wrong(lines) == {}
+    assert done.code == 0
+    assert lines[-1] == "everything is fine"
+    assert any(line.startswith("note     acme last changed a card ") for line in lines)
+    assert any(line.startswith("note     no card ever came by acme-direct") for line in lines)
+
+
+def the_only_one(found):
+    [(what, remedy)] = found.items()
+    assert remedy
+    return what, remedy
+
+
+def test_a_wrong_key_is_found(doctor):
+    put("auth-keys", {**AUTH_KEYS, "106": {"auth_key": "wrong"}})
+
+    done, lines = doctor()
+
+    what, remedy = the_only_one(wrong(lines))
+    assert done.code == 1
+    assert what == "project 106: Ringostat does not know this auth key"
+    assert "bridge project add 106" in remedy
+
+
+def test_a_connection_that_is_gone_is_found(doctor, bridge):
+    bridge.post("acme", person())
+    bridge.deliver()
+    put("connections", {name: entry for name, entry in CONNECTIONS.items() if name != "acme"})
+
+    what, remedy = the_only_one(wrong(doctor()[1]))
+
+    assert what == "cards came by the connection acme, which is gone"
+    assert "bridge connect" in remedy
+
+
+def test_no_connection_at_all_is_found(doctor):
+    put("connections", {})
+
+    assert "there is no connection" in the_only_one(wrong(doctor()[1]))[0]
+
+
+@pytest.mark.parametrize("secret", ["connections", "auth-keys"])
+def test_a_secret_that_is_no_object_is_found(doctor, secret):
+    put(secret, "nonsense")
+
+    found = wrong(doctor()[1])
+
+    assert any("holds no JSON object" in what for what in found)
+    assert "nonsense" not in str(found)
+
+
+def test_a_broken_entry_is_found(doctor):
+    put("connections", {**CONNECTIONS, "new": connection("pipedrive", verify={"scheme": "basic", "username": "crm"})})
+
+    assert "connection new: verify needs password" in the_only_one(wrong(doctor()[1]))[0]
+
+
+@pytest.mark.parametrize("state", ["Disabled", "Disabling"])
+def test_a_stopped_poller_is_found(doctor, state):
+    doctor.stack.functions.state = state
+
+    found = wrong(doctor()[1])
+
+    assert list(found) == [
+        f"{function} does not poll its queue ({state})" for function in ("InboxFunction", "DeliverFunction")
+    ]
+    assert all("enable the trigger" in remedy for remedy in found.values())
+
+
+def test_a_stopped_sweep_is_found(doctor):
+    doctor.stack.functions.schedule = "DISABLED"
+
+    assert "schedule of SweepFunction" in the_only_one(wrong(doctor()[1]))[0]
+
+
+def test_cards_that_nobody_delivers_are_found(doctor, bridge):
+    bridge.post("acme", person())
+    bridge.clock.pass_(3600)
+    doctor.stack.clock = bridge.clock.now
+
+    found = wrong(doctor()[1])
+
+    [what] = [what for what in found if "should have been tried" in what]
+    assert "106#Pipedrive#contact:42" in what
+    assert "SweepFunction" in found[what]
+
+
+def test_a_rejected_event_is_found(doctor, bridge):
+    bridge.post("acme", person(None))
+
+    what, remedy = the_only_one(wrong(doctor()[1]))
+
+    assert what == "RejectedQueue holds 1"
+    assert "bridge rejected list" in remedy
+
+
+def test_a_dead_ring_is_found(doctor):
+    boto3.client("sqs").send_message(QueueUrl=doctor.stack.queue_url("DeadDeliveryQueue"), MessageBody="{}")
+
+    assert the_only_one(wrong(doctor()[1]))[0] == "DeadDeliveryQueue holds 1"
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(10, "10 min ahead of"), (-10, "10 min behind")])
+def test_a_clock_that_is_wrong_is_found(doctor, minutes, words):
+    doctor.stack.clock = lambda: time.time_ns() // 1_000_000 + minutes * 60_000 + (1000 if minutes > 0 else -1000)
+
+    what, remedy = the_only_one(wrong(doctor()[1]))
+
+    assert what == f"this machine's clock is {words} AWS's"
+    assert "NTP" in remedy
+
+
+def test_a_ringostat_that_is_down_is_found(doctor):
+    doctor.stack.functions.environment["RINGOSTAT_URL"] = "http://127.0.0.1:9"
+
+    found = wrong(doctor()[1])
+
+    assert [what.partition(" (")[0] for what in found] == [
+        f"project {project}: Ringostat does not answer" for project in AUTH_KEYS
+    ]
+    assert all("nothing is lost" in remedy for remedy in found.values())
+
+
+def test_an_open_circuit_is_found(doctor, bridge, ringostat):
+    ringostat.faults({"status": 404, "times": 100})
+    for number in range(1, 6):
+        bridge.post("acme", person(number))
+        bridge.deliver()
+
+    found = wrong(doctor()[1])
+
+    assert any("as if the address or the format were wrong" in what for what in found)
+
+
+def test_an_alarm_that_rings_is_found(doctor):
+    cloudwatch = boto3.client("cloudwatch")
+    for name in ("bridge-rejected", "of-somebody-else"):
+        cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            AlarmDescription="An event was rejected: see docs/operations.md.",
+            MetricName="x",
+            Namespace="y",
+            ComparisonOperator="GreaterThanThreshold",
+            EvaluationPeriods=1,
+            Period=60,
+            Threshold=0,
+            Statistic="Sum",
+        )
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
+    doctor.stack.ids["RejectedAlarm"] = "bridge-rejected"
+
+    assert wrong(doctor()[1]) == {"alarm bridge-rejected": "An event was rejected: see docs/operations.md."}
+
+
+@pytest.mark.parametrize("name", ["CardsTable", "InboxQueue", "RejectedQueue", "ConnectionsSecret", "AuthKeysSecret"])
+def test_what_cannot_be_reached_is_a_finding_and_the_other_checks_go_on(doctor, name):
+    doctor.stack.ids[name] = (
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/gone" if name.endswith("Queue") else "gone"
+    )
+
+    done, lines = doctor()
+
+    assert done.code == 1
+    assert any("AWS answers" in what for what in wrong(lines))
+    assert any("polls its queue" in line for line in lines)
