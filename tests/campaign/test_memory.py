@@ -194,7 +194,7 @@ def seen(messages):
     return sorted(
         (
             message["Body"],
-            json.dumps(message.get("MessageAttributes") or {}),
+            json.dumps(message.get("MessageAttributes") or {}, sort_keys=True),
             message["Attributes"]["ApproximateReceiveCount"],
         )
         for message in messages

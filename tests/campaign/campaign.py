@@ -1,0 +1,463 @@
+"""Thousands of events against the real handlers, while everything around them fails.
+
+Only what stands around the bridge is played: CRMs that repeat and reorder (`sources`), AWS (`aws`), Ringostat
+(`remote`), a clock that passes when told to, Lambda that kills workers.
+"""
+
+import heapq
+import json
+from collections import Counter
+from contextlib import ExitStack, redirect_stdout, suppress
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from itertools import count
+from random import Random
+from typing import Any, NamedTuple
+
+import time_machine
+from botocore.exceptions import BotoCoreError, ClientError
+from moto import mock_aws
+
+from cards.card import ORGANIZATION_NAME, Card, Stamped, compose, digest, merge, name_for_contacts, nameless
+from clients import PATIENT, sqs
+from delivery.ringostat import Ringostat
+from errors import BridgeError
+from settings import SETTINGS
+from telemetry import logger
+from tests.bridge import START, Bridge
+from tests.campaign.aws import Aws
+from tests.campaign.memory import Memory
+from tests.campaign.remote import Remote
+from tests.campaign.sources import JSON, REFUSED_NAME, Sources
+
+QUIET_MS = int(SETTINGS.quiet_period_seconds * 1000)
+ASSERT_MS = int(SETTINGS.assert_after_seconds * 1000)
+TOKENS = {"shop": "new"}
+REFUSE = {"refuse": {"fullName": REFUSED_NAME}}
+
+WIRE = {
+    "503": {"status": 503},
+    "500": {"status": 500},
+    "504, but it landed": {"status": 504, "apply": True},
+    "429 for seconds": {"status": 429, "headers": {"Retry-After": "30"}},
+    "429 until a date": {"status": 429},  # the date is filled in
+    "400 for an array": {"status": 400},
+    "413": {"status": 413},
+    "dropped before it landed": {"drop": "before"},
+    "dropped after it landed": {"drop": "after"},
+    "late": {"delay": 1},
+    "dripped": {"drip": 0.02},
+    "cut inside the headers": {"truncate": "headers"},
+    "cut inside the body": {"truncate": "body"},
+    "error inside 200": {"status": 200, "body": {"error": {"code": -32603, "message": "Internal error"}}},
+    "refusal inside 200": {"status": 200, "body": {"success": False, "errors": [{"field": "fullName"}]}},
+    "a page inside 200": {"status": 200, "body": "<html>busy</html>"},
+    "redirect": {"redirect": "http://127.0.0.1:9/elsewhere"},
+    "404": {"status": 404},
+    "401": {"status": 401},
+}
+WORKER = ("connection refused", "worker killed", "worker killed, request late", "table down at the record",
+          "claim or record without its answer")  # fmt: skip
+AMBIGUOUS = {"503", "500", "504, but it landed", "dropped before it landed", "dropped after it landed", "late",
+             "dripped", "cut inside the headers", "cut inside the body", "error inside 200", "a page inside 200",
+             "worker killed", "worker killed, request late", "table down at the record"}  # fmt: skip
+DOORS = ("table down", "queues down", "both down", "write without its answer")
+
+
+class Killed(BaseException):
+    """Lambda ends the worker here."""
+
+
+class TravelClock:
+    """The bridge's clock: the time that all of Python sees."""
+
+    def __init__(self, traveller):
+        self._traveller = traveller
+        self._seconds = 0
+
+    @property
+    def time(self):
+        return START + self._seconds
+
+    def now(self):
+        return self.time
+
+    def pass_(self, seconds):
+        self._seconds += round(seconds * 1000)
+        self._traveller.move_to(self.time / 1000)
+
+
+class Metrics:
+    """A standard output that adds up the metrics printed to it."""
+
+    def __init__(self):
+        self.totals: Counter[str] = Counter()
+
+    def write(self, text):
+        if text.startswith('{"_aws"'):
+            for name, value in json.loads(text).items():
+                if isinstance(value, list):
+                    self.totals[name] += int(sum(value))
+        return len(text)
+
+    def flush(self):
+        """Nothing is kept back."""
+
+
+class Plan(NamedTuple):
+    """How much of what: `late_ms` is how long a request believed dead may take to land."""
+
+    seed: int
+    events: int
+    faults: bool = True
+    memory: bool = True
+    late_ms: int = QUIET_MS
+    copies: int = 3
+    cards: int = 0
+    each_fault: int = 0  # how often each fault must have come, before it may end
+    kinds: tuple[str, ...] = ()  # the faults of deliveries; all when empty
+
+
+class Outcome(NamedTuple):
+    """The figures of a campaign."""
+
+    events: int  # records sent once
+    sent: int  # records sent, copies included
+    told_503: int
+    accounts: Counter[str]  # what became of each accepted event
+    lost: int
+    mismatches: list[str]
+    outdated: int  # names of organizations on cards of contacts
+    pending: int
+    stale: int
+    unknown: int
+    posts: int
+    records: int
+    versions: int
+    faults: Counter[str]
+    metrics: Counter[str]
+    rejected: tuple[int, int]  # due, kept
+    dead: int
+
+    def lines(self):
+        yield f"events {self.events:,}, sent {self.sent:,} with copies, told 503: {self.told_503:,}"
+        yield "accepted = " + " + ".join(f"{number:,} {name}" for name, number in sorted(self.accounts.items()))
+        yield (
+            f"lost {self.lost}, mismatches {len(self.mismatches)}, pending {self.pending}, stale {self.stale}, "
+            f"outdated names {self.outdated}, dead letters {self.dead}, "
+            f"rejected {self.rejected[1]} of {self.rejected[0]}"
+        )
+        yield f"POSTs {self.posts:,}, records landed {self.records:,}, distinct contents landed {self.versions:,}"
+        yield f"faults {sum(self.faults.values()):,}: " + ", ".join(
+            f"{name} {number}" for name, number in sorted(self.faults.items())
+        )
+        yield f"verdicts: {dict(sorted((name, n) for name, n in self.metrics.items() if name.startswith('Records')))}"
+
+
+class Wire:
+    """Ringostat's client, of which one POST may end otherwise than it should."""
+
+    def __init__(self, real, closed, campaign):
+        self._real = real
+        self._closed = closed
+        self._campaign = campaign
+        self.fault = ""
+
+    def post(self, *request, **more):
+        fault, self.fault = self.fault, ""
+        if fault == "connection refused":
+            self._campaign.came(fault)
+            return self._closed.post(*request, **more)
+        answer = self._real.post(*request, **more)
+        if fault:
+            self._campaign.came(fault)
+        if fault.startswith("worker killed"):
+            raise Killed
+        if fault == "table down at the record":
+            self._campaign.aws.down.add("dynamodb")
+        return answer
+
+
+class Campaign:
+    """One run of a plan."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.random = Random(plan.seed)
+        self.faults: Counter[str] = Counter()
+        self.truth: dict[str, dict[str, Stamped]] = {}
+        self.accepted: dict[int, list[Any]] = {}
+        self.rejected = self.told_503 = self.sent = self.made = 0
+        self._coming: list[tuple[int, int, int, Any]] = []
+        self._order = count()
+        self._land_by: list[int] = []
+        self._swept_at = 0
+
+    def run(self):
+        """Send everything, fail, let it come to rest, and return the figures."""
+        with ExitStack() as stack:
+            self._set_up(stack)
+            self.send_all()
+            self.rest()
+            return self.outcome()
+
+    def _set_up(self, stack):
+        enter = stack.enter_context
+        enter(mock_aws())
+        traveller = enter(time_machine.travel(START / 1000, tick=False))
+        self.metrics = enter(redirect_stdout(Metrics()))
+        level = logger.log_level
+        logger.setLevel("CRITICAL")
+        stack.callback(logger.setLevel, level)
+        self.clock = TravelClock(traveller)
+        self.aws = enter(Aws(Memory(self.clock.now) if self.plan.memory else None))
+        self.remote = enter(Remote(self.aws.versions))
+        self.bridge = enter(Bridge(self.remote.url, self.clock))
+        deadline = 0.15 if self.plan.faults else 10
+        clients = Ringostat(self.remote.url, deadline_seconds=deadline), Ringostat("http://127.0.0.1:9")
+        for client in clients:
+            stack.callback(client.close)
+        self.wire = Wire(*clients, self)
+        self.bridge.worker = self.bridge.worker._replace(ringostat=self.wire, jitter=self.random.random)
+        self.sources = Sources(self.random, self.plan.cards or max(40, self.plan.events // 100))
+        self.remote.faults(REFUSE)
+
+    def came(self, fault):
+        self.faults[fault] += 1
+
+    def send_all(self):
+        """Step by step: CRMs send, workers work, time passes."""
+        while self.made < self.plan.events or self._coming or self._is_wanting():
+            if self.made < self.plan.events or self._is_wanting():
+                self._make()
+            if self.plan.faults and self.random.random() < 0.3:
+                self._doors_failing()
+            else:
+                self._doors()
+            self._deliver()
+            self.pass_(self.random.choice([1, 2, 5, 10, 30]))
+
+    def _is_wanting(self):
+        kinds = (*self._kinds(), *DOORS) if self.plan.faults else ()
+        return any(self.faults[kind] < self.plan.each_fault for kind in kinds)
+
+    def _kinds(self):
+        return self.plan.kinds or (*WIRE, *WORKER, "rings lost")
+
+    def _make(self):
+        """Make requests and plan when each copy of them comes."""
+        for _ in range(self.random.randint(1, 4)):
+            event = self.sources.make(self.clock.time)
+            number = self.made
+            self.made += max(1, len(event.truths))
+            for _ in range(self.plan.copies):
+                delay = self.random.choice([0, 0, 5, 20, 60, 600]) * 1000 if self.plan.copies > 1 else 0
+                heapq.heappush(self._coming, (self.clock.time + delay, next(self._order), number, event))
+
+    def _doors_failing(self):
+        fault = self.random.choice(DOORS)
+        down = {"table down": {"dynamodb"}, "queues down": {"sqs"}, "both down": {"dynamodb", "sqs"}}
+        self.aws.down |= down.get(fault, set())
+        if fault == "write without its answer":
+            self.aws.deaf.append(self.random.choice(["UpdateItem", "TransactWriteItems", "SendMessage"]))
+        if self._doors():
+            self.came(fault)
+        self.aws.down.clear()
+        self.aws.deaf.clear()
+
+    def _doors(self):
+        """Let everything in that has come by now: through `api`, or through the inbox queue; return how much."""
+        number = 0
+        while self._coming and self._coming[0][0] <= self.clock.time:
+            _, _, identity, event = heapq.heappop(self._coming)
+            self.sent += max(1, len(event.truths))
+            number += 1
+            if not (self._posted(event) if self.random.random() < 0.7 else self._put(event)):
+                self.told_503 += 1
+                heapq.heappush(self._coming, (self.clock.time + 60_000, next(self._order), identity, event))
+                continue
+            self.rejected += event.rejected > 0
+            self.accepted[identity] = event.truths
+        with suppress(BotoCoreError, ClientError):
+            self.bridge.take_inbox()
+        return number
+
+    def _posted(self, event):
+        answer = self.bridge.post(
+            event.connection, event.body, TOKENS.get(event.connection, "local"), content_type=event.content_type
+        )
+        assert answer.status in (202, 503), answer
+        return answer.status == 202
+
+    def _put(self, event):
+        try:
+            if event.content_type == JSON and self.random.random() < 0.5:
+                self.bridge.put({"connection": event.connection, "body": event.body})
+            else:
+                self.bridge.put(event.body, connection=event.connection, content_type=event.content_type)
+        except BotoCoreError:
+            return False
+        return True
+
+    def _deliver(self):
+        fault = self._prepared() if self.plan.faults and self.random.random() < 0.8 else ""
+        with suppress(BotoCoreError, ClientError, BridgeError, Killed):
+            self.bridge.deliver()
+        self.remote.calm()
+        if fault in WIRE and len(self.remote.coming_faults()) == 1:
+            self.came(fault)
+        self.remote.faults(REFUSE)
+        self.wire.fault = ""
+        self.aws.down.clear()
+        if fault == "claim or record without its answer" and not self.aws.deaf:
+            self.came(fault)
+        self.aws.deaf.clear()
+        if self.remote.late() > len(self._land_by):
+            self._land_by.append(self.clock.time + self.plan.late_ms)
+
+    def _prepared(self):
+        """Prepare one fault for the next deliveries: one that came least of some, so that all come."""
+        kinds = self._kinds()
+        fault = min(self.random.sample(kinds, min(4, len(kinds))), key=self.faults.__getitem__)
+        if fault in WIRE:
+            self.remote.faults(self._described(fault), REFUSE)
+        elif fault == "rings lost":
+            sqs(PATIENT).purge_queue(QueueUrl=SETTINGS.delivery_queue_url)
+            self.came(fault)
+        elif fault == "claim or record without its answer":
+            self.aws.deaf.append(self.random.choice(["UpdateItem", "TransactWriteItems"]))
+        else:
+            self.wire.fault = fault
+            if fault == "worker killed, request late":
+                self.remote.faults(WIRE["late"], REFUSE)
+        return fault
+
+    def _described(self, fault):
+        if fault == "429 until a date":
+            until = datetime.fromtimestamp(self.clock.time // 1000 + 45, UTC)
+            return {**WIRE[fault], "headers": {"Retry-After": format_datetime(until, usegmt=True)}}
+        return WIRE[fault]
+
+    def pass_(self, seconds):
+        """Let time pass: late requests land in time, and every minute the sweep comes."""
+        until = self.clock.time + round(seconds * 1000)
+        may_land = self.plan.late_ms <= QUIET_MS or all(by - ASSERT_MS <= self.clock.time for by in self._land_by)
+        if self._land_by and (self._land_by[0] <= until or (may_land and self.random.random() < 0.2)):
+            self.remote.land()
+            self._land_by.clear()
+        self.clock.pass_(seconds)
+        self.bridge._seconds = self.clock.time / 1000
+        if self.clock.time - self._swept_at >= 60_000:
+            self._swept_at = self.clock.time
+            self.bridge.sweep()
+
+    def rest(self):
+        """Without faults, let everything be taken and delivered."""
+        for _ in range(20):
+            self._doors()
+            self.pass_(400)
+        for _ in range(2000):
+            self.bridge.deliver()
+            due_at = self.next_due()
+            if due_at is None and not self._land_by:
+                break
+            self.pass_(max(60, min((due_at or 0) - self.clock.time, 6 * 3600_000) / 1000))
+        self.remote.calm()
+
+    def next_due(self):
+        """Return when the first card is due, None if none is."""
+        due = [key for project in (106, 107) for key in self.bridge.cards.due(project, 2**53, 1)]
+        return min((card.due_at for card in self.bridge.cards.read(due).values()), default=None)
+
+    def outcome(self):
+        """Compare the table and Ringostat with what everything accepted comes to."""
+        expected = Expected([truth for truths in self.accepted.values() for truth in truths])
+        cards = self.cards(expected.fields)
+        accounts = Counter(expected.account(truth, cards) for truths in self.accepted.values() for truth in truths)
+        landed = {key: content for key, (_, content) in self.remote.held.items()}
+        return Outcome(
+            events=self.made,
+            sent=self.sent,
+            told_503=self.told_503,
+            accounts=accounts,
+            lost=accounts["lost"],
+            mismatches=[key for key in expected.fields if not expected.is_right(cards.get(key), key, landed.get(key))],
+            outdated=sum(expected.outdated(key, card) for key, card in cards.items()),
+            pending=len(self.bridge.due(106)) + len(self.bridge.due(107)) + len(self._coming),
+            stale=self.remote.stale,
+            unknown=self.remote.unknown,
+            posts=self.remote.arrived,
+            records=self.remote.records,
+            versions=len(self.remote.seen),
+            faults=+self.faults,
+            metrics=self.metrics.totals,
+            rejected=(self.rejected, self.kept()),
+            dead=sum(queue.dead for queue in self.aws.memory.queues.values()) if self.aws.memory else 0,
+        )
+
+    def cards(self, keys) -> dict[str, Card]:
+        return self.bridge.cards.read(list(keys))
+
+    def kept(self):
+        """Return how many events the rejected queue keeps."""
+        kept = 0
+        while messages := self.bridge.rejected():
+            kept += len(messages)
+        return kept
+
+
+class Expected:
+    """What everything accepted comes to: `merge` of the known truth, in any order, and never what the table says."""
+
+    def __init__(self, truths):
+        self.fields: dict[str, dict[str, Stamped]] = {}
+        for truth in truths:
+            news = {name: Stamped(value, truth.changed_at, 0) for name, value in truth.fields.items()}
+            self.fields[truth.key] = merge(self.fields.get(truth.key, {}), news)
+
+    def _names(self, key, fields):
+        """Return the names that a contact's card has from the cards of its organizations."""
+        names: dict[str, Stamped] = {}
+        for employer in nameless(key, fields) if "#contact:" in key else ():
+            names |= name_for_contacts(Card(employer, self.fields.get(employer, {})))
+        return names
+
+    def content(self, key, card):
+        """Return the hash of the newest content; an organization known by id has the name that the card has."""
+        names = {name: stamp for name, stamp in card.fields.items() if name.startswith(ORGANIZATION_NAME)}
+        payload = compose(key, {**self.fields[key], **names}).payload
+        return payload and digest(payload)
+
+    def outdated(self, key, card):
+        """Count the organizations whose name on a contact's card is not the newest that they have."""
+        newest = self._names(key, self.fields[key])
+        return sum(name in newest and newest[name].value != stamp.value for name, stamp in card.fields.items())
+
+    def is_right(self, card, key, landed):
+        """Tell whether the row and Ringostat hold the newest state; Ringostat need not where it refused it."""
+        if card is None or card.hash != self.content(key, card) or card.due_at is not None:
+            return False
+        return card.hash is None or card.refused is not None or (landed == card.hash and card.lease_id is None)
+
+    def account(self, truth, cards):
+        """Return what became of an accepted event."""
+        kept = self.fields[truth.key]
+        if all(kept[name].changed_at > truth.changed_at for name in truth.fields if name != "externalId"):
+            return "superseded"
+        card = cards.get(truth.key)
+        if card is None or not _holds(card, truth, kept):
+            return "lost"
+        if card.waiting:
+            return "waiting"
+        if card.refused:
+            return "refused"
+        return "delivered" if card.confirmed_hash == card.hash and card.due_at is None else "pending"
+
+
+def _holds(card, truth, kept):
+    """Tell whether a row has what is newest of an event."""
+    return all(
+        name in card.fields and (card.fields[name].value, card.fields[name].changed_at) == (value, truth.changed_at)
+        for name, value in truth.fields.items()
+        if kept[name].changed_at == truth.changed_at
+    )

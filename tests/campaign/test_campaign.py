@@ -1,0 +1,89 @@
+"""Nothing accepted is lost, and Ringostat ends with the newest state, whatever fails on the way.
+
+`make campaign SEED=7 EVENTS=400000` runs it as long as you like.
+"""
+
+import os
+
+import pytest
+
+from tests.campaign.campaign import ASSERT_MS, QUIET_MS, Campaign, Plan
+
+SEED = int(os.environ.get("SEED", "1"))
+EVENTS = int(os.environ.get("EVENTS", "40000"))
+LATE = ("late", "worker killed, request late")
+BEFORE_ASSERTION_MS = QUIET_MS + ASSERT_MS - 30_000
+
+
+def run(plan, show):
+    outcome = Campaign(plan).run()
+
+    show(f"campaign {plan}")
+    for line in outcome.lines():
+        show("  " + line)
+    return outcome
+
+
+def check(outcome):
+    assert outcome.lost == 0
+    assert outcome.mismatches == []
+    assert outcome.pending == 0
+    assert outcome.accounts.keys() <= {"delivered", "superseded", "waiting", "refused"}
+    assert outcome.unknown == 0, "a content landed that no card ever had"
+    assert outcome.rejected[0] <= outcome.rejected[1], "a rejected event was lost"
+    assert outcome.dead == 0
+
+
+def check_faultless(outcome):
+    check(outcome)
+    assert outcome.stale == 0
+    assert outcome.records == outcome.versions, "1.00 records posted for each content delivered"
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_without_faults_each_content_is_posted_once_and_duplicates_cost_nothing(copies, show):
+    check_faultless(run(Plan(SEED, 600, faults=False, copies=copies), show))
+
+
+def test_nothing_is_lost_and_nothing_stale(show):
+    outcome = run(Plan(SEED, 600), show)
+
+    check(outcome)
+    assert outcome.stale == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+def test_the_whole_campaign(show):
+    outcome = run(Plan(SEED, EVENTS, each_fault=EVENTS // 400), show)
+
+    check(outcome)
+    assert outcome.stale == 0
+    assert min(outcome.faults.values()) >= EVENTS // 400
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_lands_after_the_quiet_period_is_healed(show):
+    outcome = run(Plan(SEED, EVENTS // 10, late_ms=BEFORE_ASSERTION_MS, kinds=LATE), show)
+
+    check(outcome)
+    assert outcome.stale > 0, "nothing landed late over something newer: the run shows nothing"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_whole_campaign_without_faults(show):
+    once, thrice = (run(Plan(SEED, EVENTS // 4, faults=False, copies=copies), show) for copies in (1, 3))
+
+    check_faultless(once)
+    check_faultless(thrice)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_campaign_on_moto(show):
+    outcome = run(Plan(SEED, EVENTS // 40, memory=False, cards=60), show)
+
+    check(outcome)
+    assert outcome.stale == 0
