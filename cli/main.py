@@ -22,6 +22,7 @@ VERBS = {
     "connections": "List the connections, without their secrets.",
     "send": "Send a sample through the real entrance, signed as the CRM would.",
     "doctor": "Look for what keeps contacts from Ringostat, with a remedy for each.",
+    "import": "Import contacts from a CSV or NDJSON file, through the inbox queue.",
     "status": "Show one card: its fields, what Ringostat confirmed, what comes next.",
     "due": "List the cards that Ringostat has not confirmed yet, newest first.",
     "rejected": "List, show and replay events that were rejected.",
@@ -29,6 +30,8 @@ VERBS = {
     "erase": "Erase one card for good; later events of it are skipped.",
 }
 ALIASES = {"preview": "explain", "providers": "presets"}  # names that users of similar tools know
+
+MODULES = {"import": "imports"}  # verbs that are no names in Python
 
 
 class Verbs(click.Group):
@@ -45,7 +48,7 @@ class Verbs(click.Group):
         verb = ALIASES.get(cmd_name, cmd_name)
         if verb not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"cli.{verb}").command
+        command: click.Command = importlib.import_module(f"cli.{MODULES.get(verb, verb)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -27,7 +27,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 COMPANIES = ("company", "organization", "organisation", "account", "org", "компанія", "компания")
 EMPLOYEES = ("manager", "owner", "responsible", "assignee", "user", "author", "creator", "менеджер")  # not the contact
-PHONE = re.compile(r"phone|mobile|^tel|cell|viber|whatsapp|телефон|мобільн|мобильн")
+PHONE = re.compile(r"phone|mobile|^tel|cell|viber|whatsapp|телефон|^тел\d*$|мобільн|мобильн")
 EMAIL = re.compile(r"e?mail|пошта|почта")
 VALUE = ("number", "value", "phone", "phonenumber", "email", "address", "emailaddress", "номер")
 PRIMARY = ("primary", "isprimary", "main", "ismain", "default", "isdefault")

@@ -49,8 +49,8 @@ def _print(card: Card, stack: Stack) -> None:
         say("  ", *row)
 
 
-def _fields(card: Card) -> list[tuple[str, Cell, str]]:
+def _fields(card: Card) -> list[tuple[str, str, Cell]]:
     return [
-        (name, Cell(json.dumps(stamp.value, ensure_ascii=False), "cyan"), f"changed {local(stamp.changed_at)}")
+        (name, f"changed {local(stamp.changed_at)}", Cell(json.dumps(stamp.value, ensure_ascii=False), "cyan"))
         for name, stamp in card.fields.items()
     ]
