@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
+SEED ?= 1
+EVENTS ?= 40000
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 setup: $(VENV)/done $(VENV)/bin/bridge .venv-emulator/done ## make the virtual environments from the pinned requirements
 
@@ -26,14 +28,23 @@ $(VENV)/bin/bridge: $(VENV)/done
 	.venv-emulator/bin/python $(PIP) -r requirements-emulator.txt
 	@touch $@
 
+# Tools whose own pins contradict the bridge's: fuzz, audit, checkov.
+.venv-%/done: requirements-%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) -r $<
+	@touch $@
+
 run: setup ## run the whole bridge on this machine: no AWS account, no Docker
 	@$(RUN) -m local
 
 test: setup ## run the tests
 	$(RUN) -m pytest
 
-slow: setup ## run the campaigns that take minutes
+slow: setup .venv-fuzz/done ## run the campaigns that take minutes
 	$(RUN) -m pytest -m slow
+
+campaign: setup ## run the campaign as long as you like: make campaign SEED=7 EVENTS=400000
+	SEED=$(SEED) EVENTS=$(EVENTS) $(RUN) -m pytest -m slow tests/campaign/test_campaign.py -k under_every_fault
 
 lint: $(VENV)/done ## check style, types and templates
 	$(RUN) -m ruff check .
@@ -44,10 +55,29 @@ lint: $(VENV)/done ## check style, types and templates
 	$(VENV)/bin/cfn-lint --regions eu-central-1 -- template.yaml
 	$(VENV)/bin/shellcheck .ci/run
 
+contracts: $(VENV)/done ## write docs/openapi.json, docs/asyncapi.yaml and the schema of the inbox message anew
+	PYTHONPATH=src $(RUN) -m tests.contracts
+
+# A registry without advisories, or none at all, is not a fault of the bridge: it is said, and nothing fails.
+audit: .venv-audit/done ## look the Lambda bundle up in the advisories, where those can be reached
+	@mkdir -p build && rm -f build/audit.json
+	@.venv-audit/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --format json \
+	  --output build/audit.json -r src/requirements.txt 2> build/audit.log; status=$$?; \
+	if grep -qs '"vulns"' build/audit.json; then tail -n 1 build/audit.log; test $$status = 0 || cat build/audit.json; \
+	  exit $$status; else echo "not audited: no advisories can be reached from here"; fi
+
+sbom: .venv-audit/done ## list what the Lambda bundle holds, as CycloneDX, in build/sbom.json
+	@mkdir -p build
+	.venv-audit/bin/cyclonedx-py requirements --output-reproducible --of JSON -o build/sbom.json src/requirements.txt
+
+scan: .venv-checkov/done ## check template.yaml with checkov; what it skips says why
+	.venv-checkov/bin/checkov --quiet --compact --framework cloudformation --skip-download -f template.yaml \
+	  --skip-check $$(sed -n 's/^# *\(CKV_[A-Z0-9_]*\) .*/\1/p' template.yaml | paste -sd, -)
+
 pins: $(VENV)/done ## renew the pinned requirements
 	@for set in bundle:src/requirements.txt dev:requirements-dev.txt emulator:requirements-emulator.txt; do \
 	  $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links --group $${set%%:*} --output-file $${set#*:} \
 	    $$(test $${set%%:*} = bundle && echo --constraints requirements-dev.txt); done
 
-.PHONY: help setup run test slow lint pins
+.PHONY: help setup run test slow lint contracts audit sbom scan pins
