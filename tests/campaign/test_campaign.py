@@ -42,11 +42,11 @@ def check_faultless(outcome):
 
 @pytest.mark.parametrize("copies", [1, 3])
 def test_without_faults_each_content_is_posted_once_and_duplicates_cost_nothing(copies, show):
-    check_faultless(run(Plan(SEED, 600, faults=False, copies=copies), show))
+    check_faultless(run(Plan(SEED, 300, faults=False, copies=copies), show))
 
 
 def test_nothing_is_lost_and_nothing_stale(show):
-    outcome = run(Plan(SEED, 600), show)
+    outcome = run(Plan(SEED, 300), show)
 
     check(outcome)
     assert outcome.stale == 0
@@ -54,7 +54,7 @@ def test_nothing_is_lost_and_nothing_stale(show):
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
-def test_the_whole_campaign(show):
+def test_the_whole_campaign_under_every_fault(show):
     outcome = run(Plan(SEED, EVENTS, each_fault=EVENTS // 400), show)
 
     check(outcome)

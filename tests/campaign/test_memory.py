@@ -121,7 +121,7 @@ sends = st.tuples(
 )
 queue_calls = st.one_of(sends, st.tuples(st.just("receive")), st.tuples(st.just("delete")), st.tuples(st.just("hide")))
 numbers = count()
-ONE_AWS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
+ONE_AWS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=10)
 
 
 def done(cards, call):
