@@ -4,6 +4,8 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 SEED ?= 1
 EVENTS ?= 40000
+SEED ?= 1
+EVENTS ?= 40000
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help: ## show this list
@@ -42,6 +44,9 @@ test: setup ## run the tests
 
 slow: setup .venv-fuzz/done ## run the campaigns that take minutes
 	$(RUN) -m pytest -m slow
+
+campaign: setup ## run the campaign as long as you like: make campaign SEED=7 EVENTS=400000
+	SEED=$(SEED) EVENTS=$(EVENTS) $(RUN) -m pytest -m slow tests/campaign/test_campaign.py -k under_every_fault
 
 campaign: setup ## run the campaign as long as you like: make campaign SEED=7 EVENTS=400000
 	SEED=$(SEED) EVENTS=$(EVENTS) $(RUN) -m pytest -m slow tests/campaign/test_campaign.py -k under_every_fault
