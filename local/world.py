@@ -19,11 +19,14 @@ from urllib.parse import quote
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from cli.stack import Stack
 from local import stack, template
 from local.emulator import Emulator
 from local.front import Front
 from local.logs import Logs
 from local.ministack import REGION, MiniStack, NotReady
+from local.page.desk import Desk
+from local.page.samples import Try
 
 SOURCE = template.ROOT / "src"
 PROJECT, AUTH_KEY, TOKEN = 106, "local-key", "local"
@@ -108,8 +111,21 @@ class World:
         front = Front(bridge_port, self.aws.port, host, parts)
         self._stops.append(front.stop)
         self.bridge_url = front.url
+        self._open_desk(front)
         self._warm_up()
         self._sweep_on()
+
+    def _open_desk(self, front: Front) -> None:
+        """Let Ringostat's page show the bridge too."""
+
+        def send(method: str, connection: str, query: str, event: Try) -> Answer:
+            body = event.body if method == "POST" else None
+            return request(method, f"{front.url}/crm/{connection}/{TOKEN}{query}", body, event.all_headers)
+
+        there = Stack(self.aws.client, self.ids, f"{front.url}/crm/")
+        desk = Desk(self.ringostat, there, self.connections, send)
+        front.seen = desk.seen
+        self._stops.append(desk.start())
 
     def _settle(self) -> None:
         """Fill the secrets and shorten the queues' visibility, which CloudFormation cannot be told to by parameter."""

@@ -1,0 +1,150 @@
+"""The events that came in at the front, within bounds, with what the production code makes of them."""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice, takewhile
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from cards.card import key_of
+from cli.connection import Connection
+from cli.samples import Sample
+from cli.trial import tried
+from local.front import Passage
+from mapping.outcome import Outcome
+
+KEPT_EVENTS = 1_000
+KEPT_BYTES = 32 * 1024 * 1024
+RECORD_BYTES = 500  # about what is kept of a record
+SHOWN_RECORDS = 20  # of an event in a list
+SECRET = {"authorization", "cookie", "host", "connection", "content-length", "accept-encoding"}
+
+
+class Arrival(NamedTuple):
+    """One event: how it came, what was answered, and its outcomes without their traces."""
+
+    number: int
+    mark: int
+    time: float  # seconds since 1970
+    connection: str
+    method: str
+    sample: Sample
+    status: int
+    answer: bytes
+    outcomes: list[Outcome]
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return len(self.sample.body or b"") + RECORD_BYTES * len(self.outcomes)
+
+
+class Arrivals:
+    """The last events, safe between threads. `connections` are the world's by their names."""
+
+    def __init__(self, connections: Mapping[str, Connection]) -> None:
+        self.connections = connections
+        self._lock = threading.Lock()
+        self._events: deque[Arrival] = deque()
+        self._weight = 0
+        self._count = 0
+
+    def add(self, passage: Passage, mark: Callable[[], int]) -> None:
+        """Remember a request, if it is an event of a connection; `mark` gives the number of the change."""
+        found = _event(passage)
+        connection = self.connections.get(found[0]) if found else None
+        if found is None or connection is None:
+            return
+        outcomes = tried(connection, found[1]).outcomes
+        with self._lock:
+            self._count += 1
+            arrival = Arrival(
+                self._count, mark(), passage.time, found[0], passage.method, found[1], passage.status, passage.answer,
+                outcomes,
+            )  # fmt: skip
+            self._events.append(arrival)
+            self._weight += arrival.weight
+            while len(self._events) > KEPT_EVENTS or (self._weight > KEPT_BYTES and len(self._events) > 1):
+                self._weight -= self._events.popleft().weight
+
+    def since(self, mark: int, most: int) -> list[Arrival]:
+        """Return at most so many events of later changes, newest first."""
+        with self._lock:
+            events = list(self._events)
+        return list(islice(takewhile(lambda event: event.mark > mark, reversed(events)), most))
+
+    def of_card(self, key: str, most: int) -> list[Arrival]:
+        """Return the newest events that say something about a card."""
+        return list(islice((event for event in self.since(-1, KEPT_EVENTS) if key in self.keys(event)), most))
+
+    def numbered(self, number: int) -> Arrival | None:
+        """Return an event by its number, None if it is forgotten."""
+        return next((event for event in self.since(-1, KEPT_EVENTS) if event.number == number), None)
+
+    def keys(self, event: Arrival) -> list[str]:
+        """Return the keys of the cards that an event may change, in the order of its records."""
+        connection = self.connections[event.connection]
+        return [key for outcome in event.outcomes if (key := card_key(connection, outcome))]
+
+
+def card_key(connection: Connection, outcome: Outcome) -> str:
+    """Return the key of the card that an outcome changes, empty for a skip or reject."""
+    return key_of(connection.project, connection.mapping.crm, outcome.card) if outcome.result == "change" else ""
+
+
+def row_id(connection: Connection, outcome: Outcome) -> str:
+    """Return the `id` that the card of a change has in the emulator's book."""
+    return book_id(connection.project, connection.mapping.crm, outcome.card)
+
+
+def book_id(project: int, origin: str, card: str) -> str:
+    """Return the `id` of a row of the book for `contact:42`, `lead:7` or `organization:9`."""
+    kind, _, number = card.partition(":")
+    id_name = "leadId" if kind == "lead" else "externalId"
+    endpoint = "organizations" if kind == "organization" else "contacts"
+    return json.dumps([project, origin, endpoint, id_name, number], ensure_ascii=False)
+
+
+def row(event: Arrival, connection: Connection) -> dict[str, Any]:
+    """Return an event as the page lists it."""
+    return {
+        "number": event.number,
+        "mark": event.mark,
+        "time": event.time,
+        "connection": event.connection,
+        "origin": connection.mapping.crm,
+        "method": event.method,
+        "bytes": len(event.sample.body or b""),
+        "contentType": event.sample.content_type,
+        "status": event.status,
+        "records": list(islice(_records(event, connection), SHOWN_RECORDS)),
+        "total": len(event.outcomes),
+    }
+
+
+def _records(event: Arrival, connection: Connection) -> Iterator[dict[str, Any]]:
+    for outcome in event.outcomes:
+        yield {
+            "result": outcome.result,
+            "record": outcome.record,
+            "key": card_key(connection, outcome),
+            "id": row_id(connection, outcome) if outcome.result == "change" else "",
+            "name": outcome.fields.get("fullName") or outcome.fields.get("name") or "",
+            "card": outcome.card,
+            "code": outcome.code,
+            "field": outcome.field,
+            "reason": outcome.reason,
+        }
+
+
+def _event(passage: Passage) -> tuple[str, Sample] | None:
+    """Return the connection and the event that a request to the bridge is, None if it is none."""
+    parts = urlsplit(passage.target)
+    folders = parts.path.split("/")
+    if len(folders) not in (3, 4) or folders[1] != "crm" or (passage.method == "GET" and not parts.query):
+        return None
+    headers = {name.lower(): text for name, text in passage.headers if name.lower() not in SECRET}
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    return unquote(folders[2]), Sample(passage.body, headers, query)
