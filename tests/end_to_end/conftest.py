@@ -1,9 +1,16 @@
 """The local world, shared by the tests of this folder."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from local import template
 from local.world import World, wait_for
 from tests.end_to_end import crm
+
+COMMAND = "import sys; sys.path[:0] = ['src', '.']; from cli.main import main; main()"
 
 
 class Bridge:
@@ -70,3 +77,26 @@ def no_personal_data_in_any_log(request):
 def some():
     """Make so many persons."""
     return lambda number: [crm.person() for _ in range(number)]
+
+
+@pytest.fixture
+def operate(world):
+    """Run `bridge … --local` as a process of its own, and return its exit code and output."""
+    port = world.bridge_url.rpartition(":")[2]
+
+    def run(*words, where=("--local",), given=None, **environment):
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "BRIDGE_"))}
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, *map(str, words), *where],
+            cwd=template.ROOT,
+            env={**kept, "BRIDGE_PORT": port, "TZ": "UTC", **environment},
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert "fault of the bridge" not in done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    return run

@@ -1,40 +1,11 @@
 """The `bridge` process of an operator against the running local world."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-from local import template
 from local.world import wait_for
 from tests.end_to_end import crm
 
 pytestmark = pytest.mark.world
-
-COMMAND = "import sys; sys.path[:0] = ['src', '.']; from cli.main import main; main()"
-
-
-@pytest.fixture
-def operate(world):
-    """Run `bridge … --local` as a process of its own, and return its exit code and output."""
-    port = world.bridge_url.rpartition(":")[2]
-
-    def run(*words, where=("--local",), **environment):
-        kept = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "BRIDGE_"))}
-        done = subprocess.run(
-            [sys.executable, "-c", COMMAND, *map(str, words), *where],
-            cwd=template.ROOT,
-            env={**kept, "BRIDGE_PORT": port, "TZ": "UTC", **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=30,
-        )
-        assert "fault of the bridge" not in done.stderr
-        return done.returncode, done.stdout + done.stderr
-
-    return run
 
 
 def depth_of(world, name):
