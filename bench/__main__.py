@@ -4,12 +4,15 @@ Each subject runs in a process of its own, so that none inherits another's impor
 functions print meanwhile goes nowhere.
 """
 
+# ruff: noqa: T201 - it prints for people
+
 import importlib
 import json
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from bench import report
 from bench.environment import BUILD, ROOT
@@ -40,13 +43,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def measured_apart(subject: str) -> dict | None:
+def measured_apart(subject: str) -> dict[str, Any] | None:
     """Return what a process of its own measures."""
     BUILD.mkdir(parents=True, exist_ok=True)
     into = BUILD / f"{subject}.json"
     into.unlink(missing_ok=True)
     started = time.monotonic()
-    subprocess.run([sys.executable, "-m", "bench", "--into", into, subject], cwd=ROOT, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-W", "ignore", "-m", "bench", "--into", str(into), subject]
+    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
     if not into.exists():
         return None
     return {"seconds": time.monotonic() - started, **json.loads(into.read_text("utf-8"))}

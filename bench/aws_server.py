@@ -1,24 +1,12 @@
 """The stand-in for AWS over HTTP, for functions in processes of their own with their real clients."""
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from bench.stand_in import Aws
-
-METHODS = {
-    "GetItem": "get_item",
-    "BatchGetItem": "batch_get_item",
-    "PutItem": "put_item",
-    "UpdateItem": "update_item",
-    "TransactWriteItems": "transact_write_items",
-    "Query": "query",
-    "SendMessage": "send_message",
-    "SendMessageBatch": "send_message_batch",
-    "ChangeMessageVisibilityBatch": "change_message_visibility_batch",
-    "GetSecretValue": "get_secret_value",
-}
 
 
 class AwsServer:
@@ -29,8 +17,9 @@ class AwsServer:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
-            def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
-                call = METHODS[self.headers["X-Amz-Target"].rpartition(".")[2]]
+            def do_POST(self) -> None:
+                operation = self.headers["X-Amz-Target"].rpartition(".")[2]  # GetItem
+                call = re.sub(r"(?<=.)([A-Z])", r"_\1", operation).lower()
                 arguments: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 body = json.dumps(getattr(aws, call)(**arguments)).encode()
                 self.send_response(200)

@@ -61,7 +61,10 @@ def _installed(name: str, requirements: Path) -> Path:
     done = target / "done"
     if not done.exists() or done.read_text() != mark:
         shutil.rmtree(target, ignore_errors=True)
-        options = ["--quiet", "--disable-pip-version-check", "--no-compile", "--target", str(target)]
-        subprocess.run([sys.executable, "-m", "pip", "install", *options, "-r", str(requirements)], check=True)  # noqa: S603
+        options = ["--quiet", "--no-deps", "--disable-pip-version-check", "--no-compile", "--target", str(target)]
+        command = [sys.executable, "-m", "pip", "install", *options, "-r", str(requirements)]
+        pip = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if pip.returncode:
+            raise RuntimeError(f"pip could not install {requirements.name}: {pip.stderr}")
         done.write_text(mark)
     return target

@@ -16,9 +16,7 @@ def phone(number: int) -> str:
 
 def person(number: int, at: int = START, *, name: str = "Олена Коваль", phones: int = 2) -> bytes:
     """Return Pipedrive's event of a person, about 1.1 KB with two phones."""
-    items = [
-        {"label": "work", "value": phone(number * 50 + index), "primary": index == 0} for index in range(phones)
-    ]
+    items = [{"label": "work", "value": phone(number * 50 + index), "primary": index == 0} for index in range(phones)]
     data = {
         "add_time": "2025-03-01T08:00:00Z",
         "custom_fields": {"5b5f0c0d7f9d4a1f8a5f2d7f0a1b2c3d4e5f6a7b": {"type": "varchar", "value": "website"}},

@@ -1,4 +1,4 @@
-"""The environment of the functions, as template.yaml sets it. Imported before any of them."""
+"""The environment of the functions, as template.yaml sets it: to import this makes it so, before any of them."""
 
 import json
 import os
@@ -8,7 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 TABLE = "cards"
-QUEUES = {name: f"https://sqs.eu-central-1.amazonaws.com/123456789012/{name}" for name in ("inbox", "rejected", "rings")}
+QUEUES = {
+    name: f"https://sqs.eu-central-1.amazonaws.com/123456789012/{name}" for name in ("inbox", "rejected", "rings")
+}
 CONNECTION = {
     "project": 106,
     "country": "UA",
@@ -45,9 +47,8 @@ VARIABLES = {
 }
 
 
-def enter() -> None:
-    """Make this process one in which the functions can be imported."""
-    os.environ.update(VARIABLES)
-    os.environ.pop("AWS_ENDPOINT_URL", None)
-    if str(ROOT / "src") not in sys.path:
-        sys.path.insert(0, str(ROOT / "src"))
+for name, value in VARIABLES.items():
+    os.environ.setdefault(name, value)
+os.environ.pop("AWS_ENDPOINT_URL", None)
+if str(ROOT / "src") not in sys.path:
+    sys.path.insert(0, str(ROOT / "src"))

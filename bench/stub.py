@@ -1,4 +1,4 @@
-"""A destination that takes everything: the answer of Ringostat without its work, so that what is measured is the client.
+"""A destination that takes everything: Ringostat's answer without its work, so that the client is what is measured.
 
 `python -m bench.stub [--delay SECONDS]` prints its address and serves until it is killed.
 """
@@ -8,19 +8,19 @@ import sys
 import threading
 import time
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" b'{"success":true}'
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"success":true}'
 FAILURE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\ndown"
 
 
 class Stub:
-    """A server on a free port of loopback. While `fails`, it answers 503; while `keeps`, it keeps the bodies it took."""
+    """A server on a free port of loopback. While it `fails`, it answers 503; if it `keeps`, the bodies it took stay."""
 
     def __init__(self, *, delay: float = 0.0, keeps: bool = False) -> None:
         self.delay = delay
         self.keeps = keeps
         self.fails = False
         self.posts = 0
-        self.bodies: list[bytes] = []
+        self.bodies: list[tuple[float, bytes]] = []  # with the time of their arrival
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -41,7 +41,7 @@ class Stub:
                 failing = self.fails
                 self.posts += not failing
                 if self.keeps and not failing:
-                    self.bodies.append(body)
+                    self.bodies.append((time.time(), body))
                 connection.sendall(FAILURE if failing else ANSWER)
 
 
@@ -58,5 +58,6 @@ def _length(stream: "socket.SocketIO") -> int | None:
 
 if __name__ == "__main__":
     stub = Stub(delay=float(sys.argv[2]) if sys.argv[1:2] == ["--delay"] else 0.0)
-    print(stub.url, flush=True)
+    sys.stdout.write(stub.url + "\n")
+    sys.stdout.flush()
     threading.Event().wait()

@@ -1,23 +1,13 @@
 """The bridge in one process on stand-ins for AWS and Ringostat, with clocks that pass only when told to."""
 
-from bench import environment
-
-environment.enter()
-
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-
-import clients
 
 from bench.corpus import START
 from bench.environment import QUEUES, SECRETS, TABLE
 from bench.stand_in import Aws
-
-AWS = Aws()
-clients.SESSION.create_client = lambda *_, **__: AWS  # before the handlers make theirs
-
 from cards.store import Cards
 from connections import Connection, Secret, connection_of
 from delivery.circuits import Circuits
@@ -28,6 +18,7 @@ from delivery.rings import rings_of
 from handlers import api, deliver, inbox, sweep
 from ingest import Event, Stores, Verdict, ingest
 from queues import Queue
+from tests.bridge import record_of
 
 CONNECTIONS = json.loads(SECRETS["connections"])
 
@@ -36,7 +27,7 @@ class World:
     """Cards, queues and workers; nothing is shared between two of them but the process."""
 
     def __init__(self, ringostat_url: str = "http://127.0.0.1:9", clock: Callable[[], int] = lambda: START) -> None:
-        self.aws = Aws()
+        self.aws = Aws(clock)
         self.aws.secrets |= SECRETS
         self.clock = clock
         self.cards = Cards(self.aws, TABLE)
@@ -62,14 +53,22 @@ class World:
         api.CONNECTIONS = inbox.CONNECTIONS = Secret(self.aws, "connections")
         return self
 
-    def ingest(self, body: bytes, connection: str = "pipedrive", content_type: str = "application/json") -> list[Verdict]:
+    def ingest(
+        self, body: bytes, connection: str = "pipedrive", content_type: str = "application/json"
+    ) -> list[Verdict]:
         """Ingest one event as both handlers do."""
         event = Event(connection, body, {"content-type": content_type}, {}, self.clock(), "request")
         return ingest(event, joined(connection), self.stores, event.received_at)
 
-    def rings(self) -> list[dict[str, Any]]:
-        """Take the records that wait on the delivery queue."""
-        return self.aws.queues.pop(QUEUES["rings"], [])
+    def rings(self, most: int = 10_000) -> list[dict[str, Any]]:
+        """Receive what waits on the delivery queue, as the records that Lambda hands out."""
+        received = {"QueueUrl": QUEUES["rings"], "MaxNumberOfMessages": most, "VisibilityTimeout": 360}
+        return [record_of(message) for message in self.aws.memory.receive_message(received)["Messages"]]
+
+    def forget(self, records: Iterable[dict[str, Any]]) -> None:
+        """Delete messages from the delivery queue, as Lambda does with those that did not fail."""
+        for record in records:
+            self.aws.memory.delete_message({"QueueUrl": QUEUES["rings"], "ReceiptHandle": record["receiptHandle"]})
 
     def deliver(self, records: Sequence[dict[str, Any]], seconds: int = 60) -> dict[str, Any]:
         """Deliver what the records of a batch ring for."""
@@ -77,9 +76,9 @@ class World:
 
     def drain(self) -> None:
         """Deliver batch by batch, as Lambda hands them out, until nothing rings."""
-        while waiting := self.rings():
-            for start in range(0, len(waiting), 10):
-                self.deliver(waiting[start : start + 10])
+        while records := self.rings(10):
+            self.deliver(records)
+            self.forget(records)
 
 
 def joined(name: str) -> Connection:
@@ -111,31 +110,17 @@ def request(connection: str, body: str, content_type: str = "application/json", 
 
 def message(connection: str, body: bytes, number: int, sent: int = START) -> dict[str, Any]:
     """Return the record of an event on the inbox queue."""
-    return {
-        "messageId": str(number),
-        "receiptHandle": str(number),
-        "body": body.decode(),
-        "attributes": {"SentTimestamp": str(sent), "ApproximateReceiveCount": "1"},
-        "messageAttributes": {"connection": {"dataType": "String", "stringValue": connection}},
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:inbox",
-        "awsRegion": "eu-central-1",
-        "md5OfBody": "",
-    }
-
-
-class Context:
-    """Lambda's context of one invocation."""
-
-    function_name = "bridge"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:bridge"
-    aws_request_id = "request"
-
-    @staticmethod
-    def get_remaining_time_in_millis() -> int:
-        """Return the time that is left."""
-        return 60_000
+    attributes = {"connection": {"DataType": "String", "StringValue": connection}}
+    system = {"SentTimestamp": str(sent), "ApproximateReceiveCount": "1"}
+    return record_of(
+        {
+            "MessageId": str(number),
+            "ReceiptHandle": str(number),
+            "Body": body.decode(),
+            "Attributes": system,
+            "MessageAttributes": attributes,
+        }
+    )
 
 
 class Nowhere:

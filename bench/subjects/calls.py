@@ -1,9 +1,5 @@
 """AWS calls, counted by a hook of botocore: exact, so a test asserts them too (`tests/test_bench.py`)."""
 
-from bench import environment
-
-environment.enter()
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +35,7 @@ def counted() -> Iterator[Counter[str]]:
     """Count the requests of all clients, retries included, by operation."""
     calls: Counter[str] = Counter()
 
-    def note(request: Any, event_name: str, **_: Any) -> None:
+    def note(event_name: str, **_: Any) -> None:
         calls[event_name.rpartition(".")[2]] += 1
 
     for client in CLIENTS:
@@ -94,11 +90,11 @@ def _known(bridge: Bridge) -> None:
     _rings(bridge)
 
 
-def _rings(bridge: Bridge, most: int = 10) -> dict[str, Any]:
+def _rings(_: Bridge) -> dict[str, Any]:
     records: list[Any] = []
     while messages := receive(SETTINGS.delivery_queue_url):
         records += map(record_of, messages)
-    return {"Records": records[:most]}
+    return {"Records": records}
 
 
 def _due(body: str, connection: str, content_type: str = "application/json") -> Callable[[Bridge], Any]:

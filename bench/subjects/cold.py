@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from bench import bundle
 from bench.aws_server import AwsServer
 from bench.corpus import person
-from bench.environment import QUEUES, SECRETS, VARIABLES
+from bench.environment import SECRETS, VARIABLES
 from bench.measure import Figure, Spread, Table, alternating, ratios, spread
 from bench.stub import Stub
-from bench.world import AWS, START, World, message, request
+from bench.world import World, message, request
 
 CHILD = Path(__file__).parents[1] / "cold_child.py"
 ROUNDS = 9
@@ -59,7 +59,9 @@ def _starts() -> list[Start]:
     warm, tutorial_warm = bundle.compiled(ours), bundle.compiled(tutorial)
     api = request("pipedrive", person(1).decode())
     inbox = {"Records": [message("pipedrive", person(2), 1)]}
-    ring = {"Records": [{**message("", b"", 1), "body": json.dumps({"schema": 1, "keys": ["106#Pipedrive#contact:1"]})}]}
+    ring = {
+        "Records": [{**message("", b"", 1), "body": json.dumps({"schema": 1, "keys": ["106#Pipedrive#contact:1"]})}]
+    }
     events = {"api": api, "inbox": inbox, "deliver": ring, "sweep": {}}
     starts = [Start("bare interpreter", "nothing", [], {})]
     for name, event in events.items():
@@ -91,12 +93,16 @@ def _times(over: dict[str, list[float]], floor: float) -> Table:
         each = spread(over[name]).times(1e3)
         ratio = ratios(over[name], over[baseline])
         figures.append(Figure(name, each.median, "ms", each, label, ratio, most=most, aims_at="ratio"))
-    return Table("Cold start, first answer included (CPU over a bare interpreter's)", figures, [
-        f"a bare interpreter takes {floor * 1e3:.0f} ms; AWS and Ringostat are other threads on loopback, not counted",
-        "bare libraries of api: boto3 with its three clients, Logger, Metrics, a resolver that answers; no call to AWS",
-        "boto3 is the runtime's and always has byte code; the tutorial is without Tracer, whose SDK would add to it",
-        "without byte code is what SAM uploads",
-    ])
+    return Table(
+        "Cold start, first answer included (CPU over a bare interpreter's)",
+        figures,
+        [
+            f"a bare interpreter takes {floor * 1e3:.0f} ms; AWS and Ringostat are another process, not counted",
+            "bare libraries of api: boto3 with three clients, Logger, Metrics, a resolver that answers; no call to AWS",
+            "boto3 is the runtime's and always has byte code; the tutorial is without Tracer, which would cost it more",
+            "without byte code is what SAM uploads",
+        ],
+    )
 
 
 def _weights(costs: dict[str, list[Cost]]) -> Table:
@@ -124,7 +130,16 @@ def _instructions(launcher: "Launcher", starts: Sequence[Start]) -> list[Table]:
     counts = launcher.instructions([start for start in starts if start.name in wanted])
     over = {name: number - counts["bare interpreter"] for name, number in counts.items()}
     figures = [
-        Figure("api", over["api"] / 1e6, "million", None, label, _exact(over["api"] / over[baseline]), most=most, aims_at="ratio")
+        Figure(
+            "api",
+            over["api"] / 1e6,
+            "million",
+            None,
+            label,
+            _exact(over["api"] / over[baseline]),
+            most=most,
+            aims_at="ratio",
+        )
         for baseline, label, most in (
             ("api: bare libraries", "bare libraries", MOST_BARE),
             ("tutorial", "tutorial", MOST_TUTORIAL),
@@ -187,8 +202,6 @@ class Launcher:
 
     def _forget(self) -> None:
         """Make every first event the same: a card that is due, and nothing else."""
-        self._aws.rows.clear()
-        self._aws.queues.clear()
         world = World()
         world.ingest(person(1))
-        self._aws.rows |= world.aws.rows
+        self._aws.memory = world.aws.memory

@@ -54,7 +54,9 @@ class Mix(NamedTuple):
 
 def tables() -> list[Table]:
     """Play each mix, with the template's trigger and with others."""
-    notes = [f"{EVENTS} events a mix, {WORKERS} workers, {RUN_MS} ms a run; the seed is fixed, so the figures are exact"]
+    notes = [
+        f"{EVENTS} events a mix, {WORKERS} workers, {RUN_MS} ms a run; the seed is fixed, so the figures are exact"
+    ]
     figures = []
     for mix in MIXES:
         events = drawn(mix)
@@ -65,7 +67,13 @@ def tables() -> list[Table]:
             figures.append(Figure(f"{name}: POSTs", posted.posts * 1000 / len(events), "a thousand events"))
         shares = ", ".join(f"{verdicts[result] / len(events):.0%} {result}" for result in sorted(verdicts))
         notes.append(f"{mix.name}: {mix.means} ({shares})")
-    return [Table("POSTs for a realistic mix (virtual time; a bridge without state POSTs 1.00 record an event)", figures, notes)]
+    return [
+        Table(
+            "POSTs for a realistic mix (virtual time; a bridge without state POSTs 1.00 record an event)",
+            figures,
+            notes,
+        )
+    ]
 
 
 def drawn(mix: Mix) -> list[Timed]:
@@ -101,7 +109,9 @@ def play(events: list[Timed], trigger: Trigger) -> tuple[Nowhere, Counter[str]]:
             event = arrivals.popleft()
             time[0] = max(time[0], START + event.at)
             verdicts.update(verdict.result for verdict in world.ingest(event.body))
-        waiting += [(time[0] - START, record) for record in world.rings()]
+        records = world.rings()
+        world.forget(records)
+        waiting += [(time[0] - START, record) for record in records]
     return nowhere, verdicts
 
 
@@ -116,7 +126,8 @@ def _office(chance: random.Random, number: int, at: int) -> list[Timed]:
     for _ in range(chance.randint(1, 4)):
         at += chance.randint(1000, 60_000)
         events.append(Timed(at, person(number, START + at, name=f"Олена Коваль {edit // 2}", phones=1 + edit // 3)))
-    return events + [Timed(event.at + chance.randint(1000, 30_000), event.body) for event in events if chance.random() < 1 / 6]  # fmt: skip
+    twice = [event for event in events if chance.random() < 1 / 6]
+    return events + [Timed(event.at + chance.randint(1000, 30_000), event.body) for event in twice]
 
 
 def _bulk_edit(chance: random.Random, number: int, at: int) -> list[Timed]:

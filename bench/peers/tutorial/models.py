@@ -1,5 +1,7 @@
 """Pydantic models of Pipedrive's webhook and of Ringostat's contact."""
 
+# ruff: noqa: INP001, N815 - as tutorials are written
+
 from pydantic import BaseModel, Field
 
 

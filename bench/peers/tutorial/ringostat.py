@@ -1,5 +1,7 @@
 """One POST per record, as tutorials do it."""
 
+# ruff: noqa: INP001, PLW0603 - as tutorials are written
+
 import json
 import os
 

@@ -1,0 +1,109 @@
+"""What an event costs when the table and the cards grow."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.corpus import START, person
+from bench.measure import Figure, Table, alternating, ratios, spread
+from bench.world import Nowhere, World, own
+
+ROUNDS = 11
+EVENTS = 40
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+PHONES = (1, 2, 5, 10, 25, 50)
+NEEDED_KIB = 4 * 1024**2  # of free memory, for the largest table
+MOST = 1.1
+LATER = itertools.count(1)
+
+
+def tables() -> list[Table]:
+    """Measure."""
+    return [_table(), _phones()]
+
+
+def _table() -> Table:
+    sizes = SIZES if _free_kib() > NEEDED_KIB else SIZES[:-1]
+    works = {f"{size:,} cards": _changes(filled(size), range(1, size, size // EVENTS)[:EVENTS], 2) for size in sizes}
+    taken = alternating(ROUNDS, works)
+    baseline = taken[f"{SIZES[0]:,} cards"]
+    figures = [
+        Figure(
+            name,
+            spread(values).median * 1e3,
+            "ms an event",
+            spread(values).times(1e3),
+            f"{SIZES[0]:,} cards",
+            ratios(values, baseline),
+            most=MOST,
+            aims_at="ratio",
+        )
+        for name, values in taken.items()
+    ]
+    notes = [
+        "ingest of a change and its delivery; the table's own time is left out, because a look-up by key is DynamoDB's"
+    ]
+    return Table(
+        "Growth of the table (own CPU)",
+        figures,
+        notes + ([] if len(sizes) == len(SIZES) else ["too little free memory for a million cards"]),
+    )
+
+
+def _phones() -> Table:
+    world = World()
+    taken = alternating(
+        ROUNDS, {str(phones): _changes(world, range(phones * 1000, phones * 1000 + 10), phones) for phones in PHONES}
+    )
+    figures = [
+        Figure(
+            f"{phones} phones",
+            spread(taken[str(phones)]).median * 1e3,
+            "ms an event",
+            spread(taken[str(phones)]).times(1e3),
+            "1 phone",
+            ratios(taken[str(phones)], taken["1"]),
+        )
+        for phones in PHONES
+    ]
+    slope = (figures[-1].value - figures[0].value) / (PHONES[-1] - PHONES[0]) * 1e3
+    figures.append(Figure("each further phone", slope, "µs"))
+    return Table("Growth of a card (own CPU; ingest of a change and its delivery, phones seen before)", figures)
+
+
+def filled(size: int) -> World:
+    """Return a world whose table holds so many delivered cards."""
+    world = World()
+    world.worker = world.worker._replace(ringostat=Nowhere())
+    world.ingest(person(1))
+    world.drain()
+    rows = world.aws.memory.rows
+    (key,) = (key for key in rows if key.endswith("#contact:1"))
+    first, fields = rows[key], rows[key]["fields"]["S"]
+    for number in range(2, size + 1):
+        another = key[:-1] + str(number)
+        text = fields.replace('"1"', f'"{number}"')  # the only text that is just 1 is the card's id
+        rows[another] = {**first, "key": {"S": another}, "fields": {"S": text}}
+    return world
+
+
+def _changes(world: World, numbers: Sequence[int], phones: int) -> Callable[[], float]:
+    world.worker = world.worker._replace(ringostat=Nowhere())
+
+    def changed() -> float:
+        later = next(LATER)
+        bodies = [person(number, START + later, name=f"Олена {later}", phones=phones) for number in numbers]
+        return own(world, lambda: _through(world, bodies)) / len(bodies)
+
+    return changed
+
+
+def _through(world: World, bodies: Sequence[bytes]) -> None:
+    for body in bodies:
+        world.ingest(body)
+    world.drain()
+
+
+def _free_kib() -> int:
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    return int(lines["MemAvailable"].split()[0])

@@ -1,0 +1,236 @@
+"""The tutorial-style functions on the same events against the same stub: events a second, and what an outage costs."""
+
+import itertools
+import json
+import os
+import random
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import boto3
+import time_machine
+
+from bench.bundle import TUTORIAL
+from bench.corpus import START, person
+from bench.environment import SECRETS
+from bench.measure import Figure, Table, alternating, ratios, spread
+from bench.stand_in import Aws
+from bench.stub import Stub
+from bench.subjects.delivery import SERVERS, running
+from bench.world import Context, World, inbox, message, request
+
+EVENTS = 10_000
+ROUNDS = 10
+BATCH = 10
+LEAST = 3
+NEW = itertools.count(1, EVENTS)
+
+
+def tables() -> list[Table]:
+    """Measure."""
+    aws = Aws(lambda: START)
+    aws.secrets |= SECRETS
+    boto3.client = lambda *_, **__: aws
+    sys.path.insert(0, str(TUTORIAL))
+    return [_throughput(), _outage()]
+
+
+# Throughput
+
+
+def _throughput() -> Table:
+    with running(SERVERS[0]) as url:
+        os.environ["RINGOSTAT_URL"] = url
+        import worker  # noqa: PLC0415 - the tutorial reads the environment
+
+        world = World(url).enter()
+        share = EVENTS // ROUNDS
+        cpu: dict[str, list[float]] = {"ours": [], "tutorial": []}
+        works = {
+            "ours": lambda: _timed(cpu["ours"], world, lambda batches: _ours(world, batches), share),
+            "tutorial": lambda: _timed(
+                cpu["tutorial"],
+                world,
+                lambda batches: [_all(worker.lambda_handler(batch, Context())) for batch in batches],
+                share,
+            ),
+        }
+        taken = alternating(ROUNDS, works)
+    figures = []
+    for name, values in taken.items():
+        rate = spread([share / value for value in values])
+        least = LEAST if name == "ours" else None
+        figures.append(
+            Figure(
+                name,
+                rate.median,
+                "events/s",
+                rate,
+                "tutorial",
+                ratios(taken["tutorial"], values),
+                least=least,
+                aims_at="ratio",
+            )
+        )
+        each = spread(cpu[name]).times(1e6 / share)
+        figures.append(
+            Figure(f"{name}, CPU", each.median, "µs an event", each, "tutorial", ratios(cpu[name], cpu["tutorial"]))
+        )
+    return Table(
+        f"{EVENTS:,} queued events, each a new contact, drained end to end",
+        figures,
+        [
+            "ours: inbox in batches of 10, merge, ring, deliver in batches of 10 rings; AWS is a stand-in, left out",
+            "tutorial: a batch processor, pydantic models, requests.post for each record; the same stub",
+            "Node-RED and n8n were not run: they need some hundred MB from npm",
+        ],
+    )
+
+
+def _timed(cpu: list[float], world: World, work: Callable[[Any], Any], events: int) -> float:
+    first = next(NEW)
+    records = [message("pipedrive", person(number), number) for number in range(first, first + events)]
+    batches = [{"Records": records[start : start + BATCH]} for start in range(0, events, BATCH)]
+    inside, used, started = world.aws.seconds, time.process_time(), time.perf_counter()
+    work(batches)
+    ended, after, inside = time.perf_counter(), time.process_time(), world.aws.seconds - inside
+    cpu.append(after - used - inside)
+    return ended - started - inside
+
+
+def _ours(world: World, batches: Sequence[Any]) -> None:
+    for batch in batches:
+        _all(inbox.lambda_handler(batch, Context()))
+    world.drain()
+
+
+def _all(answer: Any) -> None:
+    assert answer == {"batchItemFailures": []}, answer  # noqa: S101
+
+
+# Outage
+
+PERSONS, PER_SECOND, LASTS, DOWN = 800, 20, 60, (20, 30)  # seconds
+VISIBILITY, RECEIVES = 30, 3  # of the tutorial's queue
+LONGEST, STEP = 3600, 0.05
+
+
+class Sent(NamedTuple):
+    """An event: when (seconds), whose, and the name that it brings."""
+
+    at: float
+    number: int
+    name: str
+
+    @property
+    def body(self) -> bytes:
+        """Return Pipedrive's body."""
+        return person(self.number, START + int(self.at * 1000), name=self.name)
+
+
+def _outage() -> Table:
+    figures, newest = [], {sent.number: sent for sent in _events()}
+    for name, play in PLAYS.items():
+        stub = Stub(keeps=True)
+        os.environ["RINGOSTAT_URL"] = stub.url
+        with time_machine.travel(START / 1000, tick=False) as clock:
+            refused = play(stub, clock)
+        book = _book(stub)
+        right = [
+            since
+            for number, sent in newest.items()
+            for shown, since in [book.get(number, ("", 0.0))]
+            if shown == sent.name
+        ]
+        most = 0 if name == "ours" else None
+        figures.append(
+            Figure(f"{name}: cards wrong for ever", len(newest) - len(right), f"of {len(newest)}", most=most)
+        )
+        figures.append(Figure(f"{name}: events refused or given up", refused, f"of {PER_SECOND * LASTS}", most=most))
+        figures.append(Figure(f"{name}: last card right", max(right) - DOWN[1], "s after the outage"))
+        figures.append(Figure(f"{name}: POSTs taken", stub.posts, ""))
+    return Table(
+        "Ringostat answers 503 for ten seconds (virtual time)",
+        figures,
+        [
+            f"{PER_SECOND} changes a second for {LASTS} s, of {PERSONS} persons at random; down after {DOWN[0]} s",
+            "the CRM does not repeat what was refused",
+            f"the tutorial's queue hands out a failed event again after {VISIBILITY} s, so it lands later",
+        ],
+    )
+
+
+def _events() -> Iterator[Sent]:
+    chance = random.Random(7)  # noqa: S311 - the same events every time
+    for index in range(PER_SECOND * LASTS):
+        yield Sent(index / PER_SECOND, chance.randint(1, PERSONS), f"Олена {index}")
+
+
+def _book(stub: Stub) -> dict[int, tuple[str, float]]:
+    """Return the name that each card shows in the end, and since when (seconds)."""
+    book: dict[int, tuple[str, float]] = {}
+    for at, body in stub.bodies:
+        for record in json.loads(body)["contacts"]:
+            number, name = int(record["externalId"]), record["fullName"]
+            if book.get(number, ("", 0.0))[0] != name:
+                book[number] = name, at - START / 1000
+    return book
+
+
+def _at(stub: Stub, clock: Any, seconds: float) -> None:
+    clock.move_to(START / 1000 + seconds)
+    stub.fails = DOWN[0] <= seconds < DOWN[1]
+
+
+def _play_direct(stub: Stub, clock: Any) -> int:
+    import api  # noqa: PLC0415 - the tutorial's
+
+    refused = 0
+    for sent in _events():
+        _at(stub, clock, sent.at)
+        try:
+            api.lambda_handler(request("pipedrive", sent.body.decode()), Context())
+        except Exception:  # noqa: BLE001 - Lambda answers 500
+            refused += 1
+    return refused
+
+
+def _play_queue(stub: Stub, clock: Any) -> int:
+    import worker  # noqa: PLC0415 - the tutorial's
+
+    waiting = deque((sent.at, 1, sent) for sent in _events())
+    given_up = 0
+    while waiting:
+        at, receives, sent = waiting.popleft()
+        _at(stub, clock, at)
+        if worker.lambda_handler({"Records": [message("pipedrive", sent.body, 1)]}, Context())["batchItemFailures"]:
+            given_up += receives == RECEIVES
+            if receives < RECEIVES:
+                waiting = deque(sorted([*waiting, (at + VISIBILITY, receives + 1, sent)]))
+    return given_up
+
+
+def _play_ours(stub: Stub, clock: Any) -> int:
+    world = World(stub.url, clock=lambda: time.time_ns() // 1_000_000)
+    arrivals, at = deque(_events()), 0.0
+    while at < LONGEST and (arrivals or world.cards.due(106, 2**53, 1)):
+        _at(stub, clock, at)
+        while arrivals and arrivals[0].at <= at:
+            world.ingest(arrivals.popleft().body)
+        if at % 60 == 0:
+            world.sweeper.sweep(world.clock())
+        _deliver_what_rings(world)
+        at = round(at + STEP, 2)
+    return 0
+
+
+def _deliver_what_rings(world: World) -> None:
+    while records := world.rings(BATCH):
+        failed = {failure["itemIdentifier"] for failure in world.deliver(records)["batchItemFailures"]}
+        world.forget(record for record in records if record["messageId"] not in failed)
+
+
+PLAYS = {"ours": _play_ours, "tutorial, from a queue": _play_queue, "tutorial, before the answer": _play_direct}
