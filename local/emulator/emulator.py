@@ -3,17 +3,33 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
-from local.emulator.book import Book
+from local.emulator import shown
+from local.emulator.book import Book, Key
 from local.emulator.contract import problems
 from local.emulator.faults import Fault, Faults, fault_of
-from local.emulator.server import CONTROL, SYNC, Reply, Server, said
+from local.emulator.live import Changes
+from local.emulator.reply import Reply, said
+from local.emulator.server import CONTROL, PART, SYNC, Server
 from local.emulator.traffic import KEPT_REQUESTS, Request, Traffic
+
+SHOWN = 200  # calls and requests that a page that was just opened lists
+CARDS_A_PIECE = 500
+
+
+class Part(Protocol):
+    """What somebody else adds to the page, under `/_bridge/`."""
+
+    def news(self, since: int) -> dict[str, Any]:
+        """Return what is new since a count of `Emulator.changes`; as from 0 for a page that knows nothing."""
+
+    def control(self, method: str, target: str, body: bytes) -> Reply:
+        """Answer a request."""
 
 
 class Emulator:
@@ -28,6 +44,8 @@ class Emulator:
         self._lock = threading.Lock()
         self._faults = Faults()
         self._stopped = threading.Event()
+        self._part: Part | None = None
+        self.changes = Changes()
         self.clear()
         self._server = Server(port, self.receive, self.online, self.control)
         self.port = int(self._server.server_address[1])
@@ -38,6 +56,7 @@ class Emulator:
     def stop(self) -> None:
         """End the server and every connection, late requests included."""
         self._stopped.set()
+        self.changes.end()
         self._server.shutdown()
         self._server.server_close()
         self._server.cut()
@@ -54,6 +73,12 @@ class Emulator:
         with self._lock:
             self._book = Book(self._clock)
             self._traffic = Traffic()
+            self._cleared = self.changes.mark()
+
+    def attach(self, part: Part) -> None:
+        """Let the page show more."""
+        self._part = part
+        self.changes.mark()
 
     def state(self) -> dict[str, Any]:
         """Return the cards as posted last, the calls, and the number of requests to the API."""
@@ -81,14 +106,49 @@ class Emulator:
             requests = self._traffic.last(count)
         return [request.as_json() for request in requests]
 
+    def request(self, number: int) -> dict[str, Any]:
+        """Return one request with its answer; raise ValueError if it is forgotten."""
+        with self._lock:
+            found = self._traffic.numbered(number)
+        if found is None:
+            raise ValueError("This request is forgotten.")
+        return found.as_json()
+
+    def card(self, identity: str) -> dict[str, Any]:
+        """Return a card as posted last and when each of its states landed, by the `id` of its row on the page."""
+        with self._lock:
+            states = self._book.states(Key(*json.loads(identity)))
+        landed = [{"time": state.time, "request": state.request} for state in states]
+        return {"card": states[-1].card if states else None, "landed": landed}
+
+    def news(self, since: int) -> tuple[int, Iterator[dict[str, Any]]]:
+        """Return the count of changes, and what the page is to show newly since an earlier count, in pieces."""
+        with self._lock:
+            count, anew = self.changes.count, since < self._cleared
+            since = 0 if anew else since
+            cards = self._book.since(since)
+            calls, requests = self._book.calls_since(since, SHOWN), self._traffic.since(since, SHOWN)
+            total = self._traffic.count
+        piece = {
+            "anew": anew,
+            "projects": list(self._keys),
+            "faults": self.coming_faults(),
+            "calls": calls,
+            "requests": [shown.request(one) for one in requests],
+            "total": total,
+            "bridge": self._part.news(since) if self._part else None,
+        }
+        return count, _pieces(piece, [shown.card(*card) for card in cards])
+
     def call(self, phone: str) -> dict[str, Any]:
         """Let this number call, and return what the call log shows of it."""
         with self._lock:
-            return self._book.call(phone)
+            return self._book.call(phone, self.changes.mark())
 
     def faults(self, *descriptions: Mapping[str, Any]) -> None:
         """Let requests fail as described (see `Fault`), one after the other; without any, no more faults."""
         self._faults.put([fault_of(description) for description in descriptions])
+        self.changes.mark()
 
     def coming_faults(self) -> list[dict[str, Any]]:
         """Return the faults not used up yet."""
@@ -105,13 +165,16 @@ class Emulator:
         with self._lock:
             number = self._traffic.next_number()
         arrived = self._clock()
+        started = time.monotonic()
         if fault.delay:
             self._stopped.wait(fault.delay)
         reply = self._reply(kind, headers, value, fault, number)
         kept = {name: text for name, text in headers.items() if name != "auth-key"}
         status, answer = (reply.status, reply.body) if reply else (None, b"")
+        took = time.monotonic() - started
+        request = Request(number, arrived, path, kept, body, status, answer, len(_records(value, kind)), took)
         with self._lock:
-            self._traffic.add(Request(number, arrived, path, kept, body, status, answer))
+            self._traffic.add(request, self.changes.mark())
         return fault, reply
 
     def online(self, headers: Mapping[str, str]) -> Reply:
@@ -143,11 +206,13 @@ class Emulator:
         if wrong := problems(kind, value, int(project)):
             return _refusal(wrong)
         with self._lock:
-            self._book.sync(kind, value[kind], number)
+            self._book.sync(kind, value[kind], number, self.changes.mark())
         return said(HTTPStatus.OK, {"success": True})
 
     def control(self, method: str, target: str, body: bytes) -> Reply:
         """Handle a request to the emulator itself."""
+        if target.startswith(PART):
+            return self._part.control(method, target, body) if self._part else _absent()
         parts = urlsplit(target)
         query = parse_qs(parts.query)
         routes: Mapping[tuple[str, str], Callable[[], Any]] = {
@@ -158,14 +223,29 @@ class Emulator:
             ("GET", "faults"): self.coming_faults,
             ("PUT", "faults"): lambda: self.faults(*json.loads(body)),
             ("POST", "calls"): lambda: self.call(str(json.loads(body)["phone"])),
+            ("GET", "card"): lambda: self.card(query["id"][0]),
+            ("GET", "request"): lambda: self.request(int(query["number"][0])),
         }
+        if (method, parts.path) == ("GET", f"{CONTROL}live"):
+            stream = self.changes.stream(query.get("since", [""])[0], self.news)
+            return Reply(HTTPStatus.OK, b"", {"Cache-Control": "no-store"}, "text/event-stream", stream)
         route = routes.get((method, parts.path.removeprefix(CONTROL)))
         if route is None:
-            return said(HTTPStatus.NOT_FOUND, {"error": "There is no such page."})
+            return _absent()
         try:
             return said(HTTPStatus.OK, route())
         except (ValueError, TypeError, KeyError) as error:
             return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+
+
+def _pieces(first: dict[str, Any], cards: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    yield {**first, "cards": cards[:CARDS_A_PIECE]}
+    for start in range(CARDS_A_PIECE, len(cards), CARDS_A_PIECE):
+        yield {"cards": cards[start : start + CARDS_A_PIECE]}
+
+
+def _absent() -> Reply:
+    return said(HTTPStatus.NOT_FOUND, {"error": "There is no such page."})
 
 
 def _instead(fault: Fault, value: Any, kind: str) -> Reply | None:

@@ -1,6 +1,5 @@
 """HTTP on loopback, with connections that can be made to fail."""
 
-import json
 import socket
 import sys
 import time
@@ -9,31 +8,19 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
+from local.emulator.assets import asset
 from local.emulator.faults import NONE, Fault
+from local.emulator.reply import Reply, said
 
 SYNC = {"/minicrm/contacts/sync": "contacts", "/minicrm/organizations/sync": "organizations"}
 ONLINE = "/sipstatus/online"  # changes nothing, so `bridge doctor` tries an auth key with it
 CONTROL = "/_emulator/"
 MAX_BODY = 16 * 1024 * 1024
-WELCOME = b"The Ringostat emulator. What it knows: GET /_emulator/state\n"
+PART = "/_bridge/"
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
-
-
-class Reply(NamedTuple):
-    """Status, further headers and body of an answer."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = {}
-    content_type: str = "application/json"
-
-
-def said(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
-    """Return a JSON reply."""
-    return Reply(status, json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), headers or {})
 
 
 Receive = Callable[[str, Mapping[str, str], bytes], tuple[Fault, Reply | None]]  # path, headers in lower case, body
@@ -96,10 +83,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(*self.server.receive(path, headers, body))
         elif (self.command, path) == ("GET", ONLINE):
             self._send(self.server.online(headers))
-        elif path.startswith(CONTROL) and self._is_ours():
+        elif path.startswith((CONTROL, PART)) and self._is_ours():
             self._send(self.server.control(self.command, self.path, body))
-        elif (self.command, path) == ("GET", "/"):
-            self._send(Reply(HTTPStatus.OK, WELCOME, {}, "text/plain; charset=utf-8"))
+        elif self.command == "GET" and self._is_ours() and (page := asset(path)):
+            self._send(page)
         else:
             self._send(said(HTTPStatus.NOT_FOUND, {"error": "There is no such page."}))
 
@@ -109,7 +96,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Refuse pages of other sites, which a browser on this machine may have open."""
         host = self.headers.get("Host", "")
         origin = self.headers.get("Origin", f"http://{host}")
-        return urlsplit(f"http://{host}").hostname in ("127.0.0.1", "localhost") and origin == f"http://{host}"
+        site = self.headers.get("Sec-Fetch-Site", "none")
+        known = urlsplit(f"http://{host}").hostname in ("127.0.0.1", "localhost") and origin == f"http://{host}"
+        return known and (site in ("none", "same-origin") or self.headers.get("Sec-Fetch-Mode") == "navigate")
 
     def _answer(self, fault: Fault, reply: Reply | None) -> None:
         if reply is None:
@@ -118,10 +107,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(reply, fault)
 
     def _send(self, reply: Reply, fault: Fault = NONE) -> None:
+        self.close_connection = self.close_connection or reply.stream is not None
         head = [
             f"HTTP/1.1 {reply.status} {PHRASES.get(reply.status, '')}",
             f"Content-Type: {reply.content_type}",
-            f"Content-Length: {len(reply.body)}",
+            "Connection: close" if reply.stream else f"Content-Length: {len(reply.body)}",
             *(f"{name}: {value}" for name, value in reply.headers.items()),
         ]
         text = "\r\n".join([*head, "", ""]).encode() + reply.body
@@ -134,6 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(fault.drip)
         else:
             self.wfile.write(text)
+        for piece in reply.stream or ():
+            self.wfile.write(piece)
 
     def log_message(self, *_: Any) -> None:
         """Print nothing: `requests` has it all."""
