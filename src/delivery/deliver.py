@@ -185,6 +185,7 @@ class Run:
         policy, jitter = self._worker.policy, self._worker.jitter()
         given_up = card.due_since is not None and now - card.due_since > GIVE_UP_MS
         if given_up and judgement.answer_class != "confirmed":
+            card = card._replace(ambiguous=card.ambiguous or judgement.answer_class == "ambiguous")
             judgement = Judgement("bad-data", "expired")
         match judgement.answer_class:
             case "confirmed":

@@ -131,13 +131,16 @@ def released(card: Card, at: int) -> dict[str, Any]:
 
 
 def refused(card: Card, refusal: Refusal) -> dict[str, Any]:
-    """Ringostat refused this content alone; only other content is posted again."""
+    """Ringostat refused this content alone; only other content is posted again.
+
+    What an earlier attempt left unknown stays so, and an assertion stays owed: the other content may be the old one.
+    """
     return {
         **RELEASED,
         **due(card.key, None),
         "refused": refusal,
         "not_before": None,
-        "assert_at": None,
+        "ambiguous": card.ambiguous or None,
         "attempts": None,
     }
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from cards import card as cards
 from cards import store
-from cards.card import Card, canonical, stamped
+from cards.card import Card, Refusal, canonical, stamped
 from cards.merging import Merging
 from delivery import steps
 from delivery.classify import classify
@@ -102,6 +102,7 @@ class Rules(NamedTuple):
     settle: Any = steps.settle
     confirmed: Any = steps.confirmed
     ambiguous: Any = steps.ambiguous
+    refused: Any = steps.refused
     record: Any = steps.record
     record_moved: Any = steps.record_moved
     classify: Any = classify
@@ -113,7 +114,7 @@ class World(NamedTuple):
 
     messages: tuple[Message, ...]
     faults: int
-    kinds: tuple[str, ...] = ("error", "lost", "late", "killed", "killed-late", "cut", "unsent")
+    kinds: tuple[str, ...] = ("error", "lost", "late", "killed", "killed-late", "cut", "unsent", "refused")
     late: int = POLICY.quiet
     takers: int = 0  # events between their read and their write at once; 0: merging is one step
 
@@ -132,6 +133,7 @@ ANSWERS = {
     "late": Answer(None, error="timeout"),
     "cut": Answer(200, {}, b"", error="truncated"),
     "unsent": Answer(None, sent=False, error="connect"),
+    "refused": Answer(400, {}, b"", complete=True),
 }
 
 
@@ -172,7 +174,9 @@ class Model:
         )
 
     def is_right(self, state):
-        return state.row.hash == self.newest and state.remote is not None and state.remote[0] == self.newest
+        if state.row.hash != self.newest:
+            return False
+        return state.row.refused is not None or (state.remote is not None and state.remote[0] == self.newest)
 
     def _arrivals(self, state):
         if len(state.taking) == max(1, self.world.takers):
@@ -286,7 +290,7 @@ class Model:
         for kind in self.world.kinds:
             label = f"posts: {card.rev}, {kind}"
             match kind:
-                case "error" | "cut" | "unsent":
+                case "error" | "cut" | "unsent" | "refused":
                     yield label, faulty[kind], False
                 case "lost":
                     yield from self._landing(label, faulty[kind], flight)
@@ -317,6 +321,8 @@ class Model:
                 return self.rules.confirmed(card, NOW, POLICY)
             case "ambiguous":
                 return self.rules.ambiguous(card, NOW, POLICY, 0.0)
+            case "bad-data":
+                return self.rules.refused(card, Refusal(card.hash, "400", "", NOW))
         return steps.retried(card, NOW, POLICY, 0.0)
 
     def _written(self, row, write):

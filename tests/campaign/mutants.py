@@ -22,6 +22,7 @@ PARTIAL = (sets(1, *NAME), sets(2, *OWNER), sets(3, *NAME))
 FULL = (sets(1, *BOTH), sets(2, *BOTH), sets(3, *BOTH))
 MIXED = (sets(1, *BOTH), sets(2, *OWNER), sets(3, *NAME))
 THERE_AND_BACK = (sets(1, *NAME, value="A"), sets(2, *NAME, value="B"), sets(3, *NAME, value="A"))
+BACK_AND_FORTH = (sets(1, *NAME), sets(2, *NAME, value="B"), sets(3, *NAME), sets(4, *NAME, value="B"))
 REPLAYED = (sets(2, *NAME, timed=False), sets(1, *NAME, timed=False, came_at=9))
 
 
@@ -84,6 +85,10 @@ def confirmed_for_good(card, now, policy):
 
 def confirmed_news_is_assertion(card, now, policy):
     return steps.confirmed(card if card.ambiguous else card._replace(assert_at=None), now, policy)
+
+
+def refused_for_good(card, refusal):
+    return {**steps.refused(card, refusal), "assert_at": None}
 
 
 def claim_unread(card, lease, now):
@@ -157,6 +162,11 @@ MUTANTS = {
     ),
     "an assertion used up by news": Mutant(
         Rules(confirmed=confirmed_news_is_assertion, claims=ALONE), World(PARTIAL, 1, late=AFTER_QUIET), "wrong"
+    ),
+    "an assertion dropped by a refusal": Mutant(
+        Rules(refused=refused_for_good, claims=ALONE),
+        World(BACK_AND_FORTH, 2, late=AFTER_QUIET, kinds=("late", "refused")),
+        "wrong",
     ),
     "content read before the claim": Mutant(Rules(claim_read=claim_unread, claims=MANY), World(PARTIAL, 0), "stale"),
     "due_at dropped without comparing the content": Mutant(

@@ -342,3 +342,20 @@ def test_rows_carry_their_schema(bridge):
 
     assert row["schema"] == {"N": "1"}
     assert json.loads(row["fields"]["S"])["externalId"][0] == "42"
+
+
+def test_a_card_given_up_after_an_ambiguous_answer_is_posted_again_when_it_returns_to_what_was_confirmed(
+    bridge, ringostat
+):
+    change(bridge, fullName="A")
+    rung(bridge, [key()])
+    change(bridge, fullName="B")
+    bridge.clock.pass_(15 * 86_400)
+    ringostat.faults({"drop": "after"})
+    rung(bridge, [key()])
+    assert bridge.card(key()).refused.code == "expired"
+    change(bridge, fullName="A")
+
+    rung(bridge, [key()])
+
+    assert names(ringostat) == {"42": "A"}

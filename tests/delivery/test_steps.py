@@ -93,3 +93,14 @@ def test_a_refusal_of_old_content_is_moot_and_the_card_stays_due():
 
     assert not {"due", "due_at", "refused"} & set(changes)
     assert changes["lease_id"] is None
+
+
+def test_a_refusal_does_not_use_up_the_assertion():
+    changes = steps.refused(DUE._replace(assert_at=NOW + 1), Refusal("new", "400", "", NOW))
+
+    assert "assert_at" not in changes
+
+
+def test_a_refusal_leaves_unknown_what_was_unknown():
+    assert steps.refused(DUE._replace(ambiguous=True), Refusal("new", "400", "", NOW))["ambiguous"] is True
+    assert steps.refused(DUE, Refusal("new", "400", "", NOW))["ambiguous"] is None
