@@ -108,15 +108,15 @@ def progress(text: str) -> Callable[[Iterable[Row]], Iterator[Row]]:
         bar = Progress(
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("lines, {task.speed:.0f}/s,"),
+            TextColumn("lines, {task.fields[rate]}/s,"),
             TimeRemainingColumn(),
             TextColumn("left"),
             console=Console(stderr=True),
         )
         with bar:
-            task = bar.add_task("", total=text.count("\n"))
+            task = bar.add_task("", total=text.count("\n"), rate=0)
             for row in rows:
-                bar.update(task, completed=row.line)
+                bar.update(task, completed=row.line, rate=round(bar.tasks[task].speed or 0))
                 yield row
 
     return following

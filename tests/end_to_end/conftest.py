@@ -84,7 +84,7 @@ def operate(world):
     """Run `bridge … --local` as a process of its own, and return its exit code and output."""
     port = world.bridge_url.rpartition(":")[2]
 
-    def run(*words, where=("--local",), given=None, **environment):
+    def run(*words, where=("--local",), given=None, seconds=30, **environment):
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "BRIDGE_"))}
         done = subprocess.run(
             [sys.executable, "-c", COMMAND, *map(str, words), *where],
@@ -94,7 +94,7 @@ def operate(world):
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=seconds,
         )
         assert "fault of the bridge" not in done.stderr
         return done.returncode, done.stdout + done.stderr

@@ -1,5 +1,8 @@
 """The `bridge` process of an operator against the running local world."""
 
+import json
+import subprocess
+
 import pytest
 
 from local.world import wait_for
@@ -113,3 +116,70 @@ def test_an_erased_person_stays_away_until_the_tombstone_is_lifted(bridge, opera
     assert tombstone.keys() == {"key", "connection", "schema", "rev", "erased"}
     assert late["skipped"][0]["code"] == "erased"
     assert again["accepted"] == 1
+
+
+def test_from_connect_to_a_delivered_card_in_three_commands(bridge, operate):
+    name = f"new-{crm.person().id}"
+    link = "https://new.example.com"
+
+    connected = operate("connect", "pipedrive", "--name", name, "--project", 106, "--crm-url", link, "--yes")
+    bridge.world.kill("api")  # which may have read the connections before, and keeps them for five minutes
+    sent = wait_for(lambda: admitted(operate, name), 20, "The new connection")
+    bridge.settled(crm.person(id=8))
+    status = operate("status", name, 8)
+
+    assert connected[0] == 0
+    assert f"{bridge.world.bridge_url}/crm/{name}\n" in connected[1]
+    assert "202" in sent
+    assert "#Pipedrive#contact:8  delivered" in status[1]
+
+
+def admitted(operate, name):
+    """Send the sample and return what is told if it is taken."""
+    code, text = operate("send", "events/pipedrive/person-with-odd-phones.json", "--connection", name)
+    return text if code == 0 else ""
+
+
+def test_doctor_finds_faults_that_are_planted_and_is_fine_without(bridge, operate):
+    world = bridge.world
+    secrets, functions = world.aws.client("secretsmanager"), world.aws.client("lambda")
+    keys = secrets.get_secret_value(SecretId=world.ids["AuthKeysSecret"])["SecretString"]
+    world.sqs.purge_queue(QueueUrl=world.queue_url("rejected"))
+    healthy = wait_for(lambda: (done := operate("doctor"))[0] == 0 and done, 30, "Health after other tests' faults")
+
+    secrets.put_secret_value(SecretId=world.ids["AuthKeysSecret"], SecretString='{"106": {"auth_key": "wrong"}}')
+    mapping = world.ids["InboxFunctionInbox"]
+    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    world.sqs.send_message(QueueUrl=world.queue_url("rejected"), MessageBody="{}")
+    ill = operate("doctor")
+    functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+    secrets.put_secret_value(SecretId=world.ids["AuthKeysSecret"], SecretString=keys)
+    world.sqs.purge_queue(QueueUrl=world.queue_url("rejected"))
+
+    assert "everything is fine" in healthy[1]
+    assert ill[0] == 1
+    for words in ("does not know this auth key", "InboxFunction does not poll its queue", "RejectedQueue holds 1"):
+        assert words in ill[1]
+    assert ill[1].count("→") >= 3
+
+
+def test_an_import_that_is_killed_and_called_again_loses_and_doubles_nothing(bridge, operate, tmp_path):
+    people = [crm.person() for _ in range(600)]
+    file = tmp_path / "people.csv"
+    lines = [f"{one.id},{one.name},{one.phones[0]}\n" for one in people]
+    file.write_text("id,name,phone\n,Nobody,0670001000\n" + "".join(lines), "utf-8")
+    words = ("import", file, "--connection", "demo-direct", "--rate", 300)
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        operate(*words, seconds=2)
+    left = json.loads((tmp_path / "people.csv.checkpoint.json").read_text())
+    code, text = operate(*words)
+    bridge.arrived(*people, seconds=30)
+    bridge.settled(*people)
+
+    posted = [card["externalId"] for request in bridge.posts(*people) for card in request["body"]["contacts"]]
+    assert 0 < left["sent"] < 600
+    assert code == 2
+    assert "600 sent to the inbox queue, 1 rejected" in text
+    assert sorted(posted) == sorted(str(one.id) for one in people)
+    assert "2,no-id" in (tmp_path / "people.csv.rejected.csv").read_text()
