@@ -59,4 +59,6 @@ class Claims:
                 self._cards.write(steps.settle(card))
             case "wait" if card.not_before is not None:
                 self.waiting[card.key] = card.not_before
+                if card.due_at is not None and card.due_at < card.not_before:
+                    self._cards.write(steps.later(card))
         return None

@@ -85,6 +85,16 @@ def settle(card: Card) -> Write:
     return Write(card.key, due(card.key, card.assert_at), nothing_to_say)
 
 
+def later(card: Card) -> Write:
+    """Return the write that lets a card that must wait be due no earlier, so that no sweep rings it in vain."""
+    return Write(
+        card.key,
+        due(card.key, card.not_before),
+        "attribute_exists(#due) AND #not_before = :until",
+        {"until": card.not_before},
+    )
+
+
 def _leased(lease: Lease) -> dict[str, Any]:
     return {"lease_id": lease.id, "lease_until": lease.until}
 

@@ -60,6 +60,7 @@ writes = st.one_of(
     st.builds(lambda card, now: steps.claim_read(card, lease, now), cards, nows),
     st.builds(lambda card: steps.reclaim(card, lease), cards.filter(lambda card: card.lease_id)),
     st.builds(settled, cards),
+    st.builds(steps.later, cards.filter(lambda card: card.not_before)),
     st.builds(
         lambda card, now, result: steps.record(card._replace(lease_id="mine", hash="a"), result(card, now)),
         cards,

@@ -168,7 +168,11 @@ def replay(world, number, show):
     """Let so many events be rejected, mend the cause, and replay them all twice, in the wrong order."""
     events = []
     for one in range(number):
-        body = {"externalId": f"C-{one % (number // 2)}", "fullName": f"Olena {one}", "changedAt": START + one * 1000}
+        body = {
+            "externalId": f"C-{one % (number // 2)}",
+            "fullName": f"Olena {one}",
+            "changedAt": START - (number - one) * 1000,
+        }
         world.bridge.put([{**body, "phones": [f"+38067{one % (number // 2):07}"]}], connection="not-yet-known")
     world.bridge.take_inbox()
     while messages := world.bridge.rejected():

@@ -6,6 +6,7 @@ import pytest
 
 from cards.card import key_of, stamped
 from cards.merging import Merging
+from cards.store import Write
 from clients import PATIENT, dynamodb
 from delivery import steps
 from delivery.deliver import Run
@@ -359,3 +360,19 @@ def test_a_card_given_up_after_an_ambiguous_answer_is_posted_again_when_it_retur
     rung(bridge, [key()])
 
     assert names(ringostat) == {"42": "A"}
+
+
+def test_a_waiting_card_does_not_keep_the_probe_from_the_others(bridge, ringostat):
+    """News that came during a POST leaves `due_at` before the end of a quiet period."""
+    change(bridge, 1, fullName="waits")
+    later = bridge.clock.time + 6 * 3_600_000
+    bridge.cards.write(Write(key(1), {"not_before": later, "due_at": bridge.clock.time}))
+    change(bridge, 2)
+    bridge.clock.pass_(120)
+    bridge.circuits._store.save_open("106#circuit#transport", 5, bridge.clock.time // 1000 - 60)
+
+    for _ in range(2):
+        bridge.sweep()
+        bridge.deliver()
+
+    assert names(ringostat) == {"2": "Olena 2"}
