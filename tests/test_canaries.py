@@ -232,7 +232,7 @@ def trouble():
     trouble.stop()
 
 
-QUOTE = {"error": {"message": "phone +380670000012 of Олена Коваль", "olena@example.com": ["Коваль"], "code": "Коваль"}}
+QUOTE = {"error": {"message": "phone 067 000 00 12 of Olena Koval", "olena@example.com": ["Коваль"], "code": "Коваль"}}
 REMOTE = [
     {"status": 400, "body": QUOTE},
     {"status": 200, "body": {"success": False, "errors": [QUOTE]}},
