@@ -1,16 +1,18 @@
 """An event becomes cards: decode, map, merge, ring; a verdict for every record. `api` and `inbox` come through here."""
 
 import base64
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cards.card import Fields, key_of, stamped
+from cards.card import CLOCK_TOLERANCE_MS, Fields, key_of, stamped
 from cards.merging import Merging
 from cards.store import Cards
-from clients import QUICK, dynamodb, sqs
+from clients import dynamodb, sqs
 from connections import Connection
 from delivery.rings import ring
 from errors import AllRejected, Unavailable
@@ -22,6 +24,14 @@ from settings import Settings
 from telemetry import count, logger
 
 DAY_SECONDS = 86_400
+GIVE_UP_DAYS = 14  # delivery gives a card up after so many
+COUNTED = {  # the log keeps stale apart
+    "accepted": "RecordsAccepted",
+    "unchanged": "RecordsUnchanged",
+    "stale": "RecordsUnchanged",
+    "skipped": "RecordsSkipped",
+    "rejected": "RecordsRejected",
+}
 
 
 class Event(NamedTuple):
@@ -61,15 +71,17 @@ class Stores(NamedTuple):
     delivery: Queue
     rejected: Queue
     retention_days: int = 0  # 0 keeps cards until they are erased
+    seconds: float = 2.0  # for the cards of one event; what takes longer comes again by the inbox queue
 
     @classmethod
-    def of(cls, settings: Settings) -> "Stores":
-        """Return the stores of the stack, with time-outs that a waiting CRM can bear."""
+    def of(cls, settings: Settings, config: Config, seconds: float) -> "Stores":
+        """Return the stores of the stack, with time-outs that fit who waits."""
         return cls(
-            Cards(dynamodb(QUICK), settings.cards_table),
-            Queue(sqs(QUICK), settings.delivery_queue_url),
-            Queue(sqs(QUICK), settings.rejected_queue_url),
+            Cards(dynamodb(config), settings.cards_table),
+            Queue(sqs(config), settings.delivery_queue_url),
+            Queue(sqs(config), settings.rejected_queue_url),
             settings.card_retention_days,
+            seconds,
         )
 
 
@@ -83,12 +95,18 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
     mapping = load.load(connection.mapping)
     outcomes = engine.run(mapping, _decoded(event), connection.settings, event.headers, event.query)
     keys = [key_of(connection.project, mapping.crm, outcome.card) if outcome.card else "" for outcome in outcomes]
-    expires_at = now // 1000 + stores.retention_days * DAY_SECONDS if stores.retention_days else None
-    merging = Merging(stores.cards, connection=connection.name, now=now, expires_at=expires_at)
+    until = time.monotonic() + stores.seconds
+    merging = Merging(
+        stores.cards,
+        connection=connection.name,
+        now=now,
+        expires_at=_expiry(stores.retention_days, now),
+        in_time=lambda: time.monotonic() < until,
+    )
     merged = merging.merge(_news(outcomes, keys, event.received_at))
     _ring(merged.due, stores.delivery)
     verdicts = [_verdict(outcome, key, merged.verdicts) for outcome, key in zip(outcomes, keys, strict=True)]
-    _report(event, verdicts)
+    _report(event, verdicts, ahead=_ahead(outcomes, event.received_at))
     rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
     if mapping.contract and len(rejected) == len(verdicts):
         raise AllRejected([verdict.told("code", "field", "reason") for verdict in rejected])
@@ -122,6 +140,17 @@ def _news(outcomes: Sequence[Outcome], keys: Sequence[str], received_at: int) ->
     return news
 
 
+def _expiry(retention_days: int, now: int) -> int | None:
+    """Return when a card expires (seconds since 1970): not while it may still be due, so 14 days later than asked."""
+    return now // 1000 + (retention_days + GIVE_UP_DAYS) * DAY_SECONDS if retention_days else None
+
+
+def _ahead(outcomes: Sequence[Outcome], received_at: int) -> int:
+    """Return how many changes bear a time so far in the future that their arrival counts instead."""
+    times = [outcome.changed_at for outcome in outcomes if outcome.result == "change"]
+    return sum(time is not None and time > received_at + CLOCK_TOLERANCE_MS for time in times)
+
+
 def _verdict(outcome: Outcome, key: str, merged: Mapping[str, list[str]]) -> Verdict:
     """Return the verdict of a record; `merged` holds those of each card's changes, and loses the ones returned."""
     verdict = Verdict("", outcome.index, key, outcome.code, outcome.field, outcome.reason, outcome.warnings)
@@ -142,14 +171,13 @@ def _ring(keys: Sequence[str], delivery: Queue) -> None:
         ring(delivery, keys)
     except (BotoCoreError, ClientError, Unavailable):
         logger.warning("not rung: the sweep will", cards=len(keys))
-        count("RingsLost", len(keys))
 
 
-def _report(event: Event, verdicts: Sequence[Verdict]) -> None:
+def _report(event: Event, verdicts: Sequence[Verdict], *, ahead: int) -> None:
     """Log one line for the event and count every record."""
     results = Counter(verdict.result for verdict in verdicts)
     for result, number in results.items():
-        count(f"Records{result.capitalize()}", number)
+        count(COUNTED[result], number)
     logger.info(
         "ingested",
         request_id=event.request_id,
@@ -158,6 +186,7 @@ def _report(event: Event, verdicts: Sequence[Verdict]) -> None:
         records=results,
         cards=[verdict.key for verdict in verdicts if verdict.key][:100],
         codes=Counter(verdict.code for verdict in verdicts if verdict.code),
+        ahead=ahead,
         warnings=[warning for verdict in verdicts for warning in verdict.warnings][:20],
     )
 

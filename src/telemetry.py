@@ -14,6 +14,21 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 Result = TypeVar("Result")
 
+# Every name is billed and stands in template.yaml, docs/operations.md and docs/cost.md; more than ten cost money.
+# What API Gateway, SQS and Lambda measure for nothing (requests, refusals by status, queues) is not counted again.
+METRICS = {
+    "RecordsAccepted": "records that brought news",
+    "RecordsUnchanged": "records that brought nothing new: unchanged, or older than what is known",
+    "RecordsSkipped": "records that their mapping leaves out",
+    "RecordsRejected": "records and messages that could not be mapped",
+    "CardsPosted": "cards in requests to Ringostat",
+    "CardsConfirmed": "cards that Ringostat has taken",
+    "CardsRefused": "cards that Ringostat refused alone",
+    "AnswersUnknown": "answers of Ringostat that the bridge does not understand",
+    "OldestDueSeconds": "age of the oldest content that Ringostat has not confirmed",
+    "CircuitsOpen": "projects that wait because deliveries failed in a row",
+}
+
 ADDRESS_OR_NUMBER = re.compile(r"[^\s@]{1,64}@[^\s@]+|\+[0-9][0-9 ().-]{7,20}[0-9]")
 LONGEST_TEXT = 1000  # characters of one text that are written; names of connections on the queue are anybody's
 
@@ -47,9 +62,14 @@ metrics = Metrics()
 
 
 def count(name: str, value: float = 1) -> None:
-    """Add to a metric; names are few, because every one of them is billed."""
+    """Add to one of METRICS."""
     if value:
         metrics.add_metric(name, MetricUnit.Count, value)
+
+
+def measure(name: str, value: float, unit: MetricUnit = MetricUnit.Count) -> None:
+    """Say what one of METRICS is now, 0 included: that it is said at all tells that somebody looks."""
+    metrics.add_metric(name, unit, value)
 
 
 def failed(message: str, error: BaseException, **context: Any) -> None:

@@ -13,7 +13,7 @@ from cards.card import Card, Refusal, compose, endpoint_of, project_of
 from cards.store import Cards, chunks
 from connections import Secret, auth_key_of
 from delivery import steps
-from delivery.bisect import settle
+from delivery.bisect import settle, unposted
 from delivery.circuits import Circuits
 from delivery.claims import Claims
 from delivery.classify import Judgement, classify, shape
@@ -21,6 +21,7 @@ from delivery.pace import Paces
 from delivery.ringostat import Answer, Endpoint, Ringostat
 from delivery.rings import Ring
 from delivery.steps import Lease, Policy
+from errors import Unavailable
 from queues import Queue
 from telemetry import count, failed, logger
 
@@ -29,6 +30,7 @@ STOP_MS = 3000  # what recording needs after the last POST
 LEASE_GRACE_MS = 5000  # clocks of workers differ
 LONGEST_HIDE_MS = 15 * 60_000
 GIVE_UP_MS = 14 * 86_400_000
+
 HIDES = 5  # receives after which the sweep, which counts none, takes over
 
 
@@ -98,7 +100,7 @@ class Run:
                 self._again |= dict.fromkeys(cards, pace.not_before)
                 continue
             gate = self._worker.circuits.gate(project, now)
-            admitted += {"closed": cards, "probe": cards[:1], "open": []}[gate]
+            admitted += {"closed": cards, "probe": cards[:PROBE], "open": []}[gate]
         return admitted
 
     def _claim(self, keys: Sequence[str]) -> list[Card]:
@@ -132,7 +134,7 @@ class Run:
         stopped: Judgement | None = None
         for chunk in chunks(postings, self._worker.batch_size):
             if stopped:
-                results = [(posting, Judgement("unposted", stopped.answer_class)) for posting in chunk]
+                results = [(posting, unposted(stopped)) for posting in chunk]
             else:
                 results = list(settle(chunk, partial(self._post, target), may_start=self._may_start))
             moved += self._record(results)
@@ -150,13 +152,14 @@ class Run:
 
     def _post_once_or_twice(self, target: Target, postings: Sequence[Posting]) -> Judgement:
         """Do one POST, and once more with a key read afresh if Ringostat refuses the key."""
-        judgement = self._post_with(self._worker.auth_keys.read(), target, postings)
-        if judgement.answer_class == "auth" and self._may_start():
-            judgement = self._post_with(self._worker.auth_keys.refresh(), target, postings)
-        return judgement
+        key = auth_key_of(self._worker.auth_keys.read(), target.project)
+        judgement = self._post_with(key, target, postings)
+        if judgement.answer_class != "auth":
+            return judgement
+        fresh = auth_key_of(self._worker.auth_keys.refresh(), target.project)
+        return self._post_with(fresh, target, postings) if fresh != key and self._may_start() else judgement
 
-    def _post_with(self, keys: Mapping[str, Any], target: Target, postings: Sequence[Posting]) -> Judgement:
-        auth_key = auth_key_of(keys, target.project)
+    def _post_with(self, auth_key: str | None, target: Target, postings: Sequence[Posting]) -> Judgement:
         if auth_key is None:
             return Judgement("auth", "no-auth-key", circuit="auth")
         started = self._worker.clock()
@@ -164,7 +167,7 @@ class Run:
         answer = self._worker.ringostat.post(target.endpoint, bodies, project=target.project, auth_key=auth_key)
         ended = self._worker.clock()
         judgement = classify(answer, ended / 1000)
-        _report(target, len(postings), answer, judgement, ended - started)
+        _report(target, [posting.card.key for posting in postings], answer, judgement, ended - started)
         return judgement
 
     def _record(self, results: Sequence[tuple[Posting, Judgement]]) -> list[str]:
@@ -227,7 +230,7 @@ class Run:
     def _hide(self, seconds: Mapping[str, int]) -> None:
         try:
             self._worker.rings.hide(seconds)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, Unavailable) as error:
             failed("rings come back later than they should", error)
 
 
@@ -239,19 +242,23 @@ def _body(card: Card) -> bytes:
     return json.dumps(payload, separators=(",", ":")).encode()
 
 
-def _report(target: Target, cards: int, answer: Answer, judgement: Judgement, took: int) -> None:
+def _report(target: Target, cards: Sequence[str], answer: Answer, judgement: Judgement, took: int) -> None:
     """Log one line for the POST: the shape of the answer, never its text."""
-    count("CardsPosted", cards)
+    unknown = judgement.circuit == "contract"
+    count("CardsPosted", len(cards))
+    count("AnswersUnknown", unknown)
     logger.info(
         "posted",
         project=target.project,
         endpoint=target.endpoint,
-        cards=cards,
+        number=len(cards),
+        cards=cards[:100],
         status=answer.status,
         error=answer.error,
         answer=judgement.answer_class,
         code=judgement.code,
         field=judgement.field,
+        unknown=unknown,
         shape=shape(answer.body),
         milliseconds=took,
     )

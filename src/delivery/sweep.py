@@ -1,15 +1,22 @@
 """The sweep: rings for cards that are due and that nobody rang for, at a pace that Ringostat can bear."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from aws_lambda_powertools.metrics import MetricUnit
+
+from cards.card import Card
 from cards.store import Cards
-from delivery.circuits import Circuits
+from delivery.circuits import Circuits, Gate
 from delivery.pace import Paces
 from delivery.rings import ring
 from queues import Queue
-from telemetry import count, logger
+from telemetry import logger, measure
 
 OLDEST_SHARE = 5  # one card in so many: fresh callers show their names at once, and the backlog drains all the same
+LOOKED_AT = 100  # due cards of a project whose age is read; more of them are a backlog, and the first are its oldest
+PROBE = 10  # due cards for the one POST that tries whether Ringostat is back
+EVER = 2**53  # ms since 1970: due now or later
 
 
 class Sweeper(NamedTuple):
@@ -24,21 +31,28 @@ class Sweeper(NamedTuple):
 
     def sweep(self, now: int) -> int:
         """Ring due cards of every project; return how many. `now` is ms since 1970."""
-        keys = [key for project in self.cards.projects() for key in self._due(project, now)]
+        gates = {project: self.circuits.gate(project, now) for project in self.cards.projects()}
+        keys = [key for project, gate in gates.items() for key in self._due(project, gate, now)]
         ring(self.rings, keys)
         if keys:
-            count("CardsSwept", len(keys))
             logger.info("swept", cards=len(keys))
+        measure("CircuitsOpen", sum(gate != "closed" for gate in gates.values()))
+        measure("OldestDueSeconds", self._oldest(gates, now) / 1000, MetricUnit.Seconds)
         return len(keys)
 
-    def _due(self, project: int, now: int) -> list[str]:
+    def _oldest(self, projects: Iterable[int], now: int) -> int:
+        """Return the age of the oldest content that Ringostat has not confirmed, in ms; 0 if there is none."""
+        keys = [key for project in projects for key in self.cards.due(project, EVER, LOOKED_AT)]
+        cards = self.cards.read(keys).values() if keys else ()
+        return max((now - card.due_since for card in cards if card.due_since and _is_unconfirmed(card)), default=0)
+
+    def _due(self, project: int, gate: Gate, now: int) -> list[str]:
         pace = self.paces.read(project, now)
         if pace.not_before > now:
             return []
-        gate = self.circuits.gate(project, now)
         if gate != "closed":
             self.paces.write(project, pace.recovering(self.first), now)
-            return self.cards.due(project, now, 1) if gate == "probe" else []
+            return self.cards.due(project, now, PROBE) if gate == "probe" else []
         keys = self._newest_and_oldest(project, now, pace.allowance)
         if pace.allowance < self.most:
             self.paces.write(project, pace.swept(self.most), now)
@@ -51,3 +65,8 @@ class Sweeper(NamedTuple):
         share = -(-limit // OLDEST_SHARE)
         newest = self.cards.due(project, now, limit - share, newest=True)
         return list(dict.fromkeys([*newest, *oldest[:share]]))
+
+
+def _is_unconfirmed(card: Card) -> bool:
+    """Tell such a card from one that is due only to be asserted once more."""
+    return card.hash != card.confirmed_hash or card.ambiguous

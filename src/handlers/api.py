@@ -14,11 +14,11 @@ from handlers import http
 from ingest import Event, Stores, declared_answer, ingest, keep, takes_get
 from queues import Queue
 from settings import SETTINGS
-from telemetry import count, failed, flushing, logger
+from telemetry import failed, flushing, logger
 
 CONNECTIONS = Secret(secretsmanager(QUICK), SETTINGS.connections_secret)
 INBOX = Queue(sqs(QUICK), SETTINGS.inbox_queue_url)
-STORES = Stores.of(SETTINGS)
+STORES = Stores.of(SETTINGS, QUICK, seconds=1.4)  # and the inbox queue has its 0.7 s
 METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 app = APIGatewayHttpResolver()  # no enable_validation: it cuts JSON arrays to their first element
@@ -51,23 +51,16 @@ def take_query(event: Event, token: str) -> Response[str] | None:
 
 def take(event: Event, connection: Connection) -> Response[str]:
     """Ingest the event; whatever goes wrong but the sender's own faults, keep it whole in the inbox queue instead."""
+    declared = None
     try:
+        declared = declared_answer(event, connection)
         usual = http.taken(event.request_id, ingest(event, connection, STORES, event.received_at))
     except SenderError:
         raise
     except Exception as error:  # noqa: BLE001 - nothing that a verified CRM sent may be lost to our own fault
         failed("kept in the inbox queue", error, request_id=event.request_id, connection=event.connection)
         usual = kept(event)
-    return as_declared(event, connection) or usual
-
-
-def as_declared(event: Event, connection: Connection) -> Response[str] | None:
-    """Return the answer that the CRM insists on, None for the usual one."""
-    try:
-        answer = declared_answer(event, connection)
-    except BridgeError:  # a broken mapping: the event is kept, and the usual answer says so
-        return None
-    return Response(answer.status, answer.content_type, answer.body) if answer else None
+    return Response(declared.status, declared.content_type, declared.body) if declared else usual
 
 
 def kept(event: Event) -> Response[str]:
@@ -98,9 +91,8 @@ def refuse(error: BridgeError) -> Response[str]:
 
 
 def refusal(error: BridgeError) -> Response[str]:
-    """Return the answer to an error, logged by its code and counted."""
+    """Return the answer to an error, logged by its code; API Gateway counts it by its status."""
     request_id = app.current_event.raw_event["requestContext"]["requestId"]
-    count("RequestsRefused")
     logger.warning("refused", request_id=request_id, code=error.code)
     return http.problem(error, request_id)
 
