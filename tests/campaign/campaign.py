@@ -18,7 +18,7 @@ import time_machine
 from botocore.exceptions import BotoCoreError, ClientError
 from moto import mock_aws
 
-from cards.card import ORGANIZATION_NAME, Card, Stamped, compose, digest, merge, name_for_contacts, nameless
+from cards.card import ORGANIZATION_NAME, Card, Stamped, compose, digest, key_of, merge
 from clients import PATIENT, sqs
 from delivery.ringostat import Ringostat
 from errors import BridgeError
@@ -415,13 +415,6 @@ class Expected:
             news = {name: Stamped(value, truth.changed_at, 0) for name, value in truth.fields.items()}
             self.fields[truth.key] = merge(self.fields.get(truth.key, {}), news)
 
-    def _names(self, key, fields):
-        """Return the names that a contact's card has from the cards of its organizations."""
-        names: dict[str, Stamped] = {}
-        for employer in nameless(key, fields) if "#contact:" in key else ():
-            names |= name_for_contacts(Card(employer, self.fields.get(employer, {})))
-        return names
-
     def content(self, key, card):
         """Return the hash of the newest content; an organization known by id has the name that the card has."""
         names = {name: stamp for name, stamp in card.fields.items() if name.startswith(ORGANIZATION_NAME)}
@@ -430,8 +423,13 @@ class Expected:
 
     def outdated(self, key, card):
         """Count the organizations whose name on a contact's card is not the newest that they have."""
-        newest = self._names(key, self.fields[key])
-        return sum(name in newest and newest[name].value != stamp.value for name, stamp in card.fields.items())
+        named = [name.removeprefix(ORGANIZATION_NAME) for name in card.fields if name.startswith(ORGANIZATION_NAME)]
+        project, origin, _ = key.split("#", 2)
+        return sum(
+            card.fields[ORGANIZATION_NAME + one].value
+            != self.fields[key_of(int(project), origin, f"organization:{one}")]["name"].value
+            for one in named
+        )
 
     def is_right(self, card, key, landed):
         """Tell whether the row and Ringostat hold the newest state; Ringostat need not where it refused it."""

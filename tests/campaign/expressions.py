@@ -50,8 +50,16 @@ def _single(tokens):
     if first in ("attribute_exists", "attribute_not_exists"):
         _, name, _ = (tokens.pop(0) for _ in range(3))
         return lambda operand: (operand(name) is not None) == (first == "attribute_exists")
+    measure = first == "size"
+    if measure:
+        _, first, _ = (tokens.pop(0) for _ in range(3))
     compare, second = COMPARISONS[tokens.pop(0)], tokens.pop(0)
-    return lambda operand: _compared(compare, operand(first), operand(second))
+
+    def test(operand):
+        value = operand(first)
+        return _compared(compare, len(value) if measure and value is not None else value, operand(second))
+
+    return test
 
 
 def _compared(compare, left, right):

@@ -4,7 +4,6 @@
 """
 
 import heapq
-import json
 from bisect import bisect_left, bisect_right, insort
 from itertools import count
 from typing import Any, NamedTuple
@@ -224,4 +223,4 @@ def _plain(value):
     if value is None:
         return None
     ((kind, plain),) = value.items()
-    return int(plain) if kind == "N" else json.dumps(plain) if kind == "SS" else plain
+    return int(plain) if kind == "N" else plain

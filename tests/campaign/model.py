@@ -116,6 +116,7 @@ class World(NamedTuple):
     faults: int
     kinds: tuple[str, ...] = ("error", "lost", "late", "killed", "killed-late", "cut", "unsent", "refused")
     late: int = POLICY.quiet
+    ordered: bool = False  # events come in their order only
     takers: int = 0  # events between their read and their write at once; 0: merging is one step
 
 
@@ -181,7 +182,7 @@ class Model:
     def _arrivals(self, state):
         if len(state.taking) == max(1, self.world.takers):
             return
-        for index, message in enumerate(state.messages):
+        for index, message in enumerate(state.messages[:1] if self.world.ordered else state.messages):
             if message not in state.messages[:index]:
                 rest = state.messages[:index] + state.messages[index + 1 :]
                 taken = state._replace(messages=rest, taking=(*state.taking, Taking(message, state.row or NEW)))

@@ -165,7 +165,7 @@ MUTANTS = {
     ),
     "an assertion dropped by a refusal": Mutant(
         Rules(refused=refused_for_good, claims=ALONE),
-        World(BACK_AND_FORTH, 2, late=AFTER_QUIET, kinds=("late", "refused")),
+        World(BACK_AND_FORTH, 2, late=AFTER_QUIET, kinds=("late", "refused"), ordered=True),
         "wrong",
     ),
     "content read before the claim": Mutant(Rules(claim_read=claim_unread, claims=MANY), World(PARTIAL, 0), "stale"),

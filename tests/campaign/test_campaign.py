@@ -42,7 +42,7 @@ def check_faultless(outcome):
 
 @pytest.mark.parametrize("copies", [1, 3])
 def test_without_faults_each_content_is_posted_once_and_duplicates_cost_nothing(copies, show):
-    check_faultless(run(Plan(SEED, 300, faults=False, copies=copies), show))
+    check_faultless(run(Plan(SEED, 200, faults=False, copies=copies), show))
 
 
 def test_nothing_is_lost_and_nothing_stale(show):

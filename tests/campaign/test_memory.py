@@ -103,7 +103,7 @@ calls = st.one_of(
     st.tuples(st.just("write_all"), st.lists(writes, min_size=1, max_size=3, unique_by=lambda write: write.key)),
     st.tuples(st.just("read"), st.sampled_from([KEYS[:1], KEYS])),
     st.tuples(st.just("due"), st.sampled_from([106, 107]), nows, st.integers(1, 3), st.booleans()),
-    st.tuples(st.just("want"), st.sampled_from(KEYS), st.sampled_from(KEYS)),
+    st.tuples(st.just("want"), st.sampled_from(KEYS), st.sampled_from([KEYS[:1], KEYS]), st.sampled_from([None, 9])),
     st.tuples(st.just("enrol"), st.sampled_from([106, 107])),
     st.tuples(st.just("projects")),
     st.tuples(st.just("row"), st.sampled_from(KEYS)),
@@ -122,7 +122,7 @@ sends = st.tuples(
 )
 queue_calls = st.one_of(sends, st.tuples(st.just("receive")), st.tuples(st.just("delete")), st.tuples(st.just("hide")))
 numbers = count()
-ONE_AWS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=10)
+ONE_AWS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=8)
 
 
 def done(cards, call):

@@ -4,7 +4,17 @@ import pytest
 
 from delivery.classify import classify
 from tests.campaign.model import ANSWERS, Model, Rules, World, explore
-from tests.campaign.mutants import AFTER_QUIET, ALONE, FULL, MANY, MIXED, MUTANTS, PARTIAL, THERE_AND_BACK
+from tests.campaign.mutants import (
+    AFTER_QUIET,
+    ALONE,
+    BACK_AND_FORTH,
+    FULL,
+    MANY,
+    MIXED,
+    MUTANTS,
+    PARTIAL,
+    THERE_AND_BACK,
+)
 
 TWICE = (PARTIAL[0], *PARTIAL)  # three changes, the first of them twice
 
@@ -23,6 +33,10 @@ LONG = {
     "two faults, rings of one and of many cards": (World(PARTIAL, 2), (*ALONE, *MANY)),
     "two events at once": (World(PARTIAL, 1, takers=2), ALONE),
     "two faults, landing after the quiet period": (World(TWICE, 2, late=AFTER_QUIET), ALONE),
+    "a late landing and a refusal, back and forth": (
+        World(BACK_AND_FORTH, 2, late=AFTER_QUIET, kinds=("late", "refused")),
+        ALONE,
+    ),
     "one fault, rings of many cards, landing after the quiet period": (World(TWICE, 1, late=AFTER_QUIET), MANY),
 }
 
@@ -66,6 +80,7 @@ def test_a_mutant_is_caught(name):
     assert way, f"not caught: {name}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_right_rules_pass_where_the_mutant_is_caught(name):
     mutant = MUTANTS[name]
