@@ -16,7 +16,7 @@ SESSION = botocore.session.get_session()
 QUICK = Config(connect_timeout=0.4, read_timeout=0.7, retries={"total_max_attempts": 1})
 
 # Nobody waits for a worker, and a record that is not written costs a second POST.
-PATIENT = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 3, "mode": "standard"})
+PATIENT = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2, "mode": "standard"})
 
 
 @cache

@@ -56,7 +56,7 @@ class Secret:
     def _fetch(self, now: float) -> None:
         self._tried_at = now
         try:
-            text = self._client.get_secret_value(SecretId=self._name)["SecretString"]
+            text = self._client.get_secret_value(SecretId=self._name).get("SecretString", "")
         except (BotoCoreError, ClientError):
             return
         value = _object(text)

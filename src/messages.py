@@ -35,7 +35,7 @@ class InboxMessage(BaseModel):
             body=self._raw(),
             headers={"content-type": "application/json", **{name.lower(): text for name, text in self.headers.items()}},
             query=self.query,
-            received_at=self.receivedAt or message.received_at,
+            received_at=min(self.receivedAt or message.received_at, message.received_at),
             request_id=self.requestId or message.request_id,
         )
 

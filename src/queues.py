@@ -43,13 +43,15 @@ class Queue:
     def hide(self, seconds: Mapping[str, int]) -> None:
         """Keep received messages, given by receipt handle, invisible for so many seconds more."""
         for chunk in chunks(list(seconds.items()), BATCH):
-            self._client.change_message_visibility_batch(
+            answer = self._client.change_message_visibility_batch(
                 QueueUrl=self._url,
                 Entries=[
                     {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": delay}
                     for index, (handle, delay) in enumerate(chunk)
                 ],
             )
+            if answer.get("Failed"):
+                raise Unavailable(f"SQS hid only {len(answer['Successful'])} of {len(chunk)} messages.")
 
 
 def _entry(message: Message) -> dict[str, Any]:

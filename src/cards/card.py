@@ -177,14 +177,14 @@ def _contact(identity: dict[str, Any], values: Mapping[str, Any]) -> Composed:
     )
 
 
-def nameless(key: str, fields: Fields) -> list[str]:
-    """Return the keys of the organizations that a contact's card names by id only and whose name it wants."""
-    values = {name: stamp.value for name, stamp in fields.items()}
+def employers(key: str, fields: Fields) -> list[str]:
+    """Return the keys of the organizations that a contact's card names by id only."""
     project, origin, _ = key.split("#", 2)
+    values = {name: stamp.value for name, stamp in fields.items()}
     return [
         key_of(int(project), origin, f"organization:{entry['externalId']}")
         for entry in _blocks(values, "organizations")
-        if not entry["name"] and not values.get(ORGANIZATION_NAME + entry["externalId"])
+        if not entry["name"]
     ]
 
 

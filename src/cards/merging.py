@@ -1,19 +1,20 @@
-"""The news of one event merged into their cards in the table, whoever else writes them at the same time.
+"""The news of one event merged into their cards in the table, while others write there too.
 
-A contact may know its organization by id only. Its name then comes from the organization's card: when the contact
-changes, or when the organization at last arrives, which keeps a list of the contacts that want its name.
+A contact may know its organization by id only. Its name then comes from the organization's card: each time the contact
+changes, and when the organization comes or is renamed, for the first contacts that wanted its name before it had one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from cards import store
-from cards.card import Card, Fields, absorb, name_for_contacts, nameless, project_of
+from cards.card import Card, Fields, absorb, employers, name_for_contacts, project_of
 from cards.store import Cards
 from errors import Unavailable
 
 RING_FIRST_MS = 60_000  # the ring normally comes first; the sweep looks after it
 TRIES = 5  # merges of one card that other requests change at the same time
+MOST_WANTED = 10  # organizations of one event whose names are asked for; the others' come with the next event
 
 News = Mapping[str, Sequence[Fields]]
 
@@ -26,28 +27,42 @@ class Merged(NamedTuple):
 
 
 class Merging:
-    """Merge news, given by the keys of their cards. `now` is in ms, `expires_at` in seconds since 1970, UTC."""
+    """Merge news, given by the keys of their cards. `now` is in ms, `expires_at` in seconds since 1970, UTC.
 
-    def __init__(self, cards: Cards, *, connection: str, now: int, expires_at: int | None) -> None:
+    `in_time` says whether there is time for one more call.
+    """
+
+    def __init__(
+        self,
+        cards: Cards,
+        *,
+        connection: str,
+        now: int,
+        expires_at: int | None,
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._cards = cards
         self._connection = connection
         self._now = now
         self._expires_at = expires_at
+        self._in_time = in_time
         self._known: dict[str, Card] = {}
         self._due: dict[str, None] = {}
 
     def merge(self, news: News) -> Merged:
         """Write all news: one call to read and one to write per hundred cards.
 
-        Raise Unavailable when others keep changing the same cards. Part of the news is written then, and all of it may
-        come again.
+        Raise Unavailable when others keep changing the same cards, or when time is up. Part of the news is written
+        then, and all of it may come again.
         """
-        employers = (key for card, changes in news.items() for fields in changes for key in nameless(card, fields))
-        self._read([*news, *employers])
+        named_by_id = (key for card, changes in news.items() for fields in changes for key in employers(card, fields))
+        self._read([*news, *named_by_id])
+        renamed = {key: name_for_contacts(self._known[key]) for key in news if _is_organization(key)}
         verdicts = self._write(news)
-        if names := self._late_names(news):
-            self._read(names)
-            self._write(names)
+        renamed = {key: before for key, before in renamed.items() if name_for_contacts(self._known[key]) != before}
+        if late := self._names_of(renamed) | self._names_wanted(news):
+            self._read(late)
+            self._write({key: names for key, names in late.items() if self._known[key].rev})
         return Merged(verdicts, list(self._due))
 
     def _read(self, keys: Iterable[str]) -> None:
@@ -60,7 +75,9 @@ class Merging:
 
     def _write(self, news: News) -> dict[str, list[str]]:
         verdicts: dict[str, list[str]] = {}
-        todo = sorted(news, key=lambda key: "#organization:" not in key)  # a contact beside its organization finds it
+        todo = sorted(news, key=lambda key: not _is_organization(key))  # a contact beside its organization finds it
+        for project in {project_of(key) for key in todo}:
+            self._cards.enrol(project)
         for _ in range(TRIES):
             writes = []
             for key in todo:
@@ -72,9 +89,7 @@ class Merging:
                     self._due[key] = None
                 if after is not before:
                     writes.append(self._written(before, after))
-            for project in {project_of(write.key) for write in writes}:
-                self._cards.enrol(project)
-            conflicts = self._cards.write_all(writes)
+            conflicts = self._cards.write_all(writes, self._in_time)
             self._known |= {key: card or self._new(key) for key, card in conflicts.items()}
             todo = [key for key in todo if key in conflicts]
             if not todo:
@@ -86,22 +101,38 @@ class Merging:
         return store.merged(before, after, due_at=due_at, expires_at=self._expires_at)
 
     def _names(self, card: Card) -> list[Fields]:
-        """Return the names of organizations that a contact's card wants and that have been read."""
-        known = (self._known.get(key) for key in nameless(card.key, card.fields))
+        """Return the names of a contact's organizations, as far as their cards have been read and have one."""
+        known = (self._known.get(key) for key in employers(card.key, card.fields))
         return [names for organization in known if organization and (names := name_for_contacts(organization))]
 
-    def _late_names(self, news: News) -> dict[str, list[Fields]]:
-        """Return names for contacts: of organizations that came meanwhile, or that others were waiting for."""
+    def _names_of(self, organizations: Iterable[str]) -> dict[str, list[Fields]]:
+        """Return names for the contacts that wanted them, of organizations read afresh: `want` moves no revision."""
+        found = self._cards.read(list(organizations)).values() if organizations else ()
         late: dict[str, list[Fields]] = {}
-        for key in news:
-            card = self._known[key]
-            for employer in nameless(key, card.fields):
-                if names := name_for_contacts(self._cards.want(employer, key)):
-                    late.setdefault(key, []).append(names)
-            if names := name_for_contacts(card):
-                for contact in card.wanted_by:
-                    late.setdefault(contact, []).append(names)
+        for organization in found:
+            for contact in organization.wanted_by:
+                late.setdefault(contact, []).append(name_for_contacts(organization))
         return late
+
+    def _names_wanted(self, news: News) -> dict[str, list[Fields]]:
+        """Ask nameless organizations for their names; return those that came between the reading and the asking."""
+        wanting: dict[str, list[str]] = {}
+        for contact in news:
+            for key in employers(contact, self._known[contact].fields):
+                if not name_for_contacts(self._known.get(key) or self._new(key)):
+                    wanting.setdefault(key, []).append(contact)
+        late: dict[str, list[Fields]] = {}
+        for key in list(wanting)[:MOST_WANTED]:
+            if not self._in_time():
+                break
+            organization = self._cards.want(key, wanting[key], self._expires_at)
+            if organization and (names := name_for_contacts(organization)):
+                late |= {contact: [*late.get(contact, ()), names] for contact in wanting[key]}
+        return late
+
+
+def _is_organization(key: str) -> bool:
+    return key.split("#", 2)[2].startswith("organization:")
 
 
 def _must_ring(before: Card, after: Card) -> bool:

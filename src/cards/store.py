@@ -7,7 +7,8 @@ DynamoDB's own maps cost more to decode than the merge itself.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
@@ -18,6 +19,8 @@ from errors import Unavailable
 SCHEMA = 1
 BATCH = 100  # items of one BatchGetItem or TransactWriteItems
 PROJECTS = "#projects"
+MOST_WANTING = 100  # contacts that wait for one organization's name; the others get it with their next event
+PAUSES = (0.01, 0.03, 0.1)  # s: a transaction that holds a row is over in milliseconds, and the SDK does not try again
 ABSENT = "attribute_not_exists(#rev)"
 
 Item = dict[str, Any]
@@ -38,6 +41,10 @@ class Written(NamedTuple):
 
     done: bool
     card: Card | None
+
+
+def _always() -> bool:
+    return True
 
 
 class Cards:
@@ -67,7 +74,13 @@ class Cards:
     def enrol(self, project: int) -> None:
         """Note that a project has cards, once in the life of this process."""
         if project not in self._enrolled:
-            self._add(PROJECTS, "projects", str(project))
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(PROJECTS),
+                UpdateExpression="ADD #projects :project",
+                ExpressionAttributeNames={"#projects": "projects"},
+                ExpressionAttributeValues={":project": {"SS": [str(project)]}},
+            )
             self._enrolled.add(project)
 
     def _read_many(self, keys: Sequence[str]) -> Iterator[Card]:
@@ -83,9 +96,7 @@ class Cards:
     def write(self, write: Write) -> Written:
         """Do one write with one call, which is also the read of the row."""
         try:
-            answer = self._client.update_item(
-                **self._update(write), ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD"
-            )
+            answer = self._updated(write)
         except ClientError as error:
             if _code(error) != "ConditionalCheckFailedException":
                 raise
@@ -93,21 +104,41 @@ class Cards:
             return Written(done=False, card=card_of(item) if item else None)
         return Written(done=True, card=card_of(answer["Attributes"]))
 
-    def want(self, organization: str, contact: str) -> Card:
-        """Note on an organization's row that a contact wants its name; return the row, of revision 0 if it is new."""
-        return card_of(self._add(organization, "wanted_by", contact))
+    def _updated(self, write: Write) -> Any:
+        update = self._update(write)
+        for pause in PAUSES:
+            try:
+                return self._client.update_item(
+                    **update, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD"
+                )
+            except ClientError as error:
+                if _code(error) != "TransactionConflictException":
+                    raise
+                time.sleep(pause)
+        return self._client.update_item(**update, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD")
 
-    def _add(self, key: str, name: str, member: str) -> Item:
-        answer = self._client.update_item(
-            TableName=self._table,
-            Key=_key(key),
-            UpdateExpression="ADD #set :member",
-            ExpressionAttributeNames={"#set": name},
-            ExpressionAttributeValues={":member": {"SS": [member]}},
-            ReturnValues="ALL_NEW",
+    def want(self, organization: str, contacts: Sequence[str], expires_at: int | None) -> Card | None:
+        """Note on an organization's row that contacts want its name; return the row, of revision 0 if it is new.
+
+        Return None where nothing is noted: the row is a tombstone, or as many contacts stand there as it may hold.
+        """
+        update = self._update(
+            Write(
+                organization,
+                {} if expires_at is None else {"expires_at": expires_at},
+                "attribute_not_exists(#erased) AND (attribute_not_exists(#wanted_by) OR size(#wanted_by) < :most)",
+                {"most": MOST_WANTING},
+            )
         )
-        item: Item = answer["Attributes"]
-        return item
+        update["UpdateExpression"] += " ADD #wanted_by :contacts"
+        update["ExpressionAttributeValues"][":contacts"] = {"SS": list(contacts)[:MOST_WANTING]}
+        try:
+            answer = self._client.update_item(**update, ReturnValues="ALL_NEW")
+        except ClientError as error:
+            if _code(error) != "ConditionalCheckFailedException":
+                raise
+            return None
+        return card_of(answer["Attributes"])
 
     def erase(self, key: str, now: int) -> None:
         """Leave a tombstone without personal data, which no later change brings back to life."""
@@ -115,29 +146,46 @@ class Cards:
         gone = dict.fromkeys(row.keys() - {"key", "connection"})
         self.write(Write(key, {**gone, "schema": SCHEMA, "rev": row.get("rev", 0) + 1, "erased": now}))
 
-    def write_all(self, writes: Sequence[Write]) -> dict[str, Card | None]:
+    def write_all(self, writes: Sequence[Write], in_time: Callable[[], bool] = _always) -> dict[str, Card | None]:
         """Do writes of different rows; return the rows, as they are, of those that did not happen (None: no row).
 
         One write is one call, many are one call per hundred. A transaction is all or nothing, so the writes of one that
-        was cancelled are done again one by one.
+        was cancelled are done again one by one: all of them, though one may fail, before its error is raised. Raise
+        Unavailable when `in_time` says that time is up.
         """
         if len(writes) == 1:
-            return self._write_each(writes)
+            return self._write_each(writes, in_time)
         conflicts: dict[str, Card | None] = {}
         for chunk in chunks(writes):
+            if not in_time():
+                raise Unavailable("DynamoDB takes too long.")
             if not self._transact(chunk):
-                conflicts |= self._write_each(chunk)
+                conflicts |= self._write_each(chunk, in_time)
         return conflicts
 
-    def _write_each(self, writes: Sequence[Write]) -> dict[str, Card | None]:
-        results = {write.key: self.write(write) for write in writes}
-        return {key: result.card for key, result in results.items() if not result.done}
+    def _write_each(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
+        conflicts: dict[str, Card | None] = {}
+        failure: ClientError | None = None
+        for write in writes:
+            if not in_time():
+                raise Unavailable("DynamoDB takes too long.")
+            try:
+                result = self.write(write)
+            except ClientError as error:
+                failure = error
+                continue
+            if not result.done:
+                conflicts[write.key] = result.card
+        if failure:
+            raise failure
+        return conflicts
 
     def _transact(self, writes: Sequence[Write]) -> bool:
+        """Do all writes or none; none also where together they are larger than the 4 MB of one transaction."""
         try:
             self._client.transact_write_items(TransactItems=[{"Update": self._update(write)} for write in writes])
         except ClientError as error:
-            if _code(error) != "TransactionCanceledException":
+            if _code(error) not in ("TransactionCanceledException", "ValidationException"):
                 raise
             return False
         return True
@@ -195,7 +243,7 @@ def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | N
         "hash": after.hash,
         "waiting": after.waiting,
         "refused": after.refused,
-        **({} if expires_at is None else {"expires_at": expires_at}),
+        "expires_at": expires_at,
         **_due(after, due_at),
     }
     if before.rev == 0:

@@ -43,7 +43,7 @@ def settle(
     found, limit = 0, len(records)
     while stack:
         if not may_start():
-            yield from _left(stack, "no-time")
+            yield from _left(stack, Judgement("unposted", "no-time"))
             return
         group = _next(stack, limit if found <= FEW else 0)
         tried, rest = _parts(group, limit)
@@ -61,7 +61,7 @@ def settle(
         found += refused
         yield from ((record, judgement) for record in tried)
         if not confirmed and judgement.answer_class not in SPLITTING:
-            yield from _left(stack, judgement.answer_class)
+            yield from _left(stack, unposted(judgement))
             return
 
 
@@ -84,7 +84,12 @@ def _parts(group: _Group[T], limit: int) -> tuple[Sequence[T], Sequence[T]]:
     return group.records[:middle], group.records[middle:]
 
 
-def _left(stack: Sequence[_Group[T]], code: str) -> Iterator[tuple[T, Judgement]]:
+def unposted(judgement: Judgement) -> Judgement:
+    """Return what an answer that ends the posting means for the records that were not posted."""
+    return judgement if judgement.answer_class == "unposted" else Judgement("unposted", judgement.answer_class)
+
+
+def _left(stack: Sequence[_Group[T]], left: Judgement) -> Iterator[tuple[T, Judgement]]:
     for group in reversed(stack):
-        judgement = Judgement("ambiguous", "refused-array") if group.touched else Judgement("unposted", code)
+        judgement = Judgement("ambiguous", "refused-array") if group.touched else left
         yield from ((record, judgement) for record in group.records)

@@ -19,6 +19,7 @@ Gate = Literal["closed", "probe", "open"]
 Post = Callable[[], Judgement]
 
 FAILURES_IN_A_ROW = 5
+PROBE = 10  # cards of the one POST that tries whether Ringostat is back: some may have to wait for themselves
 CACHE_SECONDS = 10  # a state changes rarely, and three rows a project are read for it
 
 
@@ -109,7 +110,6 @@ class Circuits:
             )(guarded)
         return guarded
 
-
     def _moved(self, transition: CircuitTransition) -> None:
         logger.warning("circuit", circuit=transition.circuit_name, state=str(transition.to_state))
         if transition.to_state == CircuitState.HALF_OPEN:
@@ -127,5 +127,3 @@ def _attempt(post: Post) -> Judgement:
 
 def _name(project: int, circuit: str) -> str:
     return f"{project}#circuit#{circuit}"
-
-

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from cards.card import Card
 from cards.store import Cards
 from delivery import steps
 from delivery.steps import Lease
-from telemetry import logger
+from telemetry import failed, logger
 
 
 class Claims:
@@ -35,9 +37,17 @@ class Claims:
         return claimed + [card for card in others if card] + self._each(lost)
 
     def _each(self, keys: Iterable[str]) -> list[Card]:
-        rows = [self._cards.write(steps.claim(key, self._lease, self._now)).card for key in keys]
-        cards = [row if self._is_ours(row) else self._instead(row) for row in rows]
+        cards = [self._one(key) for key in keys]
         return [card for card in cards if card]
+
+    def _one(self, key: str) -> Card | None:
+        try:
+            row = self._cards.write(steps.claim(key, self._lease, self._now)).card
+        except (BotoCoreError, ClientError) as error:  # those that are claimed already are not to wait for this one
+            failed("not claimed", error, card=key)
+            self.waiting[key] = self._now + self._quiet
+            return None
+        return row if self._is_ours(row) else self._instead(row)
 
     def _is_ours(self, row: Card | None) -> bool:
         """Tell whether a row holds our lease, even if the claim failed: the SDK may have sent it twice."""
@@ -54,7 +64,7 @@ class Claims:
             case "reclaim":
                 logger.warning("a worker died in mid-delivery", card=card.key)
                 result = self._cards.write(steps.reclaim(card, self._lease))
-                return result.card if result.done else None
+                return result.card if self._is_ours(result.card) else None
             case "settle":
                 self._cards.write(steps.settle(card))
             case "wait" if card.not_before is not None:

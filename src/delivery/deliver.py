@@ -14,7 +14,7 @@ from cards.store import Cards, chunks
 from connections import Secret, auth_key_of
 from delivery import steps
 from delivery.bisect import settle, unposted
-from delivery.circuits import Circuits
+from delivery.circuits import PROBE, Circuits
 from delivery.claims import Claims
 from delivery.classify import Judgement, classify, shape
 from delivery.pace import Paces

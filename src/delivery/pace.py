@@ -22,8 +22,8 @@ class Pace(NamedTuple):
         return Pace(max(until, self.not_before), max(1, self.allowance * SLOWER // 100), SLOWLY)
 
     def recovering(self, first: int) -> "Pace":
-        """Return the pace with which a project comes back from an outage."""
-        return Pace(self.not_before, first, QUICKLY)
+        """Return the pace with which a project comes back from an outage: no faster than Ringostat asked before."""
+        return self._replace(allowance=min(first, self.allowance))
 
     def swept(self, most: int) -> "Pace":
         """Return the pace of the next sweep."""
@@ -46,7 +46,9 @@ class Paces:
         read_at, pace = self._read.get(project, (now - CACHE_MS, None))
         if pace is None or now - read_at >= CACHE_MS:
             row = self._cards.row(_key(project))
-            pace = Pace(row.get("not_before", 0), row.get("allowance", self._most), row.get("growth", QUICKLY))
+            pace = Pace(
+                row.get("not_before", 0), min(self._most, row.get("allowance", self._most)), row.get("growth", QUICKLY)
+            )
             self._read[project] = now, pace
         return pace
 

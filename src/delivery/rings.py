@@ -4,6 +4,7 @@ They hold keys only, no personal data, and losing one loses nothing.
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from queues import Message, Queue, dumps
 
 SCHEMA = 1
 KEYS_PER_RING = 100
+CARD = re.compile(r"[0-9]+#[^#]+#")  # of a card's key
 
 
 class Ring(NamedTuple):
@@ -55,6 +57,6 @@ def rings_of(event: dict[str, Any]) -> list[Ring]:
 def _keys(body: str) -> list[str]:
     try:
         message = json.loads(body)
-        return [key for key in message["keys"] if isinstance(key, str) and key.count("#") >= 2]  # noqa: PLR2004
+        return [key for key in message["keys"] if isinstance(key, str) and CARD.match(key)]
     except (ValueError, TypeError, KeyError):
         return []

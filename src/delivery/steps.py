@@ -76,7 +76,8 @@ def claim_read(card: Card, lease: Lease, now: int) -> Write:
 
 def reclaim(card: Card, lease: Lease) -> Write:
     """Return the claim of a card whose worker died: what it did is unknown."""
-    return Write(card.key, {**_leased(lease), "ambiguous": True}, "#lease_id = :old", {"old": card.lease_id})
+    still = "#lease_id = :old AND attribute_exists(#due) AND attribute_exists(#hash) AND attribute_not_exists(#erased)"
+    return Write(card.key, {**_leased(lease), "ambiguous": True}, still, {"old": card.lease_id})
 
 
 def settle(card: Card) -> Write:

@@ -7,7 +7,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from cards.card import Card
 from cards.store import Cards
-from delivery.circuits import Circuits, Gate
+from delivery.circuits import PROBE, Circuits, Gate
 from delivery.pace import Paces
 from delivery.rings import ring
 from queues import Queue
@@ -15,7 +15,6 @@ from telemetry import logger, measure
 
 OLDEST_SHARE = 5  # one card in so many: fresh callers show their names at once, and the backlog drains all the same
 LOOKED_AT = 100  # due cards of a project whose age is read; more of them are a backlog, and the first are its oldest
-PROBE = 10  # due cards for the one POST that tries whether Ringostat is back
 EVER = 2**53  # ms since 1970: due now or later
 
 
@@ -44,7 +43,8 @@ class Sweeper(NamedTuple):
         """Return the age of the oldest content that Ringostat has not confirmed, in ms; 0 if there is none."""
         keys = [key for project in projects for key in self.cards.due(project, EVER, LOOKED_AT)]
         cards = self.cards.read(keys).values() if keys else ()
-        return max((now - card.due_since for card in cards if card.due_since and _is_unconfirmed(card)), default=0)
+        ages = (now - card.due_since for card in cards if card.due_since and _is_unconfirmed(card))
+        return max([0, *ages])
 
     def _due(self, project: int, gate: Gate, now: int) -> list[str]:
         pace = self.paces.read(project, now)

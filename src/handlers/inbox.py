@@ -7,15 +7,15 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import clock
-from clients import QUICK, secretsmanager
+from clients import PATIENT, secretsmanager
 from connections import Secret, connection_of
 from errors import AllRejected, SenderError, TooLarge, UnknownConnection
 from ingest import Event, Stores, ingest, reject
 from settings import SETTINGS
 from telemetry import count, failed, flushing, logger
 
-CONNECTIONS = Secret(secretsmanager(QUICK), SETTINGS.connections_secret)
-STORES = Stores.of(SETTINGS)
+CONNECTIONS = Secret(secretsmanager(PATIENT), SETTINGS.connections_secret)
+STORES = Stores.of(SETTINGS, PATIENT, seconds=20)
 # An answer that names every message as failed is an answer, not an error of the function.
 PROCESSOR = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 

@@ -6,6 +6,7 @@ import pytest
 
 from cards.card import compose, key_of, stamped
 from cards.merging import Merging
+from cards.store import MOST_WANTING
 from errors import Unavailable
 
 CONTACT, OTHER, ORGANIZATION = (key_of(106, "Pipedrive", card) for card in ("contact:1", "contact:2", "organization:9"))
@@ -81,6 +82,66 @@ def test_a_new_name_reaches_the_contacts_that_waited_for_the_first(nowhere):
     assert employer(nowhere) == "Acme Ltd"
 
 
+@pytest.mark.parametrize(
+    "news",
+    [
+        [{ORGANIZATION: [organization("Old")]}, {CONTACT: [contact()]}],
+        [{ORGANIZATION: [organization("Old")], CONTACT: [contact()]}],
+    ],
+)
+def test_a_contact_that_changes_takes_its_organizations_present_name(nowhere, news):
+    for one in news:
+        merge(nowhere.cards, one)
+    merge(nowhere.cards, {ORGANIZATION: [organization("New", at=2)]})
+
+    merge(nowhere.cards, {CONTACT: [contact(at=3)]})
+
+    assert employer(nowhere) == "New"
+
+
+class Late:
+    """The table, while a contact asks for the name just before its organization is written."""
+
+    def __init__(self, cards):
+        self._cards = cards
+
+    def __getattr__(self, name):
+        return getattr(self._cards, name)
+
+    def write_all(self, writes, in_time):
+        if writes[0].key == ORGANIZATION:
+            merge(self._cards, {CONTACT: [contact()]})
+        return self._cards.write_all(writes, in_time)
+
+
+def test_a_contact_that_asks_while_the_name_is_written_gets_it(nowhere):
+    merge(Late(nowhere.cards), {ORGANIZATION: [organization()]})
+
+    assert employer(nowhere) == "Acme"
+
+
+def test_a_waiting_list_has_an_end(nowhere):
+    for number in range(MOST_WANTING + 2):
+        nowhere.cards.want(ORGANIZATION, [key_of(106, "Pipedrive", f"contact:{number}")], None)
+
+    assert len(nowhere.card(ORGANIZATION).wanted_by) == MOST_WANTING
+
+
+def test_a_name_makes_no_card_of_a_contact_that_is_gone(nowhere):
+    nowhere.cards.want(ORGANIZATION, [CONTACT], None)
+
+    merge(nowhere.cards, {ORGANIZATION: [organization()]})
+
+    assert CONTACT not in nowhere.cards.read([CONTACT])
+
+
+def test_when_time_is_up_the_event_is_given_back(nowhere):
+    with pytest.raises(Unavailable):
+        Merging(nowhere.cards, connection="acme", now=1, expires_at=None, in_time=lambda: False).merge(
+            {CONTACT: [contact()]}
+        )
+
+
 def test_verdicts_are_of_the_changes_alone(nowhere):
     merge(nowhere.cards, {ORGANIZATION: [organization()]})
 
@@ -98,7 +159,7 @@ class Contended:
     def __getattr__(self, name):
         return getattr(self._cards, name)
 
-    def write_all(self, writes):
+    def write_all(self, writes, in_time):
         if self._times:
             self._times -= 1
             at = 100 - self._times
@@ -106,7 +167,7 @@ class Contended:
                 self._cards,
                 {write.key: [stamped({"staffId": str(at)}, changed_at=at, received_at=at)] for write in writes},
             )
-        return self._cards.write_all(writes)
+        return self._cards.write_all(writes, in_time)
 
 
 def test_a_card_that_another_request_changes_is_merged_again(nowhere):
