@@ -1,0 +1,210 @@
+"""Metrics: ten names and one dimension, because every name is billed for each of its dimensions."""
+
+import ast
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import telemetry
+from ingest import COUNTED
+from tests.delivery.test_deliver import change, key, rung
+from tests.handlers.test_api import person
+
+SRC = Path(__file__).parents[1] / "src"
+FREE = 10  # custom metrics that CloudWatch gives an account for nothing
+
+
+def named(path):
+    """Yield the first argument of every count() and measure() that is telemetry's."""
+    tree = ast.parse(path.read_text("utf-8"))
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "telemetry"
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in imported & {"count", "measure"}:
+            yield node.args[0]
+
+
+NAMED = [argument for path in SRC.rglob("*.py") for argument in named(path)]
+
+
+@pytest.fixture
+def metrics(capsys):
+    """What was measured since the last call: the records that CloudWatch reads."""
+    telemetry.metrics.clear_metrics()
+
+    def read():
+        if telemetry.metrics.metric_set:
+            telemetry.metrics.flush_metrics()
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+        return [Record(line) for line in lines]
+
+    yield read
+    telemetry.metrics.clear_metrics()
+
+
+class Record:
+    """One line of embedded metrics."""
+
+    def __init__(self, line):
+        (self.directive,) = line["_aws"]["CloudWatchMetrics"]
+        self.values = {one["Name"]: sum(line[one["Name"]]) for one in self.directive["Metrics"]}
+        self.units = {one["Name"]: one["Unit"] for one in self.directive["Metrics"]}
+
+
+def totals(records):
+    found = {}
+    for record in records:
+        for name, value in record.values.items():
+            found[name] = found.get(name, 0) + value
+    return found
+
+
+def test_the_names_stay_within_what_cloudwatch_gives_for_nothing():
+    assert len(telemetry.METRICS) == FREE
+
+
+def test_no_other_name_is_counted_anywhere_and_none_is_forgotten():
+    literal = {argument.value for argument in NAMED if isinstance(argument, ast.Constant)}
+    others = {ast.unparse(argument) for argument in NAMED if not isinstance(argument, ast.Constant)}
+
+    assert others == {"COUNTED[result]"}
+    assert literal | set(COUNTED.values()) == set(telemetry.METRICS)
+
+
+def test_every_record_is_counted_once_whatever_becomes_of_it(bridge, metrics):
+    one = person(1)
+    bridge.post("acme", one)
+    bridge.post("acme", one)
+    bridge.post("acme", {**one, "meta": {**one["meta"], "entity": "activity"}})
+    bridge.post("acme", {**one, "meta": {**one["meta"], "entity_id": None}, "data": {**one["data"], "id": None}})
+
+    found = totals(metrics())
+
+    assert found == {"RecordsAccepted": 1, "RecordsUnchanged": 1, "RecordsSkipped": 1, "RecordsRejected": 1}
+
+
+def test_a_delivery_counts_its_cards_and_only_the_stacks_name_is_a_dimension(bridge, ringostat, metrics):
+    ringostat.faults({"refuse": {"externalId": "7"}})
+    change(bridge)
+    change(bridge, 7)
+
+    rung(bridge, [key(), key(7)])
+
+    records = metrics()
+    assert totals(records) == {"CardsPosted": 4, "CardsConfirmed": 1, "CardsRefused": 1}
+    assert {json.dumps(record.directive["Dimensions"]) for record in records} == {'[["service"]]'}
+    assert {record.directive["Namespace"] for record in records} == {"RingostatBridge"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "unknown"),
+    [
+        ({"status": 200, "body": "<html>"}, True),
+        ({"status": 200, "body": "{"}, True),
+        ({"status": 418}, True),
+        ({"status": 404}, True),
+        ({"status": 200, "body": {"nobody": "knows"}}, False),
+        ({"status": 503}, False),
+        ({"status": 400}, False),
+    ],
+)
+def test_an_answer_that_nobody_understands_is_counted_and_marked_in_the_log(
+    bridge, ringostat, metrics, answer, unknown
+):
+    ringostat.faults(answer)
+    change(bridge)
+
+    rung(bridge, [key()])
+
+    assert ("AnswersUnknown" in totals(metrics())) is unknown
+
+
+def swept(bridge, metrics):
+    metrics()
+    bridge.sweep()
+    (record,) = metrics()
+    return record
+
+
+def test_the_sweep_says_every_minute_that_nothing_is_old_and_nothing_cut_off(bridge, metrics):
+    record = swept(bridge, metrics)
+
+    assert record.values == {"CircuitsOpen": 0, "OldestDueSeconds": 0}
+    assert record.units == {"CircuitsOpen": "Count", "OldestDueSeconds": "Seconds"}
+
+
+def test_the_age_of_the_oldest_content_counts_from_its_event_however_often_it_was_tried(bridge, ringostat, metrics):
+    bridge.post("acme", person(1))
+    for _ in range(3):
+        ringostat.faults({"status": 503})
+        bridge.clock.pass_(200)
+        rung(bridge, bridge.due())
+    bridge.post("acme", person(2))
+
+    age = swept(bridge, metrics).values["OldestDueSeconds"]
+
+    assert age == pytest.approx(600 - 60, abs=1)  # a card counts as due once its ring has had a minute
+
+
+def test_a_card_whose_ring_is_on_its_way_is_not_old(bridge, metrics):
+    bridge.post("acme", person(1))
+
+    assert swept(bridge, metrics).values["OldestDueSeconds"] == 0
+
+
+def test_a_card_that_is_due_only_to_be_asserted_is_not_old(bridge, ringostat, metrics):
+    bridge.post("acme", person(1))
+    ringostat.faults({"status": 503})
+    rung(bridge, bridge.due())
+    ringostat.faults()
+    bridge.clock.pass_(200)
+    rung(bridge, bridge.due())
+
+    assert bridge.due()
+    assert swept(bridge, metrics).values["OldestDueSeconds"] == 0
+
+
+def test_projects_with_an_open_circuit_are_counted_until_it_closes(bridge, metrics):
+    change(bridge)
+    change(bridge, project=107)
+    circuits = bridge.circuits._store
+
+    circuits.save_open("106#circuit#auth", 5, bridge.clock.time // 1000)
+    opened = swept(bridge, metrics).values["CircuitsOpen"]
+    circuits.save_closed("106#circuit#auth")
+
+    assert (opened, swept(bridge, metrics).values["CircuitsOpen"]) == (1, 0)
+
+
+@pytest.fixture
+def logged():
+    """The records that the logger writes."""
+    handler = telemetry.logger.registered_handler
+    before = handler.setStream(written := io.StringIO())
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    handler.setStream(before)
+
+
+@pytest.mark.parametrize(("minutes", "ahead"), [(4, 0), (6, 1)])
+def test_a_time_from_the_future_is_seen_in_the_log(bridge, logged, minutes, ahead):
+    future = datetime.fromtimestamp(bridge.clock.time / 1000 + minutes * 60, UTC).isoformat()
+
+    bridge.post("acme", person(1, when=future))
+
+    assert [line["ahead"] for line in logged()] == [ahead]
+
+
+def test_the_line_of_a_post_names_its_cards_so_that_the_story_of_one_can_be_read(bridge, logged):
+    change(bridge)
+
+    rung(bridge, [key()])
+
+    (line,) = [line for line in logged() if line["message"] == "posted"]
+    assert (line["cards"], line["number"], line["unknown"]) == ([key()], 1, False)
