@@ -318,7 +318,10 @@ class Campaign:
     def _prepared(self):
         """Prepare one fault for the next deliveries: one that came least of some, so that all come."""
         kinds = self._kinds()
-        fault = min(self.random.sample(kinds, min(4, len(kinds))), key=self.faults.__getitem__)
+        return self.prepare(min(self.random.sample(kinds, min(4, len(kinds))), key=self.faults.__getitem__))
+
+    def prepare(self, fault):
+        """Let the next delivery meet this fault; return it."""
         if fault in WIRE:
             self.remote.faults(self._described(fault), REFUSE)
         elif fault == "rings lost":
