@@ -4,8 +4,6 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 SEED ?= 1
 EVENTS ?= 40000
-SEED ?= 1
-EVENTS ?= 40000
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help: ## show this list
@@ -48,8 +46,8 @@ slow: setup .venv-fuzz/done ## run the campaigns that take minutes
 campaign: setup ## run the campaign as long as you like: make campaign SEED=7 EVENTS=400000
 	SEED=$(SEED) EVENTS=$(EVENTS) $(RUN) -m pytest -m slow tests/campaign/test_campaign.py -k under_every_fault
 
-campaign: setup ## run the campaign as long as you like: make campaign SEED=7 EVENTS=400000
-	SEED=$(SEED) EVENTS=$(EVENTS) $(RUN) -m pytest -m slow tests/campaign/test_campaign.py -k under_every_fault
+bench: setup ## measure everything against baselines of the same run: tables, and bench/results.json
+	$(RUN) -m bench
 
 lint: $(VENV)/done ## check style, types and templates
 	$(RUN) -m ruff check .
@@ -80,9 +78,10 @@ scan: .venv-checkov/done ## check template.yaml with checkov; what it skips says
 	  --skip-check $$(sed -n 's/^# *\(CKV_[A-Z0-9_]*\) .*/\1/p' template.yaml | paste -sd, -)
 
 pins: $(VENV)/done ## renew the pinned requirements
-	@for set in bundle:src/requirements.txt dev:requirements-dev.txt emulator:requirements-emulator.txt; do \
+	@for set in dev:requirements-dev.txt bundle:src/requirements.txt emulator:requirements-emulator.txt \
+	    fuzz:requirements-fuzz.txt audit:requirements-audit.txt checkov:requirements-checkov.txt; do \
 	  $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links --group $${set%%:*} --output-file $${set#*:} \
 	    $$(test $${set%%:*} = bundle && echo --constraints requirements-dev.txt); done
 
-.PHONY: help setup run test slow lint contracts audit sbom scan pins
+.PHONY: help setup run test slow campaign bench lint contracts audit sbom scan pins
