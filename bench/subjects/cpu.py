@@ -7,10 +7,11 @@ from typing import Any
 
 from bench.corpus import FORM, START, direct, kommo, person
 from bench.measure import Figure, Table, alternating, cpu_each, ratios, spread
-from bench.world import Context, Nowhere, World, api, inbox, message, own, request
+from bench.world import Nowhere, World, api, inbox, message, own, request
 from cards.card import Card, apply, compose, merge, stamped
 from mapping import engine, load, normalize
 from mapping.decode import decode
+from tests.bridge import Context
 
 ROUNDS = 15
 EVENTS = 30  # of one round

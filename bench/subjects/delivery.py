@@ -70,8 +70,10 @@ def running(server: Server) -> Iterator[str]:
         [sys.executable, "-m", *server.command], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout  # noqa: S101
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
 
 
 def _compared(url: str, cards: int, server: Server) -> list[Figure]:

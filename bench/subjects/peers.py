@@ -20,7 +20,8 @@ from bench.measure import Figure, Table, alternating, ratios, spread
 from bench.stand_in import Aws
 from bench.stub import Stub
 from bench.subjects.delivery import SERVERS, running
-from bench.world import Context, World, inbox, message, request
+from bench.world import World, inbox, message, request
+from tests.bridge import Context
 
 EVENTS = 10_000
 ROUNDS = 10
