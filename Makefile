@@ -7,7 +7,7 @@ EVENTS ?= 40000
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(VENV)/done $(VENV)/bin/bridge .venv-emulator/done ## make the virtual environments from the pinned requirements
 
@@ -34,13 +34,19 @@ $(VENV)/bin/bridge: $(VENV)/done
 	$(@D)/bin/python $(PIP) -r $<
 	@touch $@
 
+# SAM CLI asks for one package with and without its extras, which pip refuses where hashes are required, and uv does not.
+.venv-sam/done: requirements-sam.txt $(VENV)/done
+	$(PYTHON) -m venv .venv-sam
+	$(VENV)/bin/uv pip sync --quiet --require-hashes --python .venv-sam/bin/python requirements-sam.txt
+	@touch $@
+
 run: setup ## run the whole bridge on this machine: no AWS account, no Docker
 	@$(RUN) -m local
 
 test: setup ## run the tests
 	$(RUN) -m pytest
 
-slow: setup .venv-fuzz/done ## run the campaigns that take minutes
+slow: setup .venv-fuzz/done .venv-sam/done ## run the campaigns that take minutes
 	$(RUN) -m pytest -m slow
 
 campaign: setup ## run the campaign as long as you like: make campaign SEED=7 EVENTS=400000
@@ -48,6 +54,12 @@ campaign: setup ## run the campaign as long as you like: make campaign SEED=7 EV
 
 bench: setup ## measure everything against baselines of the same run: tables, and bench/results.json
 	$(RUN) -m bench
+
+build: $(VENV)/done .venv-sam/done ## build what is deployed: with Python 3.13 if it is here, by uv if not
+	$(RUN) -m local.build
+
+deploy: build ## deploy it to your AWS account: make deploy ENV=prod asks nothing
+	.venv-sam/bin/sam deploy --config-env $(or $(ENV),default)
 
 lint: $(VENV)/done ## check style, types and templates
 	$(RUN) -m ruff check .
@@ -77,11 +89,22 @@ scan: .venv-checkov/done ## check template.yaml with checkov; what it skips says
 	.venv-checkov/bin/checkov --quiet --compact --framework cloudformation --skip-download -f template.yaml \
 	  --skip-check $$(sed -n 's/^# *\(CKV_[A-Z0-9_]*\) .*/\1/p' template.yaml | paste -sd, -)
 
+# On top of the development environment: the driver of the browser is large, and only these tests want it.
+$(VENV)/browser: $(VENV)/done requirements-browser.txt
+	$(RUN) $(PIP) -r requirements-browser.txt
+	@touch $@
+
+browser: setup $(VENV)/browser ## test the page in a real browser (Chromium must be there)
+	BROWSER=required $(RUN) -m pytest -m browser tests/browser
+
+screenshots: setup $(VENV)/browser ## make the README's pictures anew
+	SCREENSHOTS=docs BROWSER=required $(RUN) -m pytest tests/browser/test_screenshots.py
+
 pins: $(VENV)/done ## renew the pinned requirements
 	@for set in dev:requirements-dev.txt bundle:src/requirements.txt emulator:requirements-emulator.txt \
-	    fuzz:requirements-fuzz.txt audit:requirements-audit.txt checkov:requirements-checkov.txt; do \
+	    fuzz:requirements-fuzz.txt audit:requirements-audit.txt checkov:requirements-checkov.txt browser:requirements-browser.txt; do \
 	  $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links --group $${set%%:*} --output-file $${set#*:} \
-	    $$(test $${set%%:*} = bundle && echo --constraints requirements-dev.txt); done
+	    $$(case $${set%%:*} in bundle|browser) echo --constraints requirements-dev.txt;; esac); done
 
-.PHONY: help setup run test slow campaign bench lint contracts audit sbom scan pins
+.PHONY: help setup run test slow build deploy campaign bench lint contracts audit sbom scan browser screenshots pins

@@ -41,11 +41,8 @@ def built(tmp_path_factory):
 def runtime(tmp_path_factory):
     """What Lambda's runtime brings along: boto3 and AWS's runtime client, for the runtime's Python."""
     directory = tmp_path_factory.mktemp("runtime")
-    subprocess.run(
-        [UV, "pip", "install", "--quiet", "--python", PYTHON, "--target", directory, "--constraints"]
-        + [template.ROOT / "requirements-dev.txt", "awslambdaric", "boto3"],
-        check=True,
-    )
+    into = ["--quiet", "--python", PYTHON, "--target", directory, "--constraints", template.ROOT / "requirements-dev.txt"]
+    subprocess.run([UV, "pip", "install", *into, "awslambdaric", "boto3"], check=True)
     return directory
 
 
