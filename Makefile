@@ -102,7 +102,8 @@ screenshots: setup $(VENV)/browser ## make the README's pictures anew
 
 pins: $(VENV)/done ## renew the pinned requirements
 	@for set in dev:requirements-dev.txt bundle:src/requirements.txt emulator:requirements-emulator.txt \
-	    fuzz:requirements-fuzz.txt audit:requirements-audit.txt checkov:requirements-checkov.txt browser:requirements-browser.txt; do \
+	    fuzz:requirements-fuzz.txt audit:requirements-audit.txt checkov:requirements-checkov.txt \
+	    browser:requirements-browser.txt sam:requirements-sam.txt; do \
 	  $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links --group $${set%%:*} --output-file $${set#*:} \
 	    $$(case $${set%%:*} in bundle|browser) echo --constraints requirements-dev.txt;; esac); done

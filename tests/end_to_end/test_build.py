@@ -41,8 +41,9 @@ def built(tmp_path_factory):
 def runtime(tmp_path_factory):
     """What Lambda's runtime brings along: boto3 and AWS's runtime client, for the runtime's Python."""
     directory = tmp_path_factory.mktemp("runtime")
-    into = ["--quiet", "--python", PYTHON, "--target", directory, "--constraints", template.ROOT / "requirements-dev.txt"]
-    subprocess.run([UV, "pip", "install", *into, "awslambdaric", "boto3"], check=True)
+    pins = ["--constraints", template.ROOT / "requirements-dev.txt"]
+    into = ["--quiet", "--python", PYTHON, "--target", directory]
+    subprocess.run([UV, "pip", "install", *into, *pins, "awslambdaric", "boto3"], check=True)
     return directory
 
 
