@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 KEPT_CALLS = 10_000
 KEPT_STATES = 100  # per card
-KEPT_HISTORY = 50_000  # states of all cards together that are not the newest
+KEPT_HISTORY = 20_000  # states of all cards together that are not the newest
 
 Card = Mapping[str, Any]
 

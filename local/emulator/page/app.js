@@ -14,6 +14,7 @@ const main = document.getElementById("main"), aside = document.getElementById("p
 const NARROW = matchMedia("(max-width: 1179px)");
 const TAB_OF = { card: "contacts", trace: "contacts", event: "traffic" };
 const TITLES = { contacts: "Contact book", calls: "Calls", try: "Try it", delivery: "Delivery", traffic: "Traffic", card: "Contact", trace: "Where it comes from", event: "Event" };
+const callsPlace = h("div"), callsView = h("section", { class: "calls-view", "aria-label": "Calls" }, h("h1", { class: "unseen" }, "Calls"), callsPlace);
 let route = ["contacts"], pair = null;
 
 function read() {
@@ -44,7 +45,7 @@ function contacts(id) {
 const VIEWS = {
   contacts: () => contacts(""),
   card: (id) => contacts(id),
-  calls: () => { const place = put.calls ??= h("section", { class: "calls-view", "aria-label": "Calls" }); telephone(place, sample()?.number); return place; },
+  calls: () => { telephone(callsPlace, sample()?.number); return callsView; },
   try: () => tryView(),
   delivery: () => deliveryView(),
   traffic: (number) => trafficView(number),

@@ -33,7 +33,7 @@ async function show() {
     h("a", { class: "back narrow-only", href: "#/contacts" }, "‹ All contacts"),
     h("header", { class: "card-head" },
       avatar(name, id, "large"),
-      h("div", null, h("h2", null, foreign(name)), h("p", { class: "muted" }, organizations(card))),
+      h("div", null, h("h1", null, foreign(name)), h("p", { class: "muted" }, organizations(card))),
       bridge?.state ? badge(bridge.state) : null),
     card?.kind === "contacts" ? buttons(card.links) : null,
     card ? facts(card, book.card) : h("p", { class: "note" }, "Ringostat does not know this card yet."),
@@ -59,7 +59,7 @@ function facts(card, posted) {
     h("dl", { class: "facts" },
       card.kind === "contacts" ? fact("Responsible", card.responsible === "0" ? "Nobody" : foreign(card.responsible)) : null,
       fact("Source", foreign(card.origin)),
-      fact("Number there", foreign(card.number)),
+      fact("Number in the CRM", foreign(card.number)),
       posted?.staffId ? fact("Ringostat employee", foreign(posted.staffId)) : null,
       fact("Last confirmed", when(card.at))),
   ];

@@ -85,12 +85,12 @@ function show() {
 function showBridge(delivery) {
   keyed(parts.circuits, delivery.circuits ?? [], (one) => one.name, (one) => JSON.stringify(one), (one) => h("li", { class: `circuit ${one.state}` },
     h("strong", null, { transport: "Transport", contract: "Contract", auth: "Key" }[one.name] ?? one.name), badge(one.state === "half_open" ? "probing" : one.state),
-    one.state === "closed" ? null : h("p", null, `${one.what}. `, one.since ? ["Since ", clock(one.since), ". "] : "", `${one.remedy}.`)));
+    one.state === "closed" ? null : h("p", null, `${one.what}. `, one.since ? ["Since ", clock(one.since), ". "] : "", `${one.remedy[0].toUpperCase()}${one.remedy.slice(1)}.`)));
   const due = delivery.due ?? [];
   const words = due.length ? `${delivery.more ? "More than 50 cards wait" : due.length === 1 ? "One card waits" : `${due.length} cards wait`} for Ringostat’s confirmation.` : "No card is due: Ringostat has confirmed everything.";
   if (parts.calm.textContent !== words) parts.calm.textContent = words;
   keyed(parts.due, due, (card) => card.key, (card) => JSON.stringify(card), (card) => h("li", null, h("a", { class: "row", href: cardPath(card.id) },
-    h("span", { class: "row-text" }, foreign(card.name, { class: "row-name" }), h("span", { class: "row-second" }, card.since ? ["due since ", when(card.since / 1000)] : "due", card.next ? [", next try ", when(card.next / 1000)] : "")),
+    h("span", { class: "row-text" }, foreign(card.name, { class: "row-name" }), h("span", { class: "row-second" }, card.since && card.since < Date.now() ? ["due since ", when(card.since / 1000), ", "] : null, card.next ? ["next try ", card.next > Date.now() ? "at the latest " : "", when(card.next / 1000)] : "in delivery")),
     badge(card.state))));
   const { inbox = 0, rejected = 0, dead = 0 } = delivery.depths ?? {};
   replace(parts.depths, [["In the inbox queue", inbox], ["Rejected events", rejected], ["Dead rings", dead]].map(([title, depth]) => h("div", null, h("dt", null, title), h("dd", null, String(depth)))));

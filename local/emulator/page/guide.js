@@ -39,6 +39,7 @@ function show() {
   const version = `${done}${busy}`;
   if (root.version === version && root.firstChild) return;
   root.version = version;
+  root.classList.toggle("all-done", done.every(Boolean));
   const focused = root.contains(document.activeElement) ? document.activeElement.dataset.step : null;
   replace(root,
     h("h2", null, "See who is calling, in three clicks"),

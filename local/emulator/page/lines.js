@@ -3,9 +3,9 @@ import { h, replace } from "./dom.js";
 
 const MOST = 4000;
 
-export function lines(body, contentType) {
+export function lines(body, contentType, title = "Body") {
   const found = parsed(body, contentType).slice(0, MOST);
-  const root = h("div", { class: "body", tabindex: "0", role: "region", "aria-label": "Body" });
+  const root = h("div", { class: "body", tabindex: "0", role: "region", "aria-label": title });
   const nodes = found.map((line) => h("div", { class: "line" }, line.parts.map(([kind, text]) => h("span", { class: kind }, text))));
   replace(root, nodes);
   const light = (fits) => {

@@ -1,16 +1,31 @@
 /* The telephone: ring a number, the call as it comes in, the call log. */
-import { foreign, h, keyed } from "./dom.js";
+import { foreign, h, keyed, replace } from "./dom.js";
 import { buttons } from "./paths.js";
 import { ring, store } from "./store.js";
 import { avatar, clock, phone } from "./words.js";
 
-let parts = null, fresh = 0;
+const TOAST_MS = 6000;
+let parts = null, fresh = 0, hiding = 0;
 
 export async function ringIt(number) {
   if (!number.trim()) return;
   const call = await ring(number.trim());
   fresh = call.time;
   document.getElementById("announce").textContent = `Incoming call: ${call.fullName ?? "unknown"}, ${call.phone}`;
+  showToast(call);
+}
+
+/** On a narrow screen the telephone is a view of its own, so a call shows here. */
+function showToast(call) {
+  const toast = document.getElementById("toast"), name = call.fullName;
+  replace(toast,
+    name ? avatar(name, `${call.origin}${name}`) : h("span", { class: "avatar unknown", "aria-hidden": "true" }, "?"),
+    h("span", { class: "row-text" }, h("span", { class: "screen-hint" }, "Incoming call"),
+      name ? foreign(name, { class: "row-name" }) : h("span", { class: "row-name" }, phone(call.phone)),
+      h("span", { class: "screen-hint" }, name ? phone(call.phone) : "Unknown number")));
+  toast.hidden = false;
+  clearTimeout(hiding);
+  hiding = setTimeout(() => { toast.hidden = true; }, TOAST_MS);
 }
 
 function make() {

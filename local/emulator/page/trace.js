@@ -51,18 +51,18 @@ function show(here, found) {
     columns);
 }
 
-/** Three columns: what came, what the mapping made of it, what Ringostat got. */
-export function compared(event, card) {
-  const source = lines(event.body, event.contentType);
+/** Three columns: what came (unless it is on the page already), what the mapping made of it, what Ringostat got. */
+export function compared(event, card, { sent = true } = {}) {
+  const source = lines(event.body, event.contentType, "Body that the CRM sent");
   const posted = card?.posted ?? mergedPosts(event.outcomes);
-  const target = posted ? lines(JSON.stringify(posted), "application/json") : null;
+  const target = posted ? lines(JSON.stringify(posted), "application/json", "Body for Ringostat") : null;
   const mark = (row) => { source.mark(row?.sources ?? [], row?.raws ?? []); target?.markField(row?.name, row?.value); };
-  return h("div", { class: "columns" },
-    h("section", { class: "panel" },
+  return h("div", { class: sent ? "columns" : "results" },
+    !sent ? null : h("section", { class: "panel" },
       h("h2", null, "What the CRM sent"),
       event.time ? h("p", { class: "muted" }, `${event.method} · ${clock(event.time)} · ${event.contentType || "no content type"} · ${count(event.bytes, "byte")}`) : null,
       query(event), source.root,
-      event.answer ? h("details", null, h("summary", null, `Answered with ${event.status}`), lines(event.answer, "application/json").root) : null),
+      event.answer ? h("details", null, h("summary", null, `Answered with ${event.status}`), lines(event.answer, "application/json", "Answer to the CRM").root) : null),
     h("section", { class: "panel wide-panel" },
       h("h2", null, "What the mapping made of it"),
       h("p", { class: "muted" }, event.mapping, event.outcomes.length > 1 ? ` · ${count(event.outcomes.length, "record")}` : ""),
@@ -119,7 +119,7 @@ function rowsView(rows, mark) {
     return line;
   }));
   return [h("table", { class: "fields" }, h("caption", { class: "unseen" }, "Fields, with the mapping’s line and the stamp of each"),
-    h("thead", { class: "unseen" }, h("tr", null, h("th", { scope: "col" }, "Field"), h("th", { scope: "col" }, "Value and origin"))), body),
+    h("colgroup", null, h("col", { class: "names" }), h("col")), h("thead", null, h("tr", null, h("th", { scope: "col" }, "Field"), h("th", { scope: "col" }, "Value, where it comes from, its stamp"))), body),
   rest.length ? h("p", { class: "hint" }, `Not mapped by this preset: ${rest.join(", ")}.`) : null];
 }
 
@@ -127,6 +127,6 @@ function stamp(one) {
   if (!one) return null;
   const words = `changed ${day(one.changedAt / 1000)}`;
   return one.stands
-    ? h("span", { class: "stamp" }, "✓ stands on the card · ", words)
-    : h("span", { class: "stamp lost" }, "a newer value stays on the card · ", words);
+    ? h("span", { class: "stamp" }, "✓ on the card, ", words)
+    : h("span", { class: "stamp lost" }, "lost to a newer value, ", words);
 }

@@ -59,8 +59,8 @@ async function fill(inside, number) {
   try {
     const found = await ask("GET", `/_emulator/request?number=${number}`);
     const text = (value) => (typeof value === "string" ? value : JSON.stringify(value));
-    replace(inside, h("h3", null, "Request"), lines(text(found.body), "application/json").root,
-      h("h3", null, found.status === null ? "The connection was closed without an answer" : `Answer ${found.status}`), found.status === null ? null : lines(text(found.answer), "application/json").root);
+    replace(inside, h("h3", null, "Request"), lines(text(found.body), "application/json", `Body of request ${number}`).root,
+      h("h3", null, found.status === null ? "The connection was closed without an answer" : `Answer ${found.status}`), found.status === null ? null : lines(text(found.answer), "application/json", `Answer to request ${number}`).root);
   } catch (error) { replace(inside, h("p", { class: "note" }, error.message)); }
 }
 

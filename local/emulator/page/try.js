@@ -20,11 +20,11 @@ function make() {
   const type = h("input", { id: "content-type", autocomplete: "off", spellcheck: "false", oninput: onEdit });
   const query = h("input", { id: "query", autocomplete: "off", spellcheck: "false", placeholder: "none", oninput: onEdit });
   const body = h("textarea", {
-    id: "body", spellcheck: "false", autocomplete: "off", rows: "18", oninput: onEdit,
+    id: "body", spellcheck: "false", autocomplete: "off", rows: "22", oninput: onEdit,
     onkeydown: (press) => { if (press.key === "Enter" && (press.ctrlKey || press.metaKey)) go(); },
   });
   const reset = h("button", { type: "button", onclick: () => chooseEvent() }, "Undo my edits");
-  const label = (control, text) => h("label", { for: control.id }, text, control);
+  const label = (control, text) => h("div", { class: "field" }, h("label", { for: control.id }, text), control);
   const answer = h("div", { class: "answer", role: "status" }), explained = h("div", { class: "explained" });
   parts = { preset, sample, type, query, body, answer, explained, reset };
   parts.root = h("section", { class: "try", "aria-label": "Try it" },
@@ -86,7 +86,7 @@ async function explain() {
   try {
     const found = await ask("POST", "/_bridge/explain", { preset, ...rest });
     if (parts.preset.value !== preset) return;
-    replace(parts.explained, compared({ ...rest, ...found, answer: "" }, null));
+    replace(parts.explained, compared({ ...rest, ...found, answer: "" }, null, { sent: false }));
   } catch (error) {
     replace(parts.explained, h("p", { class: "note" }, error.message));
   }
@@ -121,5 +121,5 @@ function showStates() {
       one.result === "change"
         ? [badge(stateOf(one.key) || (store.cards.has(one.id) ? "delivered" : "on its way")), h("a", { href: cardPath(one.id) }, foreign(one.name || one.card))]
         : [badge(one.result), foreign(one.reason || one.code)]))),
-    h("details", null, h("summary", null, "The answer itself"), lines(sent.answer, "application/json").root));
+    h("details", null, h("summary", null, "The answer itself"), lines(sent.answer, "application/json", "Answer of the bridge").root));
 }

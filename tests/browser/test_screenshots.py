@@ -1,0 +1,69 @@
+"""The README's two pictures; `make screenshots` keeps them in docs/."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+
+from local.world import PROJECT, wait_for
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: `make browser` does it")
+expect = playwright.expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.world, pytest.mark.timeout(60)]
+
+SIZE = {"width": 1280, "height": 720}
+LARGEST = 120_000  # bytes of a picture
+PEOPLE = {
+    101: ("Андрій Шевчук", "067 000 00 31"),
+    102: ("Ірина Мельник", "044 000 00 32"),
+    103: ("Тарас Бондар", "067 000 00 33"),
+    104: ("Ґалина Їжакевич", "067 000 00 34"),
+    105: ("Юрій Гнатюк", "067 000 00 35"),
+}
+
+
+def person(number, name, phone):
+    return {
+        "meta": {
+            "action": "change",
+            "entity": "person",
+            "entity_id": str(number),
+            "timestamp": "2026-03-01T10:00:00.000Z",
+            "version": "2.0",
+        },
+        "data": {
+            "id": number,
+            "name": name,
+            "owner_id": 7,
+            "org_id": {"name": "Ромашка", "value": 5} if number == 105 else None,
+            "phones": [{"label": "mobile", "value": phone, "primary": True}],
+            "emails": [{"label": "work", "value": f"person{number}@example.com", "primary": True}],
+        },
+        "previous": None,
+    }
+
+
+def test_the_pictures_show_a_call_and_where_each_field_comes_from(bridge, visit, keep):
+    for number, (name, phone) in PEOPLE.items():
+        bridge.post("demo-pipedrive", person(number, name, phone))
+    wait_for(lambda: len(bridge.state()["contacts"]) >= 1)
+    page = visit(bridge.ringostat_url, viewport=SIZE, color_scheme="light")
+    bridge.ringostat.call("+380670000012")
+    page.get_by_role("button", name="Send the event").click()
+    expect(page.locator("#book-list")).to_contain_text("Олена Коваль")
+    page.locator("#book-list a").filter(has_text="Олена Коваль").click()
+    page.get_by_role("button", name="Ring +380670000012").click()
+    expect(page.locator(".screen-name")).to_have_text("Олена Коваль")
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur()")
+    page.wait_for_timeout(2500)
+
+    book = keep(page, "contact-book")
+    identity = quote(json.dumps([PROJECT, "Pipedrive", "contacts", "externalId", "8"]), safe="")
+    page.goto(f"{bridge.ringostat_url}/#/trace/{identity}")
+    page.get_by_role("row").filter(has=page.get_by_role("button", name="fullName")).hover()
+    page.wait_for_timeout(500)
+    trace = keep(page, "where-it-comes-from")
+
+    assert all(0 < path.stat().st_size < LARGEST for path in (book, trace))

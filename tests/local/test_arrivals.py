@@ -1,0 +1,112 @@
+"""The events that the page lists: those of connections, within bounds, without what proves who sent them."""
+
+import itertools
+import json
+
+import pytest
+
+from cli.connection import Connection
+from local.front import Passage
+from local.page import arrivals, explained, samples
+from local.page.arrivals import Arrivals
+from mapping import load
+
+SETTINGS = {"country": "UA", "time_zone": "Europe/Kyiv", "crm_url": "https://demo.example.com"}
+PIPEDRIVE = Connection(load.load("pipedrive"), 106, SETTINGS)
+PERSON = {
+    "meta": {"action": "change", "entity": "person", "timestamp": "2026-03-01T10:00:00.000Z", "version": "2.0"},
+    "data": {"id": 42, "name": "Олена", "phones": [{"value": "067 000 00 01"}]},
+}
+
+
+def passage(target="/crm/demo-pipedrive/local", body=PERSON, method="POST", headers=()):
+    return Passage(1.0, method, target, list(headers), json.dumps(body).encode(), 202, b"{}")
+
+
+@pytest.fixture
+def kept():
+    return Arrivals({"demo-pipedrive": PIPEDRIVE})
+
+
+@pytest.fixture
+def mark():
+    return itertools.count(1).__next__
+
+
+def test_an_event_is_kept_with_the_cards_that_it_changes(kept, mark):
+    kept.add(passage(), mark)
+
+    (event,) = kept.of_card("106#Pipedrive#contact:42", 10)
+    assert arrivals.row(event, PIPEDRIVE)["records"][0]["name"] == "Олена"
+    assert kept.of_card("106#Pipedrive#contact:43", 10) == []
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        passage("/healthz"),
+        passage("/crm"),
+        passage("/crm/unknown/local"),
+        passage("/crm/demo-pipedrive/local", method="GET"),
+        passage("/crm/demo-pipedrive/local/more"),
+    ],
+)
+def test_what_is_no_event_of_a_connection_is_not_kept(kept, mark, one):
+    kept.add(one, mark)
+
+    assert kept.since(-1, 10) == []
+
+
+def test_what_proves_the_sender_is_not_kept(kept, mark):
+    kept.add(passage(headers=[("Authorization", "Basic c2VjcmV0"), ("Cookie", "a=b"), ("X-Attempt", "1")]), mark)
+
+    assert kept.since(-1, 1)[0].sample.headers == {"x-attempt": "1"}
+
+
+def test_events_are_forgotten_beyond_the_bounds(kept, mark, monkeypatch):
+    monkeypatch.setattr(arrivals, "KEPT_EVENTS", 3)
+    for _ in range(5):
+        kept.add(passage(), mark)
+    numbers = [event.number for event in kept.since(-1, 10)]
+    monkeypatch.setattr(arrivals, "KEPT_BYTES", 1)
+    kept.add(passage(), mark)
+
+    assert numbers == [5, 4, 3]
+    assert [event.number for event in kept.since(-1, 10)] == [6]
+
+
+def test_a_field_is_explained_by_the_line_of_the_mapping_that_found_it(kept, mark):
+    kept.add(passage(), mark)
+    (event,) = kept.since(-1, 1)
+
+    (outcome,) = explained.outcomes(PIPEDRIVE, event.sample, {})
+
+    rows = {row["name"]: row for row in outcome["rows"]}
+    assert rows["fullName"]["place"].startswith("presets/pipedrive.toml:")
+    assert rows["fullName"]["sources"] == ["data.name"]
+    assert rows["phone"]["raws"] == ['"067 000 00 01"']
+    assert outcome["wouldPost"]["contacts"][0]["fullName"] == "Олена"
+
+
+def test_a_body_that_cannot_be_read_is_one_rejected_record(kept, mark):
+    kept.add(passage()._replace(body=b"{broken", headers=[("Content-Type", "application/json")]), mark)
+
+    (outcome,) = kept.since(-1, 1)[0].outcomes
+    assert outcome.result == "reject"
+
+
+def test_every_preset_has_a_sample_that_can_be_tried():
+    listed = samples.presets()
+
+    assert {preset["name"] for preset in listed} == set(load.presets())
+    for preset in listed:
+        assert preset["events"]
+        assert samples.sample(preset["name"], preset["best"] or preset["events"][0]["name"]).content_type
+
+
+@pytest.mark.parametrize(
+    ("preset", "event"), [("..", "x.json"), ("pipedrive", "../kommo/x.form"), ("nothing", "a.json")]
+)
+def test_only_events_of_presets_can_be_tried(preset, event):
+    with pytest.raises(ValueError, match="no such event"):
+        samples.sample(preset, event)
