@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cards.store import chunks
 from cli.samples import Sample, samples_of
 from cli.stack import Stack
+from errors import Unavailable
 from queues import BATCH, dumps
 
 SHORTEST_HOLD, LONGEST_HOLD = 120, 43_200  # seconds; SQS ends at 12 hours
@@ -63,9 +64,11 @@ class Held:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        with contextlib.suppress(BotoCoreError, ClientError):  # then they come back by themselves
-            kept = [receipt for identity, receipt in self._receipts.items() if identity not in self._deleted]
-            self._queue.hide(dict.fromkeys(kept, 0))
+        kept = [receipt for identity, receipt in self._receipts.items() if identity not in self._deleted]
+        for chunk in chunks(kept, BATCH):
+            # What is not given back, because it is gone or SQS fails, comes back by itself.
+            with contextlib.suppress(BotoCoreError, ClientError, Unavailable):
+                self._queue.hide(dict.fromkeys(chunk, 0))
 
     def batches(self) -> Iterator[list[Rejection]]:
         """Yield what was not seen before, at most ten at once, until the queue gives nothing new."""
