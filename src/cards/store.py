@@ -233,7 +233,8 @@ def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | N
     """Return the write of a card's new content; it happens only if the row is still the one that was read.
 
     `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is, unless the card has
-    nothing to post. Lease, quiet period and assertion belong to the wire, not to the content, and are never touched.
+    nothing to post. Lease, quiet period and assertion belong to the wire, not to the content, and are never touched;
+    nor is a refusal of the same content, which may be younger than what was read.
     """
     changes: dict[str, Any] = {
         "schema": SCHEMA,
@@ -242,8 +243,8 @@ def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | N
         "rev": after.rev,
         "hash": after.hash,
         "waiting": after.waiting,
-        "refused": after.refused,
         "expires_at": expires_at,
+        **({} if after.hash == before.hash else {"refused": None}),
         **_due(after, due_at),
     }
     if before.rev == 0:

@@ -195,7 +195,7 @@ class Model:
         for index, (message, read) in enumerate(state.taking):
             others = state.taking[:index] + state.taking[index + 1 :]
             after = self._absorbed(read, message)
-            if after is read:
+            if after == read:
                 yield "nothing new", state._replace(taking=others), False
                 continue
             row = self._written(state.row, self._merged(read, after))

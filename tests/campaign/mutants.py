@@ -23,6 +23,7 @@ FULL = (sets(1, *BOTH), sets(2, *BOTH), sets(3, *BOTH))
 MIXED = (sets(1, *BOTH), sets(2, *OWNER), sets(3, *NAME))
 THERE_AND_BACK = (sets(1, *NAME, value="A"), sets(2, *NAME, value="B"), sets(3, *NAME, value="A"))
 BACK_AND_FORTH = (sets(1, *NAME), sets(2, *NAME, value="B"), sets(3, *NAME), sets(4, *NAME, value="B"))
+AGAIN = (sets(1, *NAME, value="A"), sets(2, *NAME, value="A"))  # newer, with the same value
 REPLAYED = (sets(2, *NAME, timed=False), sets(1, *NAME, timed=False, came_at=9))
 
 
@@ -49,6 +50,11 @@ def merged_unlocked(before, after, **more):
 def merged_without_quiet(before, after, **more):
     write = Rules().merged(before, after, **more)
     return write._replace(changes={**write.changes, "not_before": None})
+
+
+def merged_with_refusal(before, after, **more):
+    write = Rules().merged(before, after, **more)
+    return write._replace(changes={**write.changes, "refused": after.refused})
 
 
 def without(write, words):
@@ -142,6 +148,9 @@ MUTANTS = {
     "one stamp per card": Mutant(Rules(absorb=one_stamp_a_card, claims=ALONE), World(PARTIAL[1:], 0), "wrong"),
     "write without the condition on rev": Mutant(
         Rules(merged=merged_unlocked, claims=ALONE), World(PARTIAL[1:], 0, takers=2), "wrong"
+    ),
+    "a refusal overwritten by who has not read it": Mutant(
+        Rules(merged=merged_with_refusal, claims=ALONE), World(AGAIN, 1, takers=1), "wrong"
     ),
     "no lease": Mutant(
         Rules(claim=claim_unleased, record=record_unleased, step=step_unleased, claims=ALONE),

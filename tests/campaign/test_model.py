@@ -6,6 +6,7 @@ from delivery.classify import classify
 from tests.campaign.model import ANSWERS, Model, Rules, World, explore
 from tests.campaign.mutants import (
     AFTER_QUIET,
+    AGAIN,
     ALONE,
     BACK_AND_FORTH,
     FULL,
@@ -22,6 +23,7 @@ SHORT = {
     "one fault": (World(TWICE, 1), ALONE),
     "one fault, rings of many cards": (World(PARTIAL, 1), MANY),
     "two events at once": (World(PARTIAL[1:], 1, takers=2), ALONE),
+    "the same value again": (World(AGAIN, 2, takers=1), ALONE),
     "one fault, landing after the quiet period": (World(PARTIAL, 1, late=AFTER_QUIET), ALONE),
 }
 LONG = {

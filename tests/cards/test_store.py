@@ -42,11 +42,9 @@ def test_a_card_is_read_as_it_was_written(nowhere):
 
 def test_a_refusal_is_read_as_it_was_written(nowhere):
     refused = Refusal("hash", "400", "fullName", 7)
-    card = filled()._replace(refused=refused)
+    nowhere.cards.write(Write(key(), {"refused": refused}))
 
-    save(nowhere, card)
-
-    assert nowhere.card(card.key).refused == refused
+    assert nowhere.card(key()).refused == refused
 
 
 def test_a_missing_card_is_not_read(nowhere):
@@ -109,6 +107,18 @@ def test_attributes_of_a_newer_version_survive_a_write(nowhere):
     row = dynamodb(PATIENT).get_item(TableName=SETTINGS.cards_table, Key={"key": {"S": card.key}})["Item"]
     assert row["invented_later"] == {"S": "kept"}
     assert nowhere.card(card.key).rev == 2
+
+
+def test_a_refusal_recorded_since_the_card_was_read_outlives_news_that_change_no_content(nowhere):
+    card = filled(fullName="Olena")
+    save(nowhere, card)
+    nowhere.cards.write(Write(card.key, {"refused": Refusal(card.hash, "400", "", 7), **store.due(card.key, None)}))
+    again, _ = absorb(card, [stamped({"fullName": "Olena"}, changed_at=2, received_at=2)])
+
+    save(nowhere, again, before=card, due_at=None)
+
+    assert nowhere.card(card.key).rev == 2
+    assert nowhere.card(card.key).refused is not None
 
 
 def test_only_the_writes_in_conflict_are_returned(nowhere):
