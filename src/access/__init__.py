@@ -41,13 +41,26 @@ _NOBODY: Mapping[str, Any] = {
 
 
 def admit(connections: Secret, event: "Event", token: str, method: str = "POST") -> tuple["Event", Connection]:
-    """Return the event without its proofs, and its connection; raise NotAllowed, or Unavailable if nobody can say."""
-    connection = connection_of(connections.read(), event.connection)
+    """Return the event without its proofs, and its connection; raise NotAllowed, or Unavailable if nobody can say.
+
+    Before a request is refused the secret is read afresh, at most once a minute: the connection may be new.
+    """
     request = Request(event.body, event.headers, token, method, event.received_at)
-    if connection is None or not proves(connection.verify, request):
-        _try_the_others(connection, request)
+    entries = connections.read()
+    connection = _proved(entries, event.connection, request)
+    if connection is None and (fresh := connections.refresh()) is not entries:
+        connection = _proved(fresh, event.connection, request)
+    if connection is None:
         raise NotAllowed
     return without_proofs(event, connection.verify), connection
+
+
+def _proved(entries: Mapping[str, Any], name: str, request: Request) -> Connection | None:
+    connection = connection_of(entries, name)
+    if connection is not None and proves(connection.verify, request):
+        return connection
+    _try_the_others(connection, request)
+    return None
 
 
 def proves(verify: Mapping[str, Any], request: Request) -> bool:

@@ -494,3 +494,17 @@ def test_a_complete_entry_has_no_fault(name):
 )
 def test_a_broken_entry_is_told_what_it_needs(verify, sentence):
     assert fault(verify).startswith(sentence)
+
+
+def test_a_new_connection_is_known_within_a_minute():
+    now = [1000.0]
+    vault = Vault()
+    connections = Secret(vault, "connections", lambda: now[0])
+    connections.read()
+    vault.text = Vault(acme={"scheme": "path-token", "token": "new"}).text
+
+    with pytest.raises(NotAllowed):
+        admit(connections, event(), "new")
+    now[0] += 60
+
+    assert admit(connections, event(), "new")[1].name == "acme"
