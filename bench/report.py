@@ -79,7 +79,12 @@ def machine() -> dict[str, Any]:
 
 def missed(tables: Iterable[dict[str, Any]]) -> Sequence[str]:
     """Return the names of the figures that miss their target."""
-    return [figure["name"] for table in tables for figure in table["figures"] if figure.get("met") is False]
+    return [
+        " / ".join(filter(None, (figure["name"], figure.get("baseline"))))
+        for table in tables
+        for figure in table["figures"]
+        if figure.get("met") is False
+    ]
 
 
 def _rounded(value: Any) -> Any:
