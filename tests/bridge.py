@@ -50,6 +50,9 @@ CONNECTIONS = {
 }
 
 
+api.STORES = api.STORES._replace(seconds=60)  # on a busy machine emulated AWS is no measure of the real one
+
+
 class Clock:
     """Ms since 1970 that pass only when told to."""
 
