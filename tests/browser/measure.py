@@ -47,7 +47,7 @@ def opened(context, url, cards):
     started = time.monotonic()
     page.goto(url)
     paint = page.evaluate(PAINT)
-    page.wait_for_function(f"document.querySelector('.segments .number')?.textContent === '{cards:,}'")
+    page.locator(".segments .number").filter(has_text=f"{cards:,}").wait_for()
     return page, paint, (time.monotonic() - started) * 1000
 
 
@@ -96,9 +96,7 @@ def main():
         paint, complete = (statistics.median(column) for column in zip(*times, strict=True))
         print(f"{options.cards} cards: first paint {paint:.0f} ms, every card there {complete:.0f} ms (median of 5)")
         took = [one for typed in SEARCHES for one in page.evaluate(SEARCH, typed)]
-        print(
-            f"search: median {statistics.median(took):.1f} ms a letter, slowest {max(took):.1f} ms of {len(took)} letters"
-        )
+        print(f"search: median {statistics.median(took):.1f} ms a letter, slowest {max(took):.1f} ms of {len(took)}")
         print(f"live traffic, {REQUESTS_A_SECOND} requests of {BATCH} contacts a second:\n  at first: {heap(page)}")
         live(page, ringostat.url, options.cards, options.minutes)
         browser.close()

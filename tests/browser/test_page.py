@@ -129,7 +129,7 @@ def test_a_record_that_is_no_change_says_why(bridge, visit, event, result, words
     page.get_by_role("link", name="What came of it").click()
 
     outcome = page.get_by_role("article")
-    expect(outcome.get_by_text(result, exact=True)).to_be_visible()
+    expect(outcome.locator(".badge")).to_have_text(result)
     expect(outcome).to_contain_text(words)
     expect(page.get_by_text("Nothing: no record of this event is a change.")).to_be_visible()
 

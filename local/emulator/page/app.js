@@ -62,6 +62,7 @@ function show() {
     else tab.removeAttribute("aria-current");
   }
   document.getElementById("where").textContent = store.projects.length ? `Ringostat project ${store.projects.join(", ")}, on this machine` : "local world";
+  showDue();
   pulse.className = `pulse ${store.connected ? (store.faults.length ? "faulty" : "live") : "lost"}`;
   const words = !store.connected ? (store.loaded ? "Reconnecting" : "Connecting") : store.faults.length ? "Live, with a fault" : "Live";
   if (pulse.textContent !== words) pulse.textContent = words;
@@ -70,6 +71,15 @@ function show() {
   findSample();
   if (name !== "calls") telephone(aside, sample()?.number);
   aside.hidden = name === "trace" || name === "event" || name === "calls" || NARROW.matches;
+}
+
+function showDue() {
+  const due = document.getElementById("due"), number = store.delivery.due?.length ?? 0;
+  due.hidden = number === 0;
+  const words = `${number}${store.delivery.more ? "+" : ""}`;
+  if (due.title === words) return;
+  due.title = words;
+  due.replaceChildren(words, h("span", { class: "unseen" }, " due"));
 }
 
 function go() {

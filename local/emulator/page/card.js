@@ -1,6 +1,6 @@
 /* One card: what a manager sees, and what became of it. */
 import { ask, foreign, h, replace } from "./dom.js";
-import { badge, buttons, keyOf } from "./paths.js";
+import { badge, buttons, keyOf, story } from "./paths.js";
 import { ringIt } from "./phone.js";
 import { stateOf, store } from "./store.js";
 import { avatar, clock, count, phone, when } from "./words.js";
@@ -38,7 +38,7 @@ async function show() {
     card?.kind === "contacts" ? buttons(card.links) : null,
     card ? facts(card, book.card) : h("p", { class: "note" }, "Ringostat does not know this card yet."),
     bridge ? h("a", { class: "button primary", href: `#/trace/${encodeURIComponent(id)}`, "data-focus": "trace" }, "Where does each field come from?") : null,
-    bridge ? h("dl", { class: "story" }, bridge.story.map(([title, text]) => [h("dt", null, title), h("dd", null, text)])) : null,
+    bridge ? story(bridge.story) : null,
     timeline(book, bridge));
   if (focused) root.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
 }

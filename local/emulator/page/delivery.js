@@ -5,7 +5,7 @@ import { send, somebody } from "./sending.js";
 import { store } from "./store.js";
 import { clock, count, when } from "./words.js";
 
-const SHOWN = 48;
+const SHOWN = 40;
 const FAULTS = {
   down: { title: "Ringostat is down", text: "Every request is answered 503.", fault: () => ({ status: 503, times: null }), fits: (one) => one.status === 503 },
   slow: { title: "Ringostat is slow", text: "It answers after 5 s; the bridge waits 3 s here.", fault: () => ({ delay: 5, times: null }), fits: (one) => one.delay > 0 },
@@ -37,8 +37,8 @@ function make() {
   parts.root = h("section", { class: "delivery", "aria-label": "Delivery" },
     h("header", { class: "view-head" }, h("h1", null, "Delivery"), h("p", { class: "muted" }, "Switch a fault on, save somebody, and watch what waits and how it recovers.")),
     h("div", { class: "sheet" }, h("h2", null, "Faults of Ringostat"), switches),
-    parts.bridge[0],
-    h("div", { class: "sheet span" }, h("h2", null, "Last requests to Ringostat"), strip, h("p", { class: "legend" }, [["good", "taken"], ["bad", "refused"], ["warm", "failed"]].map(([kind, text]) => h("span", null, h("i", { class: `dot ${kind}`, "aria-hidden": "true" }), text)))),
+    h("div", { class: "stack" }, parts.bridge[0],
+    h("div", { class: "sheet" }, h("h2", null, "Last requests to Ringostat"), strip, h("p", { class: "legend" }, [["good", "taken"], ["bad", "refused"], ["warm", "failed"]].map(([kind, text]) => h("span", null, h("i", { class: `dot ${kind}`, "aria-hidden": "true" }), text))))),
     parts.bridge[1], parts.bridge[2]);
 }
 

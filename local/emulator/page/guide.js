@@ -47,7 +47,7 @@ function show() {
     h("ol", { class: "steps" },
       step(0, done, "Somebody calls", "Ringostat knows nobody by this number yet.", `Ring ${phone(first.number)}`, () => ringIt(first.number)),
       step(1, done, ["The CRM saves ", foreign(first.name)], `${first.preset.crm} sends its webhook to the bridge, through the real entrance.`, "Send the event", save),
-      step(2, done, "They call again", "Now the name, the company and the buttons to the CRM are there.", `Ring ${phone(first.number)} again`, () => ringIt(first.number))),
+      step(2, done, "They call again", "Now the name is there, and the buttons into the CRM.", `Ring ${phone(first.number)} again`, () => ringIt(first.number))),
     done[1] ? h("p", null, h("a", { class: "button", href: `#/trace/${encodeURIComponent(first.id)}` }, "See where each field comes from")) : null);
   if (focused) root.querySelector(`[data-step="${focused}"]`)?.focus();
 }

@@ -21,3 +21,7 @@ export function buttons(links) {
     ? outward(links[name], [title, h("span", { class: "unseen" }, " in the CRM, opens a new tab")], { class: "crm-button" })
     : h("span", { class: "crm-button off", title: "The CRM sent no link" }, title, h("span", { class: "unseen" }, ", no link"))));
 }
+
+/** What is told of a delivery; "3 s ago" would stand still here, so only the times themselves are shown. */
+export const story = (told) => h("dl", { class: "story" }, told.map(([title, text]) =>
+  [h("dt", null, title), h("dd", null, text.replace(/ \((?:\d+ \w+ ago|in \d+ \w+)\)/g, ""))]));

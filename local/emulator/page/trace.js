@@ -1,10 +1,11 @@
 /* From the CRM to Ringostat: its own request, the mapping's line for each field, the stamps, and what was posted. */
 import { ask, foreign, h, replace } from "./dom.js";
-import { badge, cardPath, keyOf } from "./paths.js";
+import { badge, cardPath, keyOf, story } from "./paths.js";
 import { lines } from "./lines.js";
 import { stateOf, store } from "./store.js";
 import { clock, count, day } from "./words.js";
 
+const BLOCKS = ["phone", "email", "organization"];  // of these, null is one that was dropped
 let shown = null;
 
 /** The way of a card, with a choice among the events that changed it. */
@@ -64,12 +65,12 @@ export function compared(event, card, { sent = true } = {}) {
       query(event), source.root,
       event.answer ? h("details", null, h("summary", null, `Answered with ${event.status}`), lines(event.answer, "application/json", "Answer to the CRM").root) : null),
     h("section", { class: "panel wide-panel" },
-      h("h2", null, "What the mapping made of it"),
+      h("h2", null, sent ? "What the mapping made of it" : "What the mapping makes of it"),
       h("p", { class: "muted" }, event.mapping, event.outcomes.length > 1 ? ` · ${count(event.outcomes.length, "record")}` : ""),
       event.outcomes.map((outcome) => outcomeView(outcome, mark))),
     h("section", { class: "panel" },
-      h("h2", null, "What Ringostat gets"),
-      card?.story?.length ? h("dl", { class: "story" }, card.story.map(([title, text]) => [h("dt", null, title), h("dd", null, text)])) : null,
+      h("h2", null, sent ? "What Ringostat gets" : "What Ringostat would get"),
+      card?.story?.length ? story(card.story) : null,
       target ? target.root : h("p", { class: "note" }, nothing(event.outcomes))));
 }
 
@@ -115,7 +116,7 @@ function rowsView(rows, mark) {
           mark(pinned);
         },
       }, row.name)),
-      h("td", null, foreign(row.value, { class: "value" }), h("span", { class: "why" }, h("code", null, row.place.replace(/^presets\//, "")), " ", foreign(row.why)), stamp(row.stamp)));
+      h("td", null, foreign(row.value, { class: "value" }), h("span", { class: "why" }, h("code", null, row.place.replace(/^presets\//, "")), " ", foreign(row.why)), stamp(row)));
     return line;
   }));
   return [h("table", { class: "fields" }, h("caption", { class: "unseen" }, "Fields, with the mapping’s line and the stamp of each"),
@@ -123,8 +124,8 @@ function rowsView(rows, mark) {
   rest.length ? h("p", { class: "hint" }, `Not mapped by this preset: ${rest.join(", ")}.`) : null];
 }
 
-function stamp(one) {
-  if (!one) return null;
+function stamp({ name, value, stamp: one }) {
+  if (!one || (value === "null" && BLOCKS.includes(name))) return null;
   const words = `changed ${day(one.changedAt / 1000)}`;
   return one.stands
     ? h("span", { class: "stamp" }, "✓ on the card, ", words)
