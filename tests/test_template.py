@@ -2,13 +2,16 @@
 
 import importlib
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
 from cfnlint.api import lint
+from samtranslator.yaml_helper import yaml_parse
 
 from local import template, translate
 from settings import Settings
+from telemetry import METRICS
 
 TEMPLATE = template.load()
 TRANSLATED = translate.translated(TEMPLATE)
@@ -42,7 +45,7 @@ ALLOWED = {  # all that a function may do, resource by resource
     },
     "sweep": {
         "CardsTable/index/due": {"dynamodb:Query"},
-        "CardsTable": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        "CardsTable": MERGE,
         "DeliveryQueue": {"sqs:SendMessage"},
         "SweepLog": LOG,
     },
@@ -265,6 +268,264 @@ def test_every_parameter_is_explained_to_whoever_deploys():
 
 def test_every_output_is_explained():
     assert not [name for name, output in TEMPLATE["Outputs"].items() if not output.get("Description")]
+
+
+ALARMS = {  # each promise: metric, statistic, comparison, threshold, seconds in all
+    "EventsRejectedAlarm": ("RecordsRejected", "Sum", ">", 0, 300),
+    "CardRefusedAlarm": ("CardsRefused", "Sum", ">", 0, 300),
+    "OldestDueWarning": ("OldestDueSeconds", "Maximum", ">", 300, 300),
+    "OldestDueAlarm": ("OldestDueSeconds", "Maximum", ">", 3600, 300),
+    "CircuitOpenAlarm": ("CircuitsOpen", "Minimum", ">", 0, 300),
+    "AnswerUnknownAlarm": ("AnswersUnknown", "Sum", ">", 0, 300),
+    "SilenceAlarm": ("RecordsAccepted", "Sum", "<", 1, 72 * 3600),
+    "AccessRefusedAlarm": ("4xx", "Sum", ">", 20, 300),
+    "ServerFaultAlarm": ("5xx", "Sum", ">", 0, 300),
+    "InboxStuckAlarm": ("ApproximateAgeOfOldestMessage", "Maximum", ">", 300, 300),
+    "DeadLetterAlarm": ("ApproximateNumberOfMessagesVisible", "Maximum", ">", 0, 300),
+}
+COMPARISONS = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}
+WATCHED = {  # the one dimension by namespace
+    "RingostatBridge": [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}],
+    "AWS/ApiGateway": [{"Name": "ApiId", "Value": {"Ref": "HttpApi"}}],
+}
+OPERATIONS = (template.ROOT / "docs" / "operations.md").read_text("utf-8")
+ANCHORS = {
+    re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+    for title in re.findall(r"^#+ (.*)$", OPERATIONS, re.MULTILINE)
+}
+
+
+def value_of(value: object) -> object:
+    return TEMPLATE["Parameters"][value["Ref"]]["Default"] if isinstance(value, dict) else value
+
+
+def alarm(name: str) -> dict:
+    return RESOURCES[name]["Properties"]
+
+
+def test_there_is_an_alarm_for_each_promise_and_no_other():
+    found = {
+        name: (
+            alarm(name)["MetricName"],
+            alarm(name)["Statistic"],
+            COMPARISONS[alarm(name)["ComparisonOperator"]],
+            alarm(name)["Threshold"],
+            alarm(name)["Period"] * value_of(alarm(name)["EvaluationPeriods"]),
+        )
+        for name in of_type("AWS::CloudWatch::Alarm")
+    }
+
+    assert found == ALARMS
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_says_what_it_means_what_to_do_first_and_where_to_read_on(name):
+    description = alarm(name)["AlarmDescription"]
+
+    meaning, first, anchor = re.fullmatch(
+        r"(.+\.) First step - (.+)\. See docs/operations\.md#([a-z0-9-]+)", description
+    ).groups()
+
+    assert len(meaning.split()) > 4
+    assert len(first.split()) > 2
+    assert anchor in ANCHORS
+    assert len(description) < 1024
+    for query in re.findall(r"saved query `([^`]+)`", description):
+        assert query in QUERIES
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_watches_this_stack_alone_and_tells_the_topic(name):
+    properties = alarm(name)
+
+    if properties["Namespace"] == "AWS/SQS":
+        assert properties["Dimensions"][0]["Value"]["Fn::GetAtt"][0] in QUEUES
+    else:
+        assert properties["Dimensions"] == WATCHED[properties["Namespace"]]
+    assert properties["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert "TreatMissingData" in properties
+    if properties["Namespace"] == "RingostatBridge":
+        assert properties["MetricName"] in METRICS
+
+
+def test_when_the_sweep_does_not_run_its_silence_rings():
+    assert alarm("OldestDueWarning")["TreatMissingData"] == "breaching"
+
+
+def test_a_message_that_fails_is_seen_before_sqs_takes_it_out_of_the_age_of_the_queue():
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"""
+    longest = 3 * QUEUES["InboxQueue"]["VisibilityTimeout"]
+
+    assert alarm("InboxStuckAlarm")["Threshold"] < longest
+
+
+@pytest.mark.parametrize(
+    ("kinds", "condition"),
+    [
+        ({"AWS::CloudWatch::Alarm", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"}, "HasAlarms"),
+        ({"AWS::SNS::Subscription"}, "HasAlarmEmail"),
+        ({"AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition"}, "HasDashboard"),
+    ],
+)
+def test_what_watches_can_be_switched_off(kinds, condition):
+    assert {resource.get("Condition") for resource in RESOURCES.values() if resource["Type"] in kinds} == {condition}
+
+
+def test_nothing_that_is_always_there_needs_what_can_be_switched_off():
+    optional = {name for name, resource in RESOURCES.items() if "Condition" in resource}
+    always = {name: resource for name, resource in RESOURCES.items() if name not in optional}
+
+    assert not [name for name in optional if f'"{name}"' in json.dumps(always)]
+    for output in TEMPLATE["Outputs"].values():
+        used = [name for name in optional if re.search(rf'"{name}"|\$\{{{name}[.}}]', json.dumps(output))]
+        assert not used or "Condition" in output
+
+
+def test_only_cloudwatch_publishes_to_the_topic_and_over_tls():
+    allow, deny = RESOURCES["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+
+    assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+WIDGETS = json.loads(RESOURCES["BridgeDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])["widgets"]
+
+
+def shown() -> Iterator[list[str]]:
+    """Every metric of the dashboard, `.` written out as what stands above it."""
+    for widget in WIDGETS:
+        above: list[str] = []
+        for metric in widget["properties"].get("metrics", ()):
+            above = [above[at] if part == "." else part for at, part in enumerate(metric[:4])]
+            yield above
+
+
+def test_the_dashboard_shows_every_metric_every_queue_and_what_the_alarms_watch():
+    metrics = list(shown())
+
+    assert {metric[1] for metric in metrics if metric[0] == "RingostatBridge"} == set(METRICS)
+    assert {metric[3] for metric in metrics if metric[0] == "AWS/SQS"} == {f"${{{name}.QueueName}}" for name in QUEUES}
+    assert {("AWS/ApiGateway", name) for name in ("Count", "4xx", "5xx")} <= {tuple(metric[:2]) for metric in metrics}
+    assert {metric[3] for metric in metrics if metric[0] == "RingostatBridge"} == {"${AWS::StackName}"}
+
+
+def test_the_lines_of_the_dashboard_are_the_thresholds_of_the_alarms():
+    (lines,) = [widget["properties"]["annotations"] for widget in WIDGETS if "annotations" in widget["properties"]]
+    wanted = [alarm(name)["Threshold"] for name in ("OldestDueWarning", "OldestDueAlarm")]
+
+    assert [line["value"] for line in lines["horizontal"]] == wanted
+
+
+QUERIES = {
+    resource["Properties"]["Name"]["Fn::Sub"].partition("/")[2]: resource["Properties"]
+    for resource in of_type("AWS::Logs::QueryDefinition").values()
+}
+LOGGED = [path.read_text("utf-8") for path in (template.ROOT / "src").rglob("*.py")]
+SHOWN = [widget["properties"]["query"] for widget in WIDGETS if widget["type"] == "log"]
+
+
+def test_there_is_a_saved_query_for_each_question():
+    assert set(QUERIES) == {
+        "story of one card",
+        "story of one request",
+        "rejected by reason",
+        "refused cards by code",
+        "slow calls of Ringostat",
+        "answers of Ringostat",
+        "volume by connection",
+        "unknown fields and codes",
+        "refused requests",
+        "errors",
+    }
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_declares_what_it_asks_for_and_reads_logs_of_the_stack(name):
+    query = QUERIES[name]
+    asked = set(re.findall(r"\{\{(\w+)\}\}", query["QueryString"]))
+
+    assert asked == {parameter["Name"] for parameter in query.get("Parameters", ())}
+    assert {group["Ref"] for group in query["LogGroupNames"]} <= of_type("AWS::Logs::LogGroup").keys()
+
+
+@pytest.mark.parametrize("query", [*(query["QueryString"] for query in QUERIES.values()), *SHOWN])
+def test_a_query_looks_for_messages_that_are_written(query):
+    wanted = re.findall(r"message = ['\"](\w+)['\"]", query)
+
+    assert all(any(f'"{message}"' in text for text in LOGGED) for message in wanted)
+
+
+FIELDS = {"request_id", "connection", "code", "field", "status", "answer", "milliseconds", "unknown", "shape", "number"}
+
+
+def test_the_fields_of_the_queries_are_written():
+    for name in FIELDS | {"ahead", "bytes", "records", "codes", "warnings", "project", "endpoint", "error"}:
+        assert any(re.search(rf"\b{name}=", text) for text in LOGGED), name
+
+
+def test_the_page_for_operators_names_every_alarm_with_its_threshold_and_every_metric():
+    for name, (metric, _, comparison, threshold, _) in ALARMS.items():
+        assert re.search(rf"^\| `{name}` \| `{metric}` {comparison} {threshold}\b", OPERATIONS, re.MULTILINE), name
+    for name, meaning in METRICS.items():
+        assert f"| `{name}` | {meaning} |" in OPERATIONS
+
+
+@pytest.mark.parametrize("name", ["CircuitSeconds", "SilentHours"])
+def test_numbers_quoted_for_operators_are_the_defaults(name):
+    (quoted,) = set(re.findall(rf"`{name}` \((\d+)", OPERATIONS))
+
+    assert int(quoted) == TEMPLATE["Parameters"][name]["Default"]
+
+
+def test_every_link_inside_the_page_for_operators_leads_to_a_chapter():
+    assert set(re.findall(r"\]\(#([^)]+)\)", OPERATIONS)) <= ANCHORS
+
+
+LINES = [yaml_parse(text) for text in re.findall(r"```yaml\n(.*?)```", OPERATIONS, re.DOTALL)]
+
+
+def merged(a: object, b: object) -> object:
+    return {**a, **{name: merged(a.get(name), part) for name, part in b.items()}} if isinstance(b, dict) and a else b
+
+
+@pytest.mark.parametrize("lines", [LINES[:1], LINES[:2], [LINES[0], LINES[2]]], ids=["canary", "SnapStart", "copies"])
+def test_the_lines_that_are_documented_fit_into_the_template(lines):
+    changed = TEMPLATE
+    for more in lines:
+        changed = merged(changed, more)
+    text = json.dumps(translate.translated(changed))
+
+    found = [str(match) for match in lint(text, regions=["eu-central-1"])]
+
+    assert [match for match in found if "Parameter Release not used" not in match] == []  # SAM has put its value in
+    assert '"AWS::CodeDeploy::DeploymentGroup"' in text
+
+
+def versions(**defaults: object) -> set[str]:
+    """The logical ids of the versions that are published with the lines for safe deployments."""
+    changed = merged(TEMPLATE, LINES[0])
+    changed = merged(changed, {"Parameters": {name: {"Default": value} for name, value in defaults.items()}})
+    resources = translate.translated(changed)["Resources"].items()
+    return {name for name, resource in resources if resource["Type"] == "AWS::Lambda::Version"}
+
+
+def test_only_a_new_release_publishes_versions_as_the_page_warns():
+    first = versions()
+
+    assert len(first) == len(FUNCTIONS)
+    assert not first & versions(Release="second")
+    assert versions(BatchSize=50) == first
+
+
+def test_the_next_step_of_a_human_is_an_output():
+    outputs = TEMPLATE["Outputs"]
+
+    assert {
+        *("HooksUrl", "InboxQueueUrl", "RejectedQueueUrl", "DeadDeliveryQueueUrl", "ConnectionsSecretConsole"),
+        *("AuthKeysSecretConsole", "DashboardConsole", "LogQueriesConsole", "AlarmTopicArn", "TestCommand"),
+    } <= set(outputs)
+    assert outputs["TestCommand"]["Value"]["Fn::Sub"].endswith("/healthz")
 
 
 def _words(name: str) -> list[str]:
