@@ -171,12 +171,13 @@ def test_a_card_that_is_due_only_to_be_asserted_is_not_old(bridge, ringostat, me
     assert swept(bridge, metrics).values["OldestDueSeconds"] == 0
 
 
-def test_projects_with_an_open_circuit_are_counted_until_it_closes(bridge, metrics):
+@pytest.mark.parametrize("seconds", [0, 3600])  # an hour later it may try again, and is open still
+def test_projects_with_an_open_circuit_are_counted_until_it_closes(bridge, metrics, seconds):
     change(bridge)
     change(bridge, project=107)
     circuits = bridge.circuits._store
 
-    circuits.save_open("106#circuit#auth", 5, bridge.clock.time // 1000)
+    circuits.save_open("106#circuit#auth", 5, bridge.clock.time // 1000 - seconds)
     opened = swept(bridge, metrics).values["CircuitsOpen"]
     circuits.save_closed("106#circuit#auth")
 

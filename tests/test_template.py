@@ -200,6 +200,13 @@ def test_the_environment_is_the_settings_and_powertools_own(name):
     assert set(variables) == {field.upper() for field in Settings._fields} | powertools
 
 
+def test_the_metrics_and_logs_of_two_stacks_do_not_mix():
+    for function in FUNCTIONS.values():
+        variables = function["Environment"]["Variables"]
+        assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+        assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "RingostatBridge"
+
+
 def test_every_number_of_the_settings_is_a_parameter_with_a_default_that_is_one():
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     numbers = {name.upper() for name, kind in Settings.__annotations__.items() if kind in (int, float)}
