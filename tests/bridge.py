@@ -24,6 +24,7 @@ from local import template
 from settings import SETTINGS
 
 AUTH_KEYS = {"106": {"auth_key": "local-key"}, "107": {"auth_key": "other-key"}}
+TABLE = template.load()["Resources"]["CardsTable"]["Properties"]
 START = 1_780_000_000_000  # May 2026
 
 
@@ -93,9 +94,8 @@ class Bridge:
         self.clock = clock or Clock()
         self._count = 0
         self._seconds = 0.0
-        table = template.load()["Resources"]["CardsTable"]["Properties"]
         wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-        dynamodb(PATIENT).create_table(TableName=SETTINGS.cards_table, **{name: table[name] for name in wanted})
+        dynamodb(PATIENT).create_table(TableName=SETTINGS.cards_table, **{name: TABLE[name] for name in wanted})
         for url in (SETTINGS.inbox_queue_url, SETTINGS.rejected_queue_url, SETTINGS.delivery_queue_url):
             sqs(PATIENT).create_queue(QueueName=url.rpartition("/")[2])
         self.put_secret(SETTINGS.connections_secret, CONNECTIONS)
