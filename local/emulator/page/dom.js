@@ -15,7 +15,7 @@ export function h(tag, attributes, ...children) {
 }
 
 /** A text that somebody else wrote: its direction and its length stay its own affair. */
-export const foreign = (text, attributes) => h("bdi", { dir: "auto", ...attributes }, String(text));
+export const foreign = (text, attributes) => h("bdi", attributes, String(text));
 
 /** A link that leaves this page, or plain text where the address is not http(s). */
 export function outward(address, text, attributes = {}) {

@@ -97,8 +97,7 @@ export function search(cards, typed) {
   if (!query) return cards;
   const number = digits(query);
   if (number.length > 1 && /^[\d\s()+.-]+$/.test(query)) {
-    const forms = number.startsWith("0") && number.length > 3 ? [number, `38${number}`] : [number];
-    return cards.filter((card) => forms.some((form) => card.numbers?.includes(form)) || card.number === query);
+    return cards.filter((card) => card.numbers?.includes(number) || card.number === query);
   }
   const words = query.split(/\s+/);
   return cards.filter((card) => words.every((word) => card.haystack.includes(word)));
