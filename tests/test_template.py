@@ -9,6 +9,7 @@ import pytest
 from cfnlint.api import lint
 from samtranslator.yaml_helper import yaml_parse
 
+from delivery.pace import QUICKLY, Pace
 from local import template, translate
 from settings import Settings
 from telemetry import METRICS
@@ -483,6 +484,16 @@ def test_numbers_quoted_for_operators_are_the_defaults(name):
     (quoted,) = set(re.findall(rf"`{name}` \((\d+)", OPERATIONS))
 
     assert int(quoted) == TEMPLATE["Parameters"][name]["Default"]
+
+
+def test_the_sweeps_that_a_backlog_takes_are_counted_right():
+    defaults = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
+    most, pace = defaults["SweepMost"], Pace(0, defaults["SweepMost"], QUICKLY).recovering(defaults["BatchSize"])
+    left, sweeps = 10_000, 0
+    while left > 0:
+        left, pace, sweeps = left - pace.allowance, pace.swept(most), sweeps + 1
+
+    assert f"10,000 waiting cards take {sweeps} sweeps" in OPERATIONS
 
 
 def test_every_link_inside_the_page_for_operators_leads_to_a_chapter():

@@ -48,6 +48,18 @@ def runtime(tmp_path_factory):
 
 
 @needs_sam
+def test_sam_cli_finds_nothing_wrong_with_the_template():
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+    command = [build.PROGRAM, "validate", "--lint", "--region", REGION]
+
+    done = subprocess.run(
+        command, cwd=template.ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_sam
 @needs_python
 def test_the_package_is_small_and_holds_what_it_needs_and_nothing_of_the_repository(built):
     artefact = build.artefact(built, "ApiFunction")
