@@ -57,7 +57,7 @@ class Server:
             if self.context:
                 connection = self.context.wrap_socket(connection, server_side=True)
             with connection:
-                while not self.reads or self._read(connection):
+                while not self.stopped.is_set() and (not self.reads or self._read(connection)):
                     if not self.answer(self, connection):
                         return
 
@@ -70,7 +70,9 @@ class Server:
         head, _, body = received.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         while len(body) < length:
-            body += connection.recv(65536)
+            body += (more := connection.recv(65536))
+            if not more:
+                return False
         self.requests.append((head.decode(), json.loads(body)))
         return True
 
