@@ -21,7 +21,7 @@ def test_the_status_of_a_person_goes_from_due_to_delivered(bridge, operate):
 
     bridge.world.post("demo-pipedrive", crm.pipedrive(one))
     wait_for(lambda: "attempts" in bridge.row(one), what="A failure")
-    due = operate("due")
+    due = operate("due", "--limit", 10_000)
     on_the_way = operate("status", "demo-pipedrive", one.id)
     bridge.settled(one)
     delivered = operate("status", "demo-pipedrive", one.id)
@@ -168,12 +168,12 @@ def test_an_import_that_is_killed_and_called_again_loses_and_doubles_nothing(bri
     file = tmp_path / "people.csv"
     lines = [f"{one.id},{one.name},{one.phones[0]}\n" for one in people]
     file.write_text("id,name,phone\n,Nobody,0670001000\n" + "".join(lines), "utf-8")
-    words = ("import", file, "--connection", "demo-direct", "--rate", 300)
+    words = ("import", file, "--connection", "demo-direct", "--rate")
 
     with pytest.raises(subprocess.TimeoutExpired):
-        operate(*words, seconds=2)
+        operate(*words, 60, seconds=6)
     left = json.loads((tmp_path / "people.csv.checkpoint.json").read_text())
-    code, text = operate(*words)
+    code, text = operate(*words, 300)
     bridge.arrived(*people, seconds=30)
     bridge.settled(*people)
 
