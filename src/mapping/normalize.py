@@ -15,6 +15,7 @@ LONGEST_PHONE = 250  # phonenumbers refuses longer input
 LONGEST_LIST = 1_000  # of a text that holds several phones or addresses
 FEWEST_DIGITS = 7  # fewer are an internal number
 FEWEST_INTERNATIONAL = 10  # from here on, digits without a plus may be an international number
+FEWEST_WITH_EXIT_CODE = 12  # (810) 683-4002 is an American number
 LARGEST_NUMBER = 10**100  # beyond it, no number of a CRM means anything, and str() may raise
 
 _UNWANTED = frozenset(("Cc", "Cf", "Cs"))  # control, format (bidi marks, zero widths), surrogates
@@ -70,7 +71,7 @@ _EXTENSION = re.compile(
     r"[\s.:№#\-]*(\d{1,7})[\s).]*$",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?<![^\W\d_])[+(]*\d[\d\s().\-/‐-―−]*")
+_NUMBER = re.compile(r"(?<!\d)[+(]*\d[\d\s().\-/‐-―−]*")
 _TRUNK_EIGHT = frozenset(("UA", "MD", "AM"))  # 8-067-…: the Soviet trunk prefix, withdrawn, still in address books
 
 
@@ -121,14 +122,16 @@ def _readings(digits: str, country: str, *, plus: bool) -> Iterator[tuple[str, s
         if digits.startswith("3800"):  # +38 (0) 067 …
             yield "+380" + digits[4:], None
     for exit_code in ("00", "810"):
-        if digits.startswith(exit_code):
+        if digits.startswith(exit_code) and len(digits) >= FEWEST_WITH_EXIT_CODE:
             yield "+" + digits[len(exit_code) :], None
     yield digits, country
     if country in _TRUNK_EIGHT and digits.startswith("80"):
         yield digits[1:], country
     if digits[0] in {"PL": "0", "LT": "80"}.get(country, ""):
         yield digits[1:], country
-    if len(digits) >= FEWEST_INTERNATIONAL:
+    if len(digits) == len("89991234567") and digits.startswith("8"):
+        yield "+7" + digits[1:], None  # the trunk 8 of Kazakhstan and its neighbour, not the +8… of East Asia
+    elif len(digits) >= FEWEST_INTERNATIONAL:
         yield "+" + digits, None
 
 

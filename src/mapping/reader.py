@@ -78,7 +78,7 @@ class Reader:
         """Return the file's data, or None where it is no TOML."""
         try:
             return tomllib.loads(self.source.text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits is a bare ValueError
             self._no_toml(str(error))
         return None
 
@@ -259,6 +259,8 @@ class Reader:
         if source == "from":
             return self._rule(inside, value, kind)
         if source == "join":
+            if kind == "link":
+                self.wrong(inside, "a link is not joined: a part of it could bend it to another host", "use template")
             between = self._value((*path, "with"), data.get("with", " "), "text")
             return Join(self._rules(inside, value, "text"), between or "")
         fixed = self._value(inside, value, "text")

@@ -135,6 +135,12 @@ FAULTS = [
     ('"id"', '{ form = "a" }', "bad.toml:4:16: error: contact.externalId.form: a rule has no key 'form'"),
     ('"id"', '{ join = "a" }', "bad.toml:4:16: error: contact.externalId.join: must be a list of rules"),
     ('"id"', '{ join = ["a", "b-c"] }', "bad.toml:4:31: error: contact.externalId.join[2]: expression 'b-c': a field name with '-'"),
+    ('"id"', "1" * 5000, "error: not TOML: Exceeds the limit"),
+    (
+        'externalId = "id"',
+        'externalId = "id"\ncontactLink = { join = ["a", "b"] }',
+        "bad.toml:5:17: error: contact.contactLink.join: a link is not joined",
+    ),
     ('"id"', '{ from = "a", with = "b" }', "bad.toml:4:28: error: contact.externalId.with: only a join has something"),
     ('"id"', '{ from = "a", ignore = "0" }', "bad.toml:4:28: error: contact.externalId.ignore: must be a list of texts"),
     ('"id"', '{ from = "a", default = 0 }', "bad.toml:4:28: error: contact.externalId.default: must be a text, not a number"),

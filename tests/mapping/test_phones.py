@@ -82,11 +82,23 @@ NOTATIONS = [
 ]
 
 
+# What a review found: other people's numbers, made of these.
+TRAPS = [
+    ("UA", "8 (495) 000-00-12", ["+74950000012"]),
+    ("GB", "T441268000012", ["+441268000012"]),
+    ("LT", "тел37061224518", ["+37061224518"]),
+    ("US", "(810) 683-4002", ["+18106834002"]),
+    ("UA", "8 10 380 44 000 00 12", [KYIV]),
+]
+
+
 def test_the_table_has_67_different_notations():
     assert len({(country, text) for country, text, _ in NOTATIONS}) == len(NOTATIONS) == 67
 
 
-@pytest.mark.parametrize(("country", "text", "numbers"), NOTATIONS, ids=[text for _, text, _ in NOTATIONS])
+@pytest.mark.parametrize(
+    ("country", "text", "numbers"), NOTATIONS + TRAPS, ids=[text for _, text, _ in NOTATIONS + TRAPS]
+)
 def test_a_phone_becomes_e164(country, text, numbers):
     found, _ = normalize.phones(text, country)
 
