@@ -1,0 +1,77 @@
+"""What the mapping of one body costs is bounded, whatever lists the body multiplies with each other."""
+
+import json
+import sys
+import tracemalloc
+
+import pytest
+
+from mapping import engine, load
+
+LARGEST_BODY = 256 * 1024
+MOST_MEMORY = 2 * LARGEST_BODY + 64 * 1024 * 1024
+MOST_CALLS = 1_000_000
+
+
+def change_of_many_records(change, records, fields):
+    header = {"entityName": "Contact", "changeType": change, "nulledFields": ["Phone"]}
+    header["recordIds"] = [f"003{number:05}" for number in range(records)]
+    payload = {"ChangeEventHeader": header, **{f"F{number}": 1 for number in range(fields)}}
+    return "salesforce-cdc", {"detail": {"payload": payload}}
+
+
+def dataverse(message, targets, images, columns):
+    attributes = [{"key": f"c{number}", "value": 1} for number in range(columns)]
+    target = {"key": "Target", "value": {"Id": "1", "Attributes": [{"key": "mobilephone", "value": "0670000001"}]}}
+    event = {"MessageName": message, "PrimaryEntityName": "contact", "PrimaryEntityId": "1"}
+    images = [{"key": "image", "value": {"Attributes": attributes}}] * images
+    return "dynamics365", {**event, "InputParameters": [target] * targets, "PostEntityImages": images}
+
+
+def calls_of(work):
+    """How many functions `work` calls: the same on every machine, which its time is not."""
+    calls = 0
+
+    def count(_frame, event, _argument):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def peak_of(work):
+    """How many bytes `work` takes at most at one time."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+BODIES = [
+    change_of_many_records("CREATE", 1_000, 17_000),
+    change_of_many_records("UPDATE", 1_000, 17_000),
+    change_of_many_records("UPDATE", 100, 18_000),
+    dataverse("Create", 1_500, 1, 2_000),
+    dataverse("Update", 1_500, 1, 2_000),
+    dataverse("Create", 1, 3_000, 1),
+    dataverse("Update", 800, 1_000, 1),
+]
+
+
+@pytest.mark.parametrize(("preset", "body"), BODIES)
+def test_lists_of_an_event_are_not_multiplied(preset, body):
+    assert len(json.dumps(body)) <= LARGEST_BODY
+    mapping = load.load(preset)
+
+    def work():
+        engine.run(mapping, body, {}, {}, {})
+
+    assert peak_of(work) <= MOST_MEMORY
+    assert calls_of(work) <= MOST_CALLS
