@@ -166,6 +166,8 @@ def _path(record: Any, loc: tuple[int | str, ...], kind: str) -> tuple[int | str
     value = record
     for depth, step in enumerate(loc):
         known = value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
+        if kind == "extra_forbidden" and depth == len(loc) - 1:
+            return path  # a name that the sender made up may be personal data
         if step in known:
             value, path = known[step], (*path, step)
         elif kind == "missing" and depth == len(loc) - 1:
@@ -184,7 +186,7 @@ def _is_name(step: str) -> bool:
 
 
 _REASONS = {
-    "extra_forbidden": "there is no such field",
+    "extra_forbidden": "has an unknown field",
     "missing": "is missing",
     "string_type": "must be a text",
     "int_type": "must be a whole number",
