@@ -263,12 +263,12 @@ class _Event:
 
     def _directions(self, name: str, block: Block, current: Any) -> list[dict[str, Any]]:
         """Return the phones or e-mails that one item holds."""
-        if next(self.directions) > MAX_DIRECTIONS:
-            raise TooLarge(f"A request may have {MAX_DIRECTIONS} phones and e-mails.")
+        self._count_directions(1)
         given = self._read(block.rules["value"], current, normalize.written)
         seen = self.view.seen
         what = "phone number" if name.startswith("phones") else "e-mail address"
         found, dropped = self._found(name, given)
+        self._count_directions(len(found) - 1)
         if dropped:
             self._warn(block.rules["value"], f"not a valid {what}, dropped")
         label = self._optional(block.rules.get("name"), current, normalize.text)
@@ -280,6 +280,12 @@ class _Event:
             note = f"not a valid {what}, dropped" if dropped else ""
             self.steps += explain.directions(name, entries, block, seen or [], note)
         return entries
+
+    def _count_directions(self, more: int) -> None:
+        """Count what one text holds: as many as its numbers, and one if it holds none."""
+        for _ in range(more):
+            if next(self.directions) > MAX_DIRECTIONS:
+                raise TooLarge(f"A request may have {MAX_DIRECTIONS} phones and e-mails.")
 
     def _found(self, name: str, given: str | None) -> tuple[list[tuple[str, str]], int]:
         """Return values with their extensions, and how many were dropped."""

@@ -272,6 +272,15 @@ def test_of_one_block_a_hundred_entries_are_read(outcomes):
     assert any("only the first 100 are read" in warning for warning in outcome.warnings)
 
 
+def test_the_limit_of_an_event_counts_the_numbers_of_a_text_too(outcomes):
+    text = '[[record]]\neach = "@"\n[contact]\nexternalId = "id"\n[[contact.phones]]\nvalue = "phone"\n'
+    several = ", ".join(f"+38067000000{last}" for last in range(10))
+
+    assert len(outcomes(text, [{"id": at, "phone": several} for at in range(1, 501)])) == 500
+    with pytest.raises(TooLarge):
+        outcomes(text, [{"id": at, "phone": several} for at in range(1, 502)])
+
+
 @pytest.mark.parametrize(
     ("head", "settings", "moment"),
     [
