@@ -14,7 +14,9 @@ LONGEST_EMAIL = 254
 LONGEST_PHONE = 250  # phonenumbers refuses longer input
 LONGEST_LIST = 1_000  # of a text that holds several phones or addresses
 FEWEST_DIGITS = 7  # fewer are an internal number
+MOST_DIGITS = 15  # E.164; more are several numbers
 FEWEST_INTERNATIONAL = 10  # from here on, digits without a plus may be an international number
+NORTH_AMERICA = 1  # its calling code
 FEWEST_WITH_EXIT_CODE = 12  # (810) 683-4002 is an American number
 LARGEST_NUMBER = 10**100  # beyond it, no number of a CRM means anything, and str() may raise
 
@@ -65,13 +67,18 @@ def flag(value: Any) -> bool:
     return value is True or (text(value) or "").lower() in ("1", "true", "yes", "y")
 
 
-_SEPARATOR = re.compile(r"[;|\n\r]|,\s|/|\s(?:або|или|or)\s", re.IGNORECASE)
-_EXTENSION = re.compile(
-    r"[\s,;(.\-]*(?:(?<![^\W\d_])(?:extension|ext|внутр|внутрішній|внутренний|вн|доб|додатковий|wewn|wew|dod)|(?<=[\d)\s])[x#])"
-    r"[\s.:№#\-]*(\d{1,7})[\s).]*$",
-    re.IGNORECASE,
+_EXTENSION = (
+    r"(?:(?<![^\W\d_])(?:extension|ext|внутр|внутрішній|внутренний|вн|доб|додатковий|wewn|wew|dod)|(?<=[\d)\s])[x#])"
+    r"[\s.:№#\-]*"
 )
-_NUMBER = re.compile(r"(?<!\d)[+(]*\d[\d\s().\-/‐-―−]*")
+_ALONE = r"(?![\s().\-/]*\d)"  # no further digits: else it is a number
+_SEPARATOR = re.compile(
+    rf"[;|,\\](?![\s(.\-]*{_EXTENSION}\d{{1,7}}{_ALONE})|\s(?:або|или|та|or|lub|oder)\s", re.IGNORECASE
+)
+_NUMBER = re.compile(rf"([+(]*\d[\d\s().\-/‐-―−]*)(?:[^\d+]{{0,40}}?{_EXTENSION}(\d{{1,7}}){_ALONE})?", re.IGNORECASE)
+_SUFFIX = re.compile(r"(.*\d)[^\d/]+(\d{1,4})\D*", re.DOTALL)
+_DATE = re.compile(r"(?<![\d.])[0-3]?\d\.[01]\d\.(?:19|20)\d\d(?![\d.])")  # 8 digits are a number in Latvia
+_SPREADSHEET = re.compile(r"(?<=\d{7})\.0$")  # 380670000012.0
 _TRUNK_EIGHT = frozenset(("UA", "MD", "AM"))  # 8-067-…: the Soviet trunk prefix, withdrawn, still in address books
 
 
@@ -83,7 +90,8 @@ def phones(value: Any, country: str) -> tuple[tuple[Phone, ...], int]:
     given = written(value)
     if given is None:
         return (), 0
-    found = [_phone(piece[:LONGEST_PHONE], country.upper()) for piece in _pieces(_plain(given[:LONGEST_LIST]))]
+    pieces = _pieces(_DATE.sub(" ", _SPREADSHEET.sub("", _plain(given[:LONGEST_LIST]))))
+    found = [_phone(number[:LONGEST_PHONE], extension, country.upper()) for number, extension in pieces]
     return tuple(dict.fromkeys(phone for phone in found if phone)), found.count(None)
 
 
@@ -94,48 +102,90 @@ def _plain(given: str) -> str:
     ).strip()
 
 
-def _pieces(given: str) -> list[str]:
-    """Split a text that holds several numbers; one number may hold a slash or a comma itself."""
-    pieces = [piece for piece in _SEPARATOR.split(given) if piece.strip()]
-    return pieces if all(_digits(piece) >= FEWEST_DIGITS for piece in pieces) else [given]
+def _pieces(given: str) -> list[tuple[str, str]]:
+    """Return the numbers of a text with their extensions; a piece that is too short for a number stands as it is."""
+    lines = _split(given, r"[\n\r]+")
+    pieces = [piece for line in lines for piece in _SEPARATOR.split(line) if _digits(piece)]
+    return [number for piece in pieces for number in _numbers(piece)] or ([(given, "")] if given else [])
 
 
-def _digits(piece: str) -> int:
-    return sum(c.isdigit() for c in piece)
+def _numbers(piece: str) -> list[tuple[str, str]]:
+    found = [number for number in _NUMBER.findall(piece) if len(_digits(number[0])) >= FEWEST_DIGITS]
+    return [(part, extension) for number, extension in found for part in _split(number, "/")] or [(piece, "")]
+
+
+def _split(given: str, separator: str) -> list[str]:
+    """Split where numbers may end; one number may hold a slash or a line break itself."""
+    parts = [part for part in re.split(separator, given) if _digits(part)]
+    whole = len(_digits(given)) <= MOST_DIGITS and any(len(_digits(part)) < FEWEST_DIGITS for part in parts)
+    return [given] if whole else parts
+
+
+def _digits(piece: str) -> str:
+    return re.sub(r"\D", "", piece)
 
 
 @lru_cache(maxsize=2048)
-def _phone(piece: str, country: str) -> Phone | None:
-    extension = _EXTENSION.search(piece)
-    number = max(_NUMBER.findall(piece), key=_digits, default="")  # an extension is a shorter one
-    digits = re.sub(r"\D", "", number)
-    if not FEWEST_DIGITS <= len(digits) <= LONGEST_PHONE:
+def _phone(number: str, extension: str, country: str) -> Phone | None:
+    if len(_digits(number)) < FEWEST_DIGITS:
         return None
-    value = next(_valid(_readings(digits, country, plus="+" in number)), None)
-    return Phone(value, extension[1] if extension else "") if value else None
+    for readings, suffix in _readings(number, country):
+        if value := next(_valid(readings), None):
+            return Phone(value, extension or suffix)
+    return None
 
 
-def _readings(digits: str, country: str, *, plus: bool) -> Iterator[tuple[str, str | None]]:
-    """Yield what the digits may mean, likeliest first: a number and the country to read it in (None: it has a plus)."""
-    if plus:
+_Readings = Iterator[tuple[str, str | None]]  # a number and the country to read it in (None: it has a plus)
+
+
+def _readings(number: str, country: str) -> Iterator[tuple[_Readings, str]]:
+    """Yield what a number may mean, likeliest first, with the extension that is then left over."""
+    import phonenumbers  # noqa: PLC0415 - see _valid
+
+    own = phonenumbers.country_code_for_region(country)
+    digits = _digits(number)
+    suffixed = _SUFFIX.fullmatch(number)
+    shorter, suffix = suffixed.groups() if suffixed else ("", "")
+    yield _marked(number, own), ""
+    yield _marked(shorter, own), suffix
+    yield _national(digits, country, str(own)), ""
+    if len(digits) == len("89991234567") and digits[0] == "8":
+        yield iter([("+7" + digits[1:], None)]), ""  # trunk 8 of Kazakhstan and its neighbour, not +8… of East Asia
+        return
+    international = iter([("+" + digits, None)] if len(digits) >= FEWEST_INTERNATIONAL else [])
+    first = int(re.findall(r"\d+", number)[0])
+    if first in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:  # 44 7911 …: the code stands apart
+        yield international, ""
+    yield _national(_digits(shorter), country, str(own)), suffix
+    yield international, ""
+
+
+def _marked(number: str, own: int) -> _Readings:
+    """Read a number that says with a plus or an exit code that it is international."""
+    for digits in dict.fromkeys((_digits(number), _digits(number.replace("(0)", "", 1)))):
+        if "+" in number:
+            yield "+" + digits, None
+            if digits.startswith("3800"):  # +38 (0) 067 …
+                yield "+380" + digits[4:], None
+        if digits.startswith("00"):
+            yield "+" + digits[2:], None
+        if digits.startswith("810") and len(digits) >= FEWEST_WITH_EXIT_CODE and own != NORTH_AMERICA:
+            yield "+" + digits[3:], None
+
+
+def _national(digits: str, country: str, own: str) -> _Readings:
+    if len(digits) < FEWEST_DIGITS:
+        return
+    if digits.startswith(own) and len(digits) >= FEWEST_INTERNATIONAL:
         yield "+" + digits, None
-        if digits.startswith("3800"):  # +38 (0) 067 …
-            yield "+380" + digits[4:], None
-    for exit_code in ("00", "810"):
-        if digits.startswith(exit_code) and len(digits) >= FEWEST_WITH_EXIT_CODE:
-            yield "+" + digits[len(exit_code) :], None
     yield digits, country
     if country in _TRUNK_EIGHT and digits.startswith("80"):
         yield digits[1:], country
     if digits[0] in {"PL": "0", "LT": "80"}.get(country, ""):
         yield digits[1:], country
-    if len(digits) == len("89991234567") and digits.startswith("8"):
-        yield "+7" + digits[1:], None  # the trunk 8 of Kazakhstan and its neighbour, not the +8… of East Asia
-    elif len(digits) >= FEWEST_INTERNATIONAL:
-        yield "+" + digits, None
 
 
-def _valid(readings: Iterator[tuple[str, str | None]]) -> Iterator[str]:
+def _valid(readings: _Readings) -> Iterator[str]:
     import phonenumbers  # noqa: PLC0415 - 30 ms that an event without phones never pays
 
     for number, country in readings:
@@ -212,6 +262,7 @@ def encoded(value: str) -> str:
     return quote(value, safe="")
 
 
+_COMPACT = re.compile(r"(20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))((?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?)")
 _NUMBER_OF_TIME = re.compile(r"\d{9,17}(?:\.\d+)?")
 _MICROSOFT = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")  # Dataverse; the offset is only a hint for display
 _EARLIEST = 100_000_000_000  # ms: 1973; before it stand null dates such as 0001-01-01
@@ -225,11 +276,13 @@ def time(value: Any, zone: str) -> int | None:
 
 
 def _moment(value: Any, zone: str) -> int | None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _since_1970(value)
-    if not isinstance(value, str):
+    if isinstance(value, bool):
         return None
-    given = value.strip()
+    given = value.strip() if isinstance(value, str) else text(value) or ""
+    if compact := _COMPACT.fullmatch(given):  # 20241124170405 is no number of ms
+        return _calendar("T".join(compact.groups()), zone)
+    if isinstance(value, int | float):
+        return _since_1970(value)
     if _NUMBER_OF_TIME.fullmatch(given):
         return _since_1970(float(given) if "." in given else int(given))
     if microsoft := _MICROSOFT.fullmatch(given):
@@ -251,9 +304,17 @@ def _calendar(given: str, zone: str) -> int | None:
         moment = datetime.fromisoformat(given)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=time_zone(zone))
+            if _is_ambiguous(moment):
+                return None
         return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     except (ValueError, OverflowError, KeyError, OSError):  # the last two: no such zone
         return None
+
+
+def _is_ambiguous(moment: datetime) -> bool:
+    """Tell whether the clock shows this time twice: in the hour that autumn repeats."""
+    first, second = moment.utcoffset(), moment.replace(fold=1).utcoffset()
+    return first is not None and second is not None and first > second
 
 
 @lru_cache(maxsize=32)

@@ -89,6 +89,39 @@ TRAPS = [
     ("LT", "тел37061224518", ["+37061224518"]),
     ("US", "(810) 683-4002", ["+18106834002"]),
     ("UA", "8 10 380 44 000 00 12", [KYIV]),
+    ("PL", "8 (495) 000-00-12", ["+74950000012"]),
+    ("VN", "84 24 3825 0012", ["+842438250012"]),
+    ("UA", "T441268000012", ["+441268000012"]),
+    ("UA", "тел37061224518", ["+37061224518"]),
+    ("DE", "4915196000012", ["+4915196000012"]),
+    ("DE", "380 67 000 00 12", [MOBILE]),
+    ("UA", "44 7911 000 012", ["+447911000012"]),
+    ("LV", "2123 4567 21.03.2024", ["+37121234567"]),
+    ("UA", "380670000012.0", [MOBILE]),
+    ("PL", "+48 (0) 22 345 67 89", ["+48223456789"]),
+    ("PL", "0048 (0) 22 345 67 89", ["+48223456789"]),
+    ("UA", "+372 (0) 5123 4567", ["+37251234567"]),
+    ("UA", "067\n000 00 12", [MOBILE]),
+]
+
+# country, text, how many of its pieces are dropped; in all of them stand MOBILE and KYIV
+SEVERAL = [
+    ("UA", "0670000012,0440000012", 0),
+    ("UA", "+380670000012 +380440000012", 0),
+    ("UA", "+380670000012+380440000012", 0),
+    ("UA", "0670000012; 0440000012; 12", 1),
+    ("UA", "0670000012; 0440000012; 0000000000", 1),
+    ("UA", "0670000012/0440000012/12", 1),
+    ("UA", "0670000012\n0440000012\n12", 1),
+    ("UA", "067/000-00-12\n044/000-00-12", 0),
+    ("UA", "0670000012 та 0440000012", 0),
+    ("PL", "+380670000012 lub +380440000012", 0),
+    ("DE", "00380670000012 oder 00380440000012", 0),
+    ("UA", "0670000012\\0440000012", 0),
+    ("UA", "067 000 00 12 Олена 044 000 00 12", 0),
+    ("UA", "067 000 00 12 Олена, 044 000 00 12 Viber, WhatsApp", 0),
+    ("UA", "067 000 00 12; 044 000 00 12, доб. 34", 0),
+    ("UA", "067 000 00 12, додатковий 044 000 00 12", 0),
 ]
 
 
@@ -106,17 +139,51 @@ def test_a_phone_becomes_e164(country, text, numbers):
 
 
 @pytest.mark.parametrize(
-    ("text", "extension"),
-    [("044 000 00 12 доб. 34", "34"), ("044 000 00 12 ext 7", "7"), ("22 345 67 89 wew. 12", "12"), (MOBILE, "")],
+    ("country", "text", "number", "extension"),
+    [
+        ("UA", "044 000 00 12 доб. 34", KYIV, "34"),
+        ("UA", "044 000 00 12 (офіс) доб. 34", KYIV, "34"),
+        ("UA", "044 000 00 12 ext 7", KYIV, "7"),
+        ("UA", "044 000 00 12-34", KYIV, "34"),
+        ("PL", "+380 44 000 00 12-34", KYIV, "34"),
+        ("PL", "22 345 67 89 wew. 12", "+48223456789", "12"),
+        ("PL", "600 123 456-101", "+48600123456", "101"),
+        ("GE", "555 12 34 56 101", "+995555123456", "101"),
+        ("UA", MOBILE, MOBILE, ""),
+    ],
 )
-def test_an_extension_is_kept_apart(text, extension):
-    found, _ = normalize.phones(text, "PL" if "wew" in text else "UA")
+def test_an_extension_is_kept_apart(country, text, number, extension):
+    assert normalize.phones(text, country) == ((normalize.Phone(number, extension),), 0)
 
-    assert [phone.extension for phone in found] == [extension]
+
+@pytest.mark.parametrize(("country", "text", "dropped"), SEVERAL, ids=[text for _, text, _ in SEVERAL])
+def test_no_number_of_several_is_lost(country, text, dropped):
+    found, lost = normalize.phones(text, country)
+
+    assert [phone.value for phone in found] == [MOBILE, KYIV]
+    assert lost == dropped
+
+
+def test_an_extension_in_the_middle_ends_before_the_next_number():
+    found, dropped = normalize.phones("044 000 00 12, доб. 34; 067 000 00 12", "UA")
+
+    assert found == (normalize.Phone(KYIV, "34"), normalize.Phone(MOBILE))
+    assert dropped == 0
 
 
 @pytest.mark.parametrize(
-    ("text", "dropped"), [("12", 1), ("", 0), ("  ", 0), (None, 0), ({"a": 1}, 0), ("067 000 00 12", 0)]
+    ("text", "dropped"),
+    [
+        ("12", 1),
+        ("12; 13", 2),
+        ("21.03.2024", 1),
+        ("", 0),
+        ("  ", 0),
+        ("\u200b", 0),
+        (None, 0),
+        ({"a": 1}, 0),
+        (MOBILE, 0),
+    ],
 )
 def test_what_is_no_phone_is_counted(text, dropped):
     assert normalize.phones(text, "UA")[1] == dropped
@@ -132,18 +199,22 @@ def test_an_unknown_country_still_reads_international_numbers():
     assert normalize.phones("067 000 00 12", "XX")[0] == ()
 
 
-def test_random_digits_are_phones_no_more_often_than_the_library_says():
+@pytest.mark.parametrize(("country", "trunk"), [("UA", "8"), ("PL", "0")])
+def test_random_digits_are_phones_no_more_often_than_the_library_takes_them_plain_with_a_plus_or_without_the_trunk(
+    country, trunk
+):
     """The preparation reads digits in more ways than one; it must not invent numbers in doing so."""
     dice = random.Random(67)
     texts = ["".join(dice.choices("0123456789", k=dice.randint(5, 15))) for _ in range(20_000)]
 
-    ours = sum(bool(normalize.phones(text, "UA")[0]) for text in texts)
+    ours = sum(bool(normalize.phones(text, country)[0]) for text in texts)
 
-    assert ours <= sum(_library_accepts(text) or _library_accepts("+" + text) for text in texts)
+    readings = ((text, "+" + text, text.removeprefix(trunk)) for text in texts)
+    assert ours <= sum(any(_library_accepts(reading, country) for reading in three) for three in readings)
 
 
-def _library_accepts(text):
+def _library_accepts(text, country):
     try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(text, "UA"))
+        return phonenumbers.is_valid_number(phonenumbers.parse(text, country))
     except phonenumbers.NumberParseException:
         return False
