@@ -45,7 +45,7 @@ FAULTS = [
     ("JSON of any depth", "decode", "if _json_depth(written) > MAX_JSON_DEPTH:", "if False:"),
     ("a key twice", "decode", "if len(table) != len(pairs):", "if False:"),
     ("old trunk prefix", "normalize", 'digits.startswith("80")', 'digits.startswith("81")'),
-    ("short numbers are phones", "normalize", "if len(_digits(number[0])) >= FEWEST_DIGITS]", "if len(_digits(number[0])) >= 2]"),
+    ("a bare 8 is East Asia", "normalize", '"+7" + digits[1:]', '"+" + digits'),
     ("any digits are a phone", "normalize", "if phonenumbers.is_valid_number(parsed):", "if phonenumbers.is_possible_number(parsed):"),
     ("times in the wrong zone", "engine", "mapping.time_zone or settings", "settings"),
     ("a lookup that lets through", "rule", "found = table.get(found)", "found = table.get(found, found)"),
