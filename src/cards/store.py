@@ -105,17 +105,16 @@ class Cards:
         return Written(done=True, card=card_of(answer["Attributes"]))
 
     def _updated(self, write: Write) -> Any:
-        update = self._update(write)
+        returned = {"ReturnValues": "ALL_NEW", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        update = {**self._update(write), **returned}
         for pause in PAUSES:
             try:
-                return self._client.update_item(
-                    **update, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD"
-                )
+                return self._client.update_item(**update)
             except ClientError as error:
                 if _code(error) != "TransactionConflictException":
                     raise
                 time.sleep(pause)
-        return self._client.update_item(**update, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD")
+        return self._client.update_item(**update)
 
     def want(self, organization: str, contacts: Sequence[str], expires_at: int | None) -> Card | None:
         """Note on an organization's row that contacts want its name; return the row, of revision 0 if it is new.
