@@ -36,7 +36,7 @@ class Bridge:
         return [
             request
             for request in self.world.ringostat.requests
-            if wanted & {card["externalId"] for card in request["body"]["contacts"]}
+            if wanted & {card["externalId"] for card in request["body"].get("contacts", ())}
         ]
 
     def row(self, one, crm_name="Pipedrive"):
