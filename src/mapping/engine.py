@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 from errors import TooLarge
 from mapping import explain, normalize
-from mapping.expression import View, as_list, is_empty
+from mapping.expression import MAX_RECORDS, View, as_list, is_empty
 from mapping.format import SECTIONS, Block, Mapping, Record, Section
 from mapping.outcome import Outcome, Step
 from mapping.rule import Rule, place_of
 
-MAX_RECORDS = 1_000
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
 MAX_DIRECTIONS = 5_000  # phones and e-mails of one event: each may take 0.1 ms
 MAX_WARNINGS = 20
@@ -126,7 +125,7 @@ class _Event:
     def _items(self, record: Record) -> Iterator[tuple[int, Any]]:
         body = self.view.scopes[""]
         self.view.scopes["item"] = body
-        items = [body] if record.each is None else as_list(record.each.read(body, self.view))
+        items = [body] if record.each is None else record.each.records(self.view)
         if len(items) > MAX_RECORDS:
             raise TooLarge(_TOO_MANY)
         return ((index, item) for index, item in enumerate(items) if id(item) not in self.taken)

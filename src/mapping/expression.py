@@ -12,12 +12,13 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from jmespath import exceptions, functions, lexer, parser, visitor  # type: ignore[import-untyped]
 
-from errors import BadBody
+from errors import BadBody, TooLarge
 from mapping import decode, normalize
 from mapping.places import Place
 
 SCOPES = ("", "item", "headers", "query", "settings")  # "" is `$`, the whole body
 OPERATORS = frozenset(("eq", "ne", "lt", "lte", "gt", "gte"))
+MAX_RECORDS = 1_000  # of one event
 LONGEST_TEXT = 10_000  # of a text on its way through a function
 
 _PATH = re.compile(r"(?:\$([a-z]*)(?:\.(?=\w)|$))?((?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?)", re.ASCII)
@@ -49,9 +50,26 @@ def as_list(value: Any) -> list[Any]:
         return value
     if is_empty(value):
         return []
-    if isinstance(value, dict) and all(key.isdecimal() for key in value if isinstance(key, str)):
-        return list(value.values())
-    return [value]
+    return list(value.values()) if _is_by_number(value) else [value]
+
+
+def as_records(value: Any) -> list[Any]:
+    """Return the list of an event's records, as `as_list` does.
+
+    Raises TooLarge where a table names a record by an index that no event has records for. Maps by id inside a record,
+    such as Kommo's `linked_leads_id[35144366]`, are none of this function's business.
+    """
+    if _is_by_number(value) and any(map(_is_too_far, value)):
+        raise TooLarge(f"A request may have {MAX_RECORDS} records, at indices below {MAX_RECORDS}.")
+    return as_list(value)
+
+
+def _is_by_number(value: Any) -> bool:
+    return isinstance(value, dict) and all(key.isdecimal() for key in value if isinstance(key, str))
+
+
+def _is_too_far(key: Any) -> bool:
+    return len(str(key)) > 18 or int(key) >= MAX_RECORDS  # noqa: PLR2004 - PHP's indices have 63 bits
 
 
 def _without_nulls(table: Node) -> Node:
@@ -120,8 +138,17 @@ class _Functions(functions.Functions):  # type: ignore[misc]  # the library has 
         return table
 
 
+class _RecordFunctions(_Functions):
+    """The functions where records are found: `list()` finds records, and raises TooLarge."""
+
+    @_takes(1)
+    def _func_list(self, value: Any) -> list[Any]:
+        return as_records(value)
+
+
 FUNCTIONS: Mapping[str, Any] = _Functions.FUNCTION_TABLE
 _OPTIONS = visitor.Options(custom_functions=_Functions())
+_RECORD_OPTIONS = visitor.Options(custom_functions=_RecordFunctions())
 
 
 class _Lexer(lexer.Lexer):  # type: ignore[misc]  # the library has no types
@@ -167,11 +194,12 @@ def _listed(scopes: tuple[str, ...]) -> str:
 class View:
     """What expressions can see while one event is read, and the warnings that reading it gave."""
 
-    __slots__ = ("interpreter", "lookups", "partial", "scopes", "seen", "warnings")
+    __slots__ = ("interpreter", "lookups", "partial", "record_interpreter", "scopes", "seen", "warnings")
 
     def __init__(self, body: Any, settings: Any, headers: Any, query: Any) -> None:
         self.scopes = {"": body, "item": body, "headers": headers, "query": query, "settings": settings}
-        self.interpreter = _Interpreter(self.scopes)
+        self.interpreter = _Interpreter(self.scopes, _OPTIONS)
+        self.record_interpreter = _Interpreter(self.scopes, _RECORD_OPTIONS)
         self.partial = False  # whether the record at hand changes only what it names
         self.seen: list[tuple[Expression, Any]] | None = None  # with a trace: what each expression found
         self.lookups: Mapping[str, Mapping[str, str]] = {}
@@ -179,8 +207,8 @@ class View:
 
 
 class _Interpreter(visitor.TreeInterpreter):  # type: ignore[misc]  # the library has no types
-    def __init__(self, scopes: Mapping[str, Any]) -> None:
-        super().__init__(_OPTIONS)
+    def __init__(self, scopes: Mapping[str, Any], options: visitor.Options) -> None:
+        super().__init__(options)
         self._scopes = scopes
 
     def visit_scope(self, node: Node, _: Any) -> Any:
@@ -198,8 +226,15 @@ class Expression(NamedTuple):
 
     def read(self, current: Any, view: View) -> Any:
         """Return what the expression finds; None, and a warning that quotes no data, where it fails."""
+        return self._found(current, view, view.interpreter)
+
+    def records(self, view: View) -> list[Any]:
+        """Return the records of the event that the expression finds; raises TooLarge where one has an index too far."""
+        return as_records(self._found(view.scopes[""], view, view.record_interpreter))
+
+    def _found(self, current: Any, view: View, interpreter: _Interpreter) -> Any:
         if self.keys is None:
-            return self._search(current, view)
+            return self._search(current, view, interpreter)
         value = current if self.scope is None else view.scopes[self.scope]
         for key in self.keys:
             if not isinstance(value, dict):
@@ -207,9 +242,9 @@ class Expression(NamedTuple):
             value = value.get(key)
         return value
 
-    def _search(self, current: Any, view: View) -> Any:
+    def _search(self, current: Any, view: View, interpreter: _Interpreter) -> Any:
         try:
-            return view.interpreter.visit(self.tree, current)
+            return interpreter.visit(self.tree, current)
         except exceptions.JMESPathTypeError as error:
             view.warnings.append(
                 f"{self.place}: the expression failed: {error.function_name}() cannot take {error.actual_type}"

@@ -115,6 +115,34 @@ def test_more_than_a_thousand_records_are_too_large(outcomes):
         outcomes(text, [{"id": at} for at in range(1001)])
 
 
+@pytest.mark.parametrize("each", ["items", "list(items)", "[list(items)][]", "list(items)[?id]", "@.list(items)"])
+@pytest.mark.parametrize("index", ["1000", "999999999", "9" * 30, "9" * 5000, "٩٩٩٩"])
+def test_a_record_at_an_index_that_no_list_of_records_reaches_is_too_large(outcomes, each, index):
+    text = f'[[record]]\neach = "{each}"\n{SECTION}'
+
+    assert [outcome.card for outcome in outcomes(text, {"items": {"999": {"id": 1}}})] == ["contact:1"]
+    with pytest.raises(TooLarge):
+        outcomes(text, {"items": {"0": {"id": 1}, index: {"id": 2}}})
+
+
+def test_a_map_by_id_inside_a_record_and_one_that_the_mapping_declares_have_keys_of_any_size(outcomes):
+    items = {"999999999": {"id": 1, "phones": {"35144366": {"value": "0670000012"}}}}
+    text = """
+    [[record]]
+    each = "values(items)"
+    [contact]
+    externalId = "id"
+    fullName = "list(phones)[0].value"
+    [[contact.phones]]
+    each = "phones"
+    value = "value"
+    """
+    [outcome] = outcomes(text, {"items": items})
+
+    assert (outcome.card, outcome.fields["fullName"]) == ("contact:1", "0670000012")
+    assert [phone["value"] for phone in outcome.fields["phones.0"]] == ["+380670000012"]
+
+
 def test_thousands_of_phones_are_too_large(outcomes):
     text = """
     [[record]]

@@ -15,7 +15,7 @@ CONFIGURATION = '[tool.pytest]\npythonpath = ["src", "."]\nfilterwarnings = ["er
 
 # what is broken, module, the right line, the faulty one
 FAULTS = [
-    ("nothing", "engine", "MAX_RECORDS = 1_000", "MAX_RECORDS = 1_000"),
+    ("nothing", "engine", "MAX_ENTRIES = 100", "MAX_ENTRIES = 100"),
     ("a path segment from data", "normalize", 'return quote(value, safe="")', 'return quote(value, safe="/")'),
     ("climbing path", "normalize", 'in (".", "..")', "in ()"),
     ("http links", "normalize", 'parts.scheme != "https"', 'parts.scheme not in ("https", "http")'),
@@ -41,6 +41,8 @@ FAULTS = [
         ("if all(key.isdigit() for key in node):\n"
         "        return [_plain(node.get(str(index))) for index in range(min(max(map(int, node), default=-1) + 1, 10**6))]"),
     ),
+    ("a record at any index", "expression", " or int(key) >= MAX_RECORDS", ""),
+    ("a record at any index, by list()", "expression", "visitor.Options(custom_functions=_RecordFunctions())", "_OPTIONS"),
     ("DTD read", "decode", "    parser.StartDoctypeDeclHandler = _refuse_dtd\n", ""),
     ("JSON of any depth", "decode", "if _json_depth(written) > MAX_JSON_DEPTH:", "if False:"),
     ("a key twice", "decode", "if len(table) != len(pairs):", "if False:"),
