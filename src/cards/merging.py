@@ -83,7 +83,8 @@ class Merging:
             for key in todo:
                 before = self._known[key]
                 after, verdicts[key] = absorb(before, news[key])
-                after, _ = absorb(after, self._names(after))
+                if names := self._names(after):
+                    after, _ = absorb(after, names)
                 self._known[key] = after
                 if _must_ring(before, after):
                     self._due[key] = None

@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
@@ -37,10 +38,15 @@ class Write(NamedTuple):
 
 
 class Written(NamedTuple):
-    """The row after a write that happened, or as it is when the condition did not hold (None: no row)."""
+    """The row after a write that happened, or as it is when the condition did not hold."""
 
     done: bool
-    card: Card | None
+    item: Item | None
+
+    @property
+    def card(self) -> Card | None:
+        """The row as a card, None if there is no row."""
+        return card_of(self.item) if self.item else None
 
 
 def _always() -> bool:
@@ -101,8 +107,8 @@ class Cards:
             if _code(error) != "ConditionalCheckFailedException":
                 raise
             item: Any = error.response.get("Item")
-            return Written(done=False, card=card_of(item) if item else None)
-        return Written(done=True, card=card_of(answer["Attributes"]))
+            return Written(done=False, item=item)
+        return Written(done=True, item=answer["Attributes"])
 
     def _updated(self, write: Write) -> Any:
         returned = {"ReturnValues": "ALL_NEW", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
@@ -191,18 +197,16 @@ class Cards:
 
     def _update(self, write: Write) -> dict[str, Any]:
         sets = {name: value for name, value in write.changes.items() if value is not None}
-        removes = [f"#{name}" for name, value in write.changes.items() if value is None]
-        expression = "SET " + ", ".join(f"#{name} = :set_{name}" for name in sets) if sets else ""
-        expression += (" REMOVE " + ", ".join(removes)) if removes else ""
+        removes = tuple(name for name, value in write.changes.items() if value is None)
+        expression, names = _expression(tuple(sets), removes, write.condition)
         values = {f":set_{name}": _typed(name, value) for name, value in sets.items()}
         values |= {f":{name}": _typed(name, value) for name, value in write.values.items()}
-        names = set(re.findall(r"#(\w+)", f"{expression} {write.condition}"))
         return {
             "TableName": self._table,
             "Key": _key(write.key),
             "UpdateExpression": expression,
             **({"ConditionExpression": write.condition} if write.condition else {}),
-            "ExpressionAttributeNames": {f"#{name}": name for name in names},
+            "ExpressionAttributeNames": dict(names),
             **({"ExpressionAttributeValues": values} if values else {}),
         }
 
@@ -268,6 +272,14 @@ def card_of(item: Item) -> Card:
     fields = {name: Stamped(*stamp) for name, stamp in json.loads(known.get("fields") or "{}").items()}
     refused = Refusal(*json.loads(known["refused"])) if known.get("refused") else None
     return Card(**{**known, "fields": fields, "refused": refused})
+
+
+@lru_cache
+def _expression(sets: Sequence[str], removes: Sequence[str], condition: str) -> tuple[str, Mapping[str, str]]:
+    """Return the update expression that sets and removes attributes, and the names in it and in the condition."""
+    expression = "SET " + ", ".join(f"#{name} = :set_{name}" for name in sets) if sets else ""
+    expression += " REMOVE " + ", ".join(f"#{name}" for name in removes) if removes else ""
+    return expression, {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
 
 
 def chunks(things: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:

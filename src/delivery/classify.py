@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from delivery.ringostat import Answer, says_all
@@ -113,6 +114,7 @@ def classify(answer: Answer, now: float) -> Judgement:
     return Judgement("confirmed") if error is None else _of_status(*error, answer, now)
 
 
+@lru_cache(maxsize=8)  # Ringostat's answers are nearly all the same
 def shape(body: bytes) -> str:
     """Return keys and types of a body, and nothing else of it: `{data: [{id: number}], success: boolean}`."""
     text = body.strip()

@@ -172,6 +172,7 @@ def _form(written: str) -> dict[str, Any]:
 
 
 def _unquoted(escaped: str) -> str:
+    escaped = escaped.replace("%5B", "[").replace("%5D", "]")  # the brackets of nearly every key
     if "%" not in escaped:
         return escaped.replace("+", " ")
     try:
@@ -192,10 +193,9 @@ def _form_path(key: str) -> list[str]:
 
 def _put(table: _Table, path: list[str], value: str) -> None:
     for step in path[:-1]:
-        key = _key(table, step)
-        inner = table.get(key)
+        inner = table.get(step)
         if inner is None:
-            inner = table[key] = _Table()
+            inner = table[_key(table, step)] = _Table()
         if not isinstance(inner, _Table):
             raise BadBody("A form field is both a text and a table.")
         table = inner

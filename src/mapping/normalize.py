@@ -45,10 +45,9 @@ def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
 
 
 def _clean(value: str) -> str:
-    if not (value.isascii() and value.isprintable()):
-        kept = (c for c in value if c.isspace() or unicodedata.category(c) not in _UNWANTED)
-        value = unicodedata.normalize("NFC", "".join(kept))
-    return " ".join(value.split())
+    if not value.isprintable():  # nothing printable is unwanted
+        value = "".join(c for c in value if c.isspace() or unicodedata.category(c) not in _UNWANTED)
+    return " ".join(unicodedata.normalize("NFC", value).split())
 
 
 def written(value: Any) -> str | None:
@@ -76,6 +75,8 @@ _SEPARATOR = re.compile(
     rf"[;|,\\](?![\s(.\-]*{_EXTENSION}\d{{1,7}}{_ALONE})|\s(?:або|или|та|or|lub|oder)\s", re.IGNORECASE
 )
 _NUMBER = re.compile(rf"([+(]*\d[\d\s().\-/‐-―−]*)(?:[^\d+]{{0,40}}?{_EXTENSION}(\d{{1,7}}){_ALONE})?", re.IGNORECASE)
+_BARE = re.compile(r"\+?[0-9]{7,15}")  # as most CRMs write them; there is nothing to take apart
+_NO_DIGITS = re.compile(r"\D+")
 _SUFFIX = re.compile(r"(.*\d)[^\d/]+(\d{1,4})\D*", re.DOTALL)
 _DATE = re.compile(r"(?<![\d.])[0-3]?\d\.[01]\d\.(?:19|20)\d\d(?![\d.])")  # 8 digits are a number in Latvia
 _SPREADSHEET = re.compile(r"(?<=\d{7})\.0$")  # 380670000012.0
@@ -90,13 +91,18 @@ def phones(value: Any, country: str) -> tuple[tuple[Phone, ...], int]:
     given = written(value)
     if given is None:
         return (), 0
-    pieces = _pieces(_DATE.sub(" ", _SPREADSHEET.sub("", _plain(given[:LONGEST_LIST]))))
+    if _BARE.fullmatch(given):
+        pieces = [(given, "")]
+    else:
+        pieces = _pieces(_DATE.sub(" ", _SPREADSHEET.sub("", _plain(given[:LONGEST_LIST]))))
     found = [_phone(number[:LONGEST_PHONE], extension, country.upper()) for number, extension in pieces]
     return tuple(dict.fromkeys(phone for phone in found if phone)), found.count(None)
 
 
 def _plain(given: str) -> str:
     """Return full-width digits as digits, odd blanks as blanks, and neither control nor direction marks."""
+    if given.isascii() and given.isprintable():
+        return given.strip()
     return "".join(
         c for c in unicodedata.normalize("NFKC", given) if c.isspace() or unicodedata.category(c) not in _UNWANTED
     ).strip()
@@ -122,7 +128,7 @@ def _split(given: str, separator: str) -> list[str]:
 
 
 def _digits(piece: str) -> str:
-    return re.sub(r"\D", "", piece)
+    return _NO_DIGITS.sub("", piece)
 
 
 @lru_cache(maxsize=2048)
@@ -144,9 +150,9 @@ def _readings(number: str, country: str) -> Iterator[tuple[_Readings, str]]:
 
     own = phonenumbers.country_code_for_region(country)
     digits = _digits(number)
+    yield _marked(number, own), ""
     suffixed = _SUFFIX.fullmatch(number)
     shorter, suffix = suffixed.groups() if suffixed else ("", "")
-    yield _marked(number, own), ""
     yield _marked(shorter, own), suffix
     yield _national(digits, country, str(own)), ""
     if len(digits) == len("89991234567") and digits[0] == "8":
