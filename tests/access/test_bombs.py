@@ -1,13 +1,19 @@
 """Bodies made to exhaust the reader: sent through `api`, measured, refused."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
 MIB = 1024 * 1024
 BODY_LIMIT = 512 * 1024
+CHILD = Path(__file__).with_name("bomb_child.py")
+ROOT = CHILD.parents[2]
 DTD = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]><a>&c;</a>'
 SOON = 1.0  # second of CPU
 
@@ -73,6 +79,27 @@ def test_a_bomb_is_refused_soon_and_in_little_memory(nowhere, name):
     print(figures, "" if seconds < SOON else "SLOW")  # noqa: T201 - figures
     assert answer.status == status
     assert peak <= 2 * len(body) + 64 * MIB
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells what was resident at most")
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_leaves_a_fresh_process_small(name):
+    connection, body, media, status = BOMBS[name]
+    command = [sys.executable, CHILD, connection, media]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(("src", "."))}
+
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, input=body.encode(), capture_output=True, check=False, timeout=50
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    told = json.loads(done.stdout.splitlines()[-1])
+
+    grown = told["peak"] - told["before"]
+    figures = f"{len(body) / 1024:.0f} KiB, {told['seconds']:.3f} s, from {told['before'] / MIB:.0f} MiB"
+    print(f"{name}: {figures} by {grown / MIB:.1f} MiB, {told['status']}")  # noqa: T201 - figures
+    assert told["status"] == status
+    assert grown <= 2 * len(body) + 64 * MIB
 
 
 def test_an_index_inside_a_record_of_a_form_costs_nothing_however_large(nowhere):
