@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-GUIDES = Path(__file__).parents[1] / "docs" / "connect"
+HERE = Path(__file__).parent
+FOLDERS = [parent / "docs" / "connect" for parent in (HERE, HERE.parent)]  # installed; in the repository
 
 
 def steps(preset: str, address: str) -> list[str]:
@@ -20,8 +21,8 @@ def _guide(preset: str) -> str:
     """Return the guide of a preset's name, or of the CRM that its name begins with: pipedrive-v1, pipedrive."""
     name = preset
     while name:
-        path = GUIDES / f"{name}.md"
-        if path.is_file():
-            return path.read_text("utf-8")
+        for path in (folder / f"{name}.md" for folder in FOLDERS):
+            if path.is_file():
+                return path.read_text("utf-8")
         name = name.rpartition("-")[0]
     return ""

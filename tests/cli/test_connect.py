@@ -1,4 +1,8 @@
 import json
+import runpy
+import shutil
+import tomllib
+from pathlib import Path
 
 import boto3
 import pytest
@@ -9,6 +13,7 @@ from cli.guides import steps
 from mapping import load
 from tests.bridge import CONNECTIONS
 
+ROOT = Path(__file__).parents[2]
 GIVEN = ["--name", "new", "--project", 106, "--country", "UA", "--time-zone", "Europe/Kyiv"]
 
 
@@ -140,6 +145,22 @@ def test_the_steps_of_the_guide_name_the_connections_own_address():
     assert "https://x.example.com/crm/new" in told
     assert "<base address>" not in told
     assert "connections secret" not in told
+
+
+def test_an_installed_bridge_has_the_guides_with_it(tmp_path):
+    packaging = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    package = "cli.docs.connect"
+    folder = tmp_path / package.replace(".", "/")
+    folder.mkdir(parents=True)
+    for path in (ROOT / packaging["package-dir"][package]).glob(*packaging["package-data"][package]):
+        shutil.copy(path, folder)
+    installed = runpy.run_path(shutil.copy(ROOT / "cli" / "guides.py", tmp_path / "cli"))
+
+    told = {preset: installed["steps"](preset, "https://x") for preset in load.presets()}
+
+    assert package in packaging["packages"]
+    assert told == {preset: steps(preset, "https://x") for preset in load.presets()}
+    assert all(told.values())
 
 
 def test_a_mapping_without_a_guide_has_no_steps():
