@@ -1,14 +1,12 @@
 """The tutorial-style functions on the same events against the same stub: events a second, and what an outage costs."""
 
 import itertools
-import json
 import os
-import random
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import boto3
 import time_machine
@@ -17,6 +15,7 @@ from bench.bundle import TUTORIAL
 from bench.corpus import START, person
 from bench.environment import SECRETS
 from bench.measure import Figure, Table, alternating, ratios, spread
+from bench.outage import Outage, book, newest, wrong
 from bench.stand_in import Aws
 from bench.stub import Stub
 from bench.subjects.delivery import SERVERS, running
@@ -86,7 +85,7 @@ def _throughput() -> Table:
         [
             "ours: inbox in batches of 10, merge, ring, deliver in batches of 10 rings; AWS is a stand-in, left out",
             "tutorial: a batch processor, pydantic models, requests.post for each record; the same stub",
-            "Node-RED and n8n were not run: they need some hundred MB from npm",
+            "over real HTTP, with real clients of AWS, and against Node-RED and n8n: see rivals",
         ],
     )
 
@@ -114,83 +113,49 @@ def _all(answer: Any) -> None:
 
 # Outage
 
-PERSONS, PER_SECOND, LASTS, DOWN = 800, 20, 60, (20, 30)  # seconds
+OUTAGE = Outage(persons=800, per_second=20, lasts=60, down=(20, 30))
 VISIBILITY, RECEIVES = 30, 3  # of the tutorial's queue
 LONGEST, STEP = 3600, 0.05
 
 
-class Sent(NamedTuple):
-    """An event: when (seconds), whose, and the name that it brings."""
-
-    at: float
-    number: int
-    name: str
-
-    @property
-    def body(self) -> bytes:
-        """Return Pipedrive's body."""
-        return person(self.number, START + int(self.at * 1000), name=self.name)
-
-
 def _outage() -> Table:
-    figures, newest = [], {sent.number: sent for sent in _events()}
+    figures, wanted = [], newest(OUTAGE.sent())
     for name, play in PLAYS.items():
         stub = Stub(keeps=True)
         os.environ["RINGOSTAT_URL"] = stub.url
         with time_machine.travel(START / 1000, tick=False) as clock:
             refused = play(stub, clock)
-        book = _book(stub)
-        right = [
-            since
-            for number, sent in newest.items()
-            for shown, since in [book.get(number, ("", 0.0))]
-            if shown == sent.name
-        ]
+        shown = book(stub.bodies)
+        lost = wrong(wanted, shown)
+        last = max(shown[number][1] for number in wanted.keys() - lost) - START / 1000 - OUTAGE.down[1]
         most = 0 if name == "ours" else None
-        figures.append(
-            Figure(f"{name}: cards wrong for ever", len(newest) - len(right), f"of {len(newest)}", most=most)
-        )
-        figures.append(Figure(f"{name}: events refused or given up", refused, f"of {PER_SECOND * LASTS}", most=most))
-        figures.append(Figure(f"{name}: last card right", max(right) - DOWN[1], "s after the outage"))
-        figures.append(Figure(f"{name}: POSTs taken", stub.posts, ""))
+        figures += [
+            Figure(f"{name}: cards wrong for ever", len(lost), f"of {len(wanted)}", most=most),
+            Figure(f"{name}: events refused or given up", refused, f"of {OUTAGE.changes}", most=most),
+            Figure(f"{name}: last card right", last, "s after the outage"),
+            Figure(f"{name}: POSTs taken", stub.posts, ""),
+        ]
     return Table(
         "Ringostat answers 503 for ten seconds (virtual time)",
         figures,
         [
-            f"{PER_SECOND} changes a second for {LASTS} s, of {PERSONS} persons at random; down after {DOWN[0]} s",
+            OUTAGE.told,
             "the CRM does not repeat what was refused",
             f"the tutorial's queue hands out a failed event again after {VISIBILITY} s, so it lands later",
         ],
     )
 
 
-def _events() -> Iterator[Sent]:
-    chance = random.Random(7)  # noqa: S311 - the same events every time
-    for index in range(PER_SECOND * LASTS):
-        yield Sent(index / PER_SECOND, chance.randint(1, PERSONS), f"Олена {index}")
-
-
-def _book(stub: Stub) -> dict[int, tuple[str, float]]:
-    """Return the name that each card shows in the end, and since when (seconds)."""
-    book: dict[int, tuple[str, float]] = {}
-    for at, body in stub.bodies:
-        for record in json.loads(body)["contacts"]:
-            number, name = int(record["externalId"]), record["fullName"]
-            if book.get(number, ("", 0.0))[0] != name:
-                book[number] = name, at - START / 1000
-    return book
-
-
 def _at(stub: Stub, clock: Any, seconds: float) -> None:
     clock.move_to(START / 1000 + seconds)
-    stub.fails = DOWN[0] <= seconds < DOWN[1]
+    stub.fails = OUTAGE.is_down(seconds)
 
 
 def _play_direct(stub: Stub, clock: Any) -> int:
     import api  # noqa: PLC0415 - the tutorial's
 
     refused = 0
-    for sent in _events():
+    for sent in OUTAGE.sent():
         _at(stub, clock, sent.at)
         try:
             api.lambda_handler(request("pipedrive", sent.body.decode()), Context())
@@ -202,7 +167,7 @@ def _play_direct(stub: Stub, clock: Any) -> int:
 def _play_queue(stub: Stub, clock: Any) -> int:
     import worker  # noqa: PLC0415 - the tutorial's
 
-    waiting = deque((sent.at, 1, sent) for sent in _events())
+    waiting = deque((sent.at, 1, sent) for sent in OUTAGE.sent())
     given_up = 0
     while waiting:
         at, receives, sent = waiting.popleft()
@@ -216,7 +181,7 @@ def _play_queue(stub: Stub, clock: Any) -> int:
 
 def _play_ours(stub: Stub, clock: Any) -> int:
     world = World(stub.url, clock=lambda: time.time_ns() // 1_000_000)
-    arrivals, at = deque(_events()), 0.0
+    arrivals, at = deque(OUTAGE.sent()), 0.0
     while at < LONGEST and (arrivals or world.cards.due(106, 2**53, 1)):
         _at(stub, clock, at)
         while arrivals and arrivals[0].at <= at:
