@@ -6,6 +6,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from bench.stand_in import Aws
 
 
@@ -21,8 +23,9 @@ class AwsServer:
                 operation = self.headers["X-Amz-Target"].rpartition(".")[2]  # GetItem
                 call = re.sub(r"(?<=.)([A-Z])", r"_\1", operation).lower()
                 arguments: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                body = json.dumps(getattr(aws, call)(**arguments)).encode()
-                self.send_response(200)
+                status, answer = _answer(aws, call, arguments)
+                body = json.dumps(answer).encode()
+                self.send_response(status)
                 self.send_header("Content-Type", "application/x-amz-json-1.0")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -34,3 +37,12 @@ class AwsServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+
+def _answer(aws: Aws, call: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Return the status and the body of an answer; an error names itself and may bring the row that it is about."""
+    try:
+        return 200, getattr(aws, call)(**arguments)
+    except ClientError as error:
+        rest = {name: value for name, value in error.response.items() if name != "Error"}
+        return 400, {"__type": error.response["Error"]["Code"], **rest}
