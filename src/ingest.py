@@ -85,6 +85,16 @@ class Stores(NamedTuple):
         )
 
 
+class Mapped(NamedTuple):
+    """An event and what its mapping made of it; `keys` are those of the outcomes' cards, empty where there is none."""
+
+    event: Event
+    connection: Connection
+    contract: str  # of a mapping whose sender is a programmer who can be told; empty for any other
+    outcomes: Sequence[Outcome]
+    keys: Sequence[str]
+
+
 def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> list[Verdict]:
     """Merge an event into the cards and return a verdict for each of its records, at least one.
 
@@ -92,27 +102,61 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
     the same event may come again. When it returns, everything accepted is in the table, and an event with a rejected
     record lies whole in the rejected queue. Raise AllRejected instead if its sender is a programmer who can be told.
     """
+    one = mapped(event, connection)
+    (verdicts,) = merge([one], stores, now)
+    conclude(one, verdicts, stores)
+    return verdicts
+
+
+def mapped(event: Event, connection: Connection) -> Mapped:
+    """Decode and map an event; raise SenderError for a body that cannot be decoded."""
     mapping = load.load(connection.mapping)
     outcomes = engine.run(mapping, _decoded(event), connection.settings, event.headers, event.query)
     keys = [key_of(connection.project, mapping.crm, outcome.card) if outcome.card else "" for outcome in outcomes]
+    return Mapped(event, connection, mapping.contract, outcomes, keys)
+
+
+def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdict]]:
+    """Merge events into the cards, those of a connection at once, and ring; return a verdict for each record of each.
+
+    Raise whatever a store raises: then some of them may be in the table, and all may come again.
+    """
     until = time.monotonic() + stores.seconds
-    merging = Merging(
-        stores.cards,
-        connection=connection.name,
-        now=now,
-        expires_at=_expiry(stores.retention_days, now),
-        in_time=lambda: time.monotonic() < until,
-    )
-    merged = merging.merge(_news(outcomes, keys, event.received_at))
-    _ring(merged.due, stores.delivery)
-    verdicts = [_verdict(outcome, key, merged.verdicts) for outcome, key in zip(outcomes, keys, strict=True)]
-    _report(event, verdicts, ahead=_ahead(outcomes, event.received_at))
+    verdicts: dict[str, Mapping[str, list[str]]] = {}
+    due: list[str] = []
+    for connection in {one.connection.name: one.connection for one in events}.values():
+        of_it = [one for one in events if one.connection.name == connection.name]
+        merging = Merging(
+            stores.cards,
+            connection=connection.name,
+            now=now,
+            expires_at=_expiry(stores.retention_days, now),
+            in_time=lambda: time.monotonic() < until,
+        )
+        merged = merging.merge(_news(of_it))
+        verdicts[connection.name] = merged.verdicts
+        due += merged.due
+    _ring(due, stores.delivery)
+    return [
+        [
+            _verdict(outcome, key, verdicts[one.connection.name])
+            for outcome, key in zip(one.outcomes, one.keys, strict=True)
+        ]
+        for one in events
+    ]
+
+
+def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores) -> None:
+    """Report what became of an event, and keep it whole if a record was rejected.
+
+    Raise AllRejected instead if every one was, and its sender is a programmer who can be told.
+    """
+    _report(one, verdicts)
     rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
-    if mapping.contract and len(rejected) == len(verdicts):
+    if one.contract and len(rejected) == len(verdicts):
         raise AllRejected([verdict.told("code", "field", "reason") for verdict in rejected])
     if rejected:
-        reject(event, stores.rejected, rejected[0].code, rejected[0].reason)
-    return verdicts
+        reject(one.event, stores.rejected, rejected[0].code, rejected[0].reason)
 
 
 def takes_get(connection: Connection) -> bool:
@@ -130,13 +174,15 @@ def _decoded(event: Event) -> Any:
     return decode(event.body, event.headers.get("content-type", ""))
 
 
-def _news(outcomes: Sequence[Outcome], keys: Sequence[str], received_at: int) -> dict[str, list[Fields]]:
+def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:
     """Return what the changes say about each card, in their order."""
     news: dict[str, list[Fields]] = {}
-    for outcome, key in zip(outcomes, keys, strict=True):
-        if outcome.result == "change":
-            fields = stamped(outcome.fields, changed_at=outcome.changed_at, received_at=received_at)
-            news.setdefault(key, []).append(fields)
+    for one in events:
+        for outcome, key in zip(one.outcomes, one.keys, strict=True):
+            if outcome.result == "change":
+                received_at = one.event.received_at
+                fields = stamped(outcome.fields, changed_at=outcome.changed_at, received_at=received_at)
+                news.setdefault(key, []).append(fields)
     return news
 
 
@@ -173,8 +219,9 @@ def _ring(keys: Sequence[str], delivery: Queue) -> None:
         logger.warning("not rung: the sweep will", cards=len(keys))
 
 
-def _report(event: Event, verdicts: Sequence[Verdict], *, ahead: int) -> None:
+def _report(one: Mapped, verdicts: Sequence[Verdict]) -> None:
     """Log one line for the event and count every record."""
+    event = one.event
     results = Counter(verdict.result for verdict in verdicts)
     for result, number in results.items():
         count(COUNTED[result], number)
@@ -186,7 +233,7 @@ def _report(event: Event, verdicts: Sequence[Verdict], *, ahead: int) -> None:
         records=results,
         cards=[verdict.key for verdict in verdicts if verdict.key][:100],
         codes=Counter(verdict.code for verdict in verdicts if verdict.code),
-        ahead=ahead,
+        ahead=_ahead(one.outcomes, event.received_at),
         warnings=[warning for verdict in verdicts for warning in verdict.warnings][:20],
     )
 

@@ -30,12 +30,18 @@ os.environ.update(
 os.environ.pop("AWS_ENDPOINT_URL", None)
 
 import pytest
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 from local.emulator import Emulator
 from tests import canaries
 from tests.bridge import AUTH_KEYS, Bridge
 from tests.contracts import answers
+
+# The machine may be busy, and nothing is proven by its speed: no deadline. HYPOTHESIS_PROFILE=slow tries for minutes.
+settings.register_profile("quick", max_examples=150, deadline=None, derandomize=True, database=None)
+settings.register_profile("slow", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("slow" if os.environ.get("HYPOTHESIS_PROFILE") == "slow" else "quick")
 
 WITNESS = canaries.installed()
 ANSWERS = answers.watched()

@@ -14,7 +14,7 @@ from errors import Unavailable
 
 RING_FIRST_MS = 60_000  # the ring normally comes first; the sweep looks after it
 TRIES = 5  # merges of one card that other requests change at the same time
-MOST_WANTED = 10  # organizations of one event whose names are asked for; the others' come with the next event
+MOST_WANTED = 10  # organizations of one merge whose names are asked for; the others' come with the next event
 
 News = Mapping[str, Sequence[Fields]]
 

@@ -1,28 +1,64 @@
 """Events from the inbox queue: other systems' own, and those that `api` kept."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import clock
 from clients import PATIENT, secretsmanager
 from connections import Secret, connection_of
 from errors import AllRejected, SenderError, TooLarge, UnknownConnection
-from ingest import Event, Stores, ingest, reject
+from ingest import Event, Mapped, Stores, Verdict, conclude, mapped, merge, reject
 from settings import SETTINGS
 from telemetry import count, failed, flushing, logger
 
 CONNECTIONS = Secret(secretsmanager(PATIENT), SETTINGS.connections_secret)
 STORES = Stores.of(SETTINGS, PATIENT, seconds=20)
-# An answer that names every message as failed is an answer, not an error of the function.
-PROCESSOR = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
-def take(record: SQSRecord) -> None:
-    """Ingest one message; one that can never be ingested goes whole to the rejected queue."""
-    event, known = plain(record), None  # a name that no connection has is anybody's text, and not logged
+def take(records: Sequence[SQSRecord]) -> list[SQSRecord]:
+    """Ingest messages, all in one merge; return those that stay in the queue.
+
+    Where the merge fails, each is tried alone, so that one message's trouble is no other's.
+    """
+    left: list[SQSRecord] = []
+    events: list[tuple[SQSRecord, Mapped]] = []
+    for record in records:
+        with staying(record, left):
+            events += [(record, one) for one in meant(record)]
+    try:
+        verdicts = merge([one for _, one in events], STORES, clock.now())
+    except Exception as error:  # noqa: BLE001 - see `staying`
+        if len(events) > 1:
+            return left + [one for record, _ in events for one in take([record])]
+        return left + [stays(record, error) for record, _ in events]
+    for (record, one), found in zip(events, verdicts, strict=True):
+        with staying(record, left):
+            concluded(one, found)
+    return left
+
+
+@contextmanager
+def staying(record: SQSRecord, left: list[SQSRecord]) -> Iterator[None]:
+    """Leave a message in the queue where anything unexpected happens."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is, the message must not be lost
+        left.append(stays(record, error))
+
+
+def stays(record: SQSRecord, error: Exception) -> SQSRecord:
+    """Log by type and place why a message stays in the queue."""
+    failed("left in the inbox queue", error, request_id=record.message_id)
+    return record
+
+
+def meant(record: SQSRecord) -> list[Mapped]:
+    """Return what a message means; nothing if that can never be told, and the message lies in the rejected queue."""
+    event, known = plain(record), ""  # a name that no connection has is anybody's text, and not logged
     try:
         if "connection" not in record.message_attributes or "code" in record.message_attributes:
             event = unwrapped(record)
@@ -30,13 +66,13 @@ def take(record: SQSRecord) -> None:
         if connection is None:
             raise UnknownConnection
         known = connection.name
-        ingest(event, connection, STORES, clock.now())
+        return [mapped(event, connection)]
     except TooLarge:
         raise  # wrapped in base64 it might not fit the rejected queue: the redrive moves it there as it is
     except SenderError as error:
-        count("RecordsRejected", 0 if isinstance(error, AllRejected) else 1)  # those were counted one by one
-        logger.warning("rejected", request_id=event.request_id, connection=known, code=error.code)
-        reject(event, STORES.rejected, error.code, str(error))
+        count("RecordsRejected")
+        refuse(event, known, error)
+    return []
 
 
 def plain(record: SQSRecord) -> Event:
@@ -54,16 +90,21 @@ def unwrapped(record: SQSRecord) -> Event:
     return parse(record.body).event(plain(record))
 
 
-def handle(record: SQSRecord) -> None:
-    """Take one message; log a failure by type and place, and leave the message in the queue."""
+def concluded(one: Mapped, verdicts: Sequence[Verdict]) -> None:
+    """Report the verdicts on a message; nobody waits for an answer, so a message of which nothing is right is kept."""
     try:
-        take(record)
-    except Exception as error:
-        failed("left in the inbox queue", error, request_id=record.message_id)
-        raise
+        conclude(one, verdicts, STORES)
+    except AllRejected as error:  # counted one by one
+        refuse(one.event, one.connection.name, error)
+
+
+def refuse(event: Event, connection: str, error: SenderError) -> None:
+    """Put an event whole into the rejected queue."""
+    logger.warning("rejected", request_id=event.request_id, connection=connection or None, code=error.code)
+    reject(event, STORES.rejected, error.code, str(error))
 
 
 @flushing
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Take a batch of messages, each for itself."""
-    return process_partial_response(event, handle, PROCESSOR, context)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's own
+    """Take a batch of messages, and name those that Lambda must hand out again."""
+    return {"batchItemFailures": [{"itemIdentifier": one.message_id} for one in take(list(SQSEvent(event).records))]}
