@@ -47,9 +47,12 @@ class Emulator:
         self._part: Part | None = None
         self.changes = Changes()
         self.clear()
-        self._server = Server(port, self.receive, self.online, self.control)
+        self._listen(port)
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}"
+
+    def _listen(self, port: int) -> None:
+        self._server = Server(port, self.receive, self.online, self.control)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -57,6 +60,14 @@ class Emulator:
         """End the server and every connection, late requests included."""
         self._stopped.set()
         self.changes.end()
+        self.go_down()
+
+    def come_back(self) -> None:
+        """Answer again at the same address, with all that was known."""
+        self._listen(self.port)
+
+    def go_down(self) -> None:
+        """Refuse and end every connection, until `come_back`."""
         self._server.shutdown()
         self._server.server_close()
         self._server.cut()

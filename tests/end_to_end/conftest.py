@@ -10,6 +10,7 @@ from local import template
 from local.world import World, wait_for
 from tests.end_to_end import crm
 
+SHIFTED = "import time, time_machine; time_machine.travel(time.time() + {}).start(); "
 COMMAND = "import sys; sys.path[:0] = ['src', '.']; from cli.main import main; main()"
 
 
@@ -81,13 +82,17 @@ def some():
 
 @pytest.fixture
 def operate(world):
-    """Run `bridge … --local` as a process of its own, and return its exit code and output."""
+    """Run `bridge … --local` as a process of its own, whose clock may be so many seconds ahead.
+
+    Return its exit code and output.
+    """
     port = world.bridge_url.rpartition(":")[2]
 
-    def run(*words, where=("--local",), given=None, seconds=30, **environment):
+    def run(*words, where=("--local",), given=None, seconds=30, ahead=0, **environment):
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "BRIDGE_"))}
+        program = SHIFTED.format(ahead) + COMMAND if ahead else COMMAND
         done = subprocess.run(
-            [sys.executable, "-c", COMMAND, *map(str, words), *where],
+            [sys.executable, "-c", program, *map(str, words), *where],
             cwd=template.ROOT,
             env={**kept, "BRIDGE_PORT": port, "TZ": "UTC", **environment},
             input=given,

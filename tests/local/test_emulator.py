@@ -454,6 +454,21 @@ def test_a_port_that_is_taken_is_said_so(emulator):
         Emulator(emulator.port, keys={106: KEY})
 
 
+def test_while_it_is_down_connections_end_and_it_comes_back_as_it_was(emulator):
+    sync(emulator, "contacts", contacts("1"))
+    connection = socket.create_connection(("127.0.0.1", emulator.port), 5)
+
+    emulator.go_down()
+    with connection, suppress(ConnectionResetError):
+        assert connection.recv(10) == b""
+    with pytest.raises(ConnectionRefusedError):
+        sync(emulator, "contacts", contacts("2"))
+    emulator.come_back()
+
+    assert sync(emulator, "contacts", contacts("3"))[0] == 200
+    assert [card["externalId"] for card in emulator.state()["contacts"]] == ["1", "3"]
+
+
 def test_stopping_ends_open_connections_and_waiting_requests():
     emulator = Emulator(keys={106: KEY})
     emulator.faults({"delay": 30})
