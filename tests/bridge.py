@@ -6,8 +6,10 @@ It plays API Gateway and the pollers of the queues.
 import base64
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import botocore.session
 from aws_lambda_powertools.utilities.circuit_breaker import base as circuits_of_process
 
 from cards.card import Card
@@ -54,6 +56,12 @@ CONNECTIONS = {
 api.STORES = api.STORES._replace(seconds=60)  # on a busy machine emulated AWS is no measure of the real one
 
 
+@cache
+def aws(service):
+    """Return a client for what stands around the functions; their own know only what they call."""
+    return botocore.session.Session().create_client(service, config=PATIENT)
+
+
 class Clock:
     """Ms since 1970 that pass only when told to."""
 
@@ -95,9 +103,9 @@ class Bridge:
         self._count = 0
         self._seconds = 0.0
         wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-        dynamodb(PATIENT).create_table(TableName=SETTINGS.cards_table, **{name: TABLE[name] for name in wanted})
+        aws("dynamodb").create_table(TableName=SETTINGS.cards_table, **{name: TABLE[name] for name in wanted})
         for url in (SETTINGS.inbox_queue_url, SETTINGS.rejected_queue_url, SETTINGS.delivery_queue_url):
-            sqs(PATIENT).create_queue(QueueName=url.rpartition("/")[2])
+            aws("sqs").create_queue(QueueName=url.rpartition("/")[2])
         self.put_secret(SETTINGS.connections_secret, CONNECTIONS)
         self.put_secret(SETTINGS.auth_keys_secret, AUTH_KEYS)
         self.cards = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
@@ -132,11 +140,11 @@ class Bridge:
         self._ringostat.close()
 
     def put_secret(self, name, value):
-        secretsmanager(PATIENT).create_secret(Name=name, SecretString=json.dumps(value))
+        aws("secretsmanager").create_secret(Name=name, SecretString=json.dumps(value))
 
     def put_connections(self, value):
         """Replace the connections, and let the handlers know at once."""
-        secretsmanager(PATIENT).put_secret_value(SecretId=SETTINGS.connections_secret, SecretString=json.dumps(value))
+        aws("secretsmanager").put_secret_value(SecretId=SETTINGS.connections_secret, SecretString=json.dumps(value))
         self._forget_connections()
 
     def _forget_connections(self):
@@ -144,7 +152,7 @@ class Bridge:
             secret._read_at = secret._tried_at = float("-inf")
 
     def put_auth_keys(self, value):
-        secretsmanager(PATIENT).put_secret_value(SecretId=SETTINGS.auth_keys_secret, SecretString=json.dumps(value))
+        aws("secretsmanager").put_secret_value(SecretId=SETTINGS.auth_keys_secret, SecretString=json.dumps(value))
 
     def pass_secret_minute(self):
         self._seconds += 61
@@ -224,7 +232,7 @@ class Bridge:
             left += len(failures)
             for message in messages:
                 if message["MessageId"] not in failures:
-                    sqs(PATIENT).delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                    aws("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return left
 
     def rejected(self):
@@ -247,7 +255,7 @@ class Bridge:
 
 
 def receive(url):
-    answer = sqs(PATIENT).receive_message(
+    answer = aws("sqs").receive_message(
         QueueUrl=url,
         MaxNumberOfMessages=10,
         MessageAttributeNames=["All"],

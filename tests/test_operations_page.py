@@ -3,9 +3,9 @@
 import re
 import sys
 
-from clients import PATIENT, dynamodb
 from local import template
 from settings import SETTINGS
+from tests.bridge import aws
 from tests.delivery.test_deliver import change, key, names, rung
 
 PAGE = (template.ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -17,9 +17,9 @@ def back_up():
     """Copy the table, as point-in-time recovery does."""
     properties = template.load()["Resources"]["CardsTable"]["Properties"]
     wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    dynamodb(PATIENT).create_table(TableName=RESTORED, **{name: properties[name] for name in wanted})
-    for row in dynamodb(PATIENT).scan(TableName=SETTINGS.cards_table)["Items"]:
-        dynamodb(PATIENT).put_item(TableName=RESTORED, Item=row)
+    aws("dynamodb").create_table(TableName=RESTORED, **{name: properties[name] for name in wanted})
+    for row in aws("dynamodb").scan(TableName=SETTINGS.cards_table)["Items"]:
+        aws("dynamodb").put_item(TableName=RESTORED, Item=row)
 
 
 def test_restored_cards_go_to_ringostat_again_and_the_erased_stay_erased(bridge, ringostat, monkeypatch, capsys):

@@ -8,7 +8,6 @@ from collections import Counter
 import pytest
 
 from access import admit
-from clients import PATIENT, secretsmanager
 from connections import Secret
 from errors import NotAllowed
 from handlers import api
@@ -16,7 +15,7 @@ from ingest import Event
 from settings import SETTINGS
 from tests.access.attempts import CONNECTIONS, OWN, attempts, slug, valid
 from tests.access.senders import NOW, SENDERS
-from tests.bridge import Context
+from tests.bridge import Context, aws
 
 SEED = 20_251_125
 FEW, MANY = 60, 20_000
@@ -70,7 +69,7 @@ def test_many_altered_requests_get_in_nowhere(name):
 @pytest.fixture
 def send(nowhere):
     """Send a request to `api` as the gateway does; each scheme has a connection of its own."""
-    stored = secretsmanager(PATIENT).put_secret_value
+    stored = aws("secretsmanager").put_secret_value
     stored(SecretId=SETTINGS.connections_secret, SecretString=json.dumps(CONNECTIONS))
     forget()
 

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cards.card import key_of
-from clients import PATIENT, dynamodb
 from settings import SETTINGS
+from tests.bridge import aws
 
 # Two tenants with the same CRM, and a third connection of the first tenant with another one.
 HOMES = {"acme": "106#Pipedrive#", "shop": "107#Pipedrive#", "acme-generic": "106#CRM#"}
@@ -45,7 +45,7 @@ def plain(identity, data, _):
 
 def rows():
     """Return every card as it is stored, by key; rows that are no cards begin with a number sign."""
-    items = dynamodb(PATIENT).scan(TableName=SETTINGS.cards_table, ConsistentRead=True)["Items"]
+    items = aws("dynamodb").scan(TableName=SETTINGS.cards_table, ConsistentRead=True)["Items"]
     cards = {item["key"]["S"]: json.dumps(item, sort_keys=True, default=repr) for item in items}
     return {key: row for key, row in cards.items() if not key.startswith("#")}
 

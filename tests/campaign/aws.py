@@ -1,4 +1,4 @@
-"""Emulated AWS under observation: every call of the bridge's clients is seen, and can be made to fail."""
+"""Emulated AWS under observation: every call of the bridge and of its pollers is seen, and can be made to fail."""
 
 from collections import Counter, defaultdict
 from functools import partial
@@ -7,6 +7,7 @@ from botocore import xform_name
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from clients import PATIENT, QUICK, dynamodb, sqs
+from tests.bridge import aws
 
 
 class Aws:
@@ -32,7 +33,8 @@ class Aws:
             del client._make_api_call
 
     def _clients(self):
-        return [(service.__name__, service(config)) for service in (dynamodb, sqs) for config in (QUICK, PATIENT)]
+        theirs = [(service.__name__, service(config)) for service in (dynamodb, sqs) for config in (QUICK, PATIENT)]
+        return [*theirs, ("sqs", aws("sqs"))]
 
     def _call(self, service, original, operation, params):
         self.calls[operation] += 1

@@ -19,12 +19,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto import mock_aws
 
 from cards.card import ORGANIZATION_NAME, Card, Stamped, compose, digest, key_of, merge
-from clients import PATIENT, sqs
 from delivery.ringostat import Ringostat
 from errors import BridgeError
 from settings import SETTINGS
 from telemetry import logger
-from tests.bridge import START, Bridge
+from tests.bridge import START, Bridge, aws
 from tests.campaign.aws import Aws
 from tests.campaign.memory import Memory
 from tests.campaign.remote import Remote
@@ -325,7 +324,7 @@ class Campaign:
         if fault in WIRE:
             self.remote.faults(self._described(fault), REFUSE)
         elif fault == "rings lost":
-            sqs(PATIENT).purge_queue(QueueUrl=SETTINGS.delivery_queue_url)
+            aws("sqs").purge_queue(QueueUrl=SETTINGS.delivery_queue_url)
             self.came(fault)
         elif fault == "claim or record without its answer":
             self.aws.deaf.append(self.random.choice(["UpdateItem", "TransactWriteItems"]))

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from cards import store
 from cards.card import Card, Refusal, Stamped
 from cards.store import Cards, Write
-from clients import PATIENT, dynamodb, sqs
 from delivery import steps
 from delivery.circuits import Circuits
 from delivery.steps import Lease
 from queues import Message, Queue
 from settings import SETTINGS
+from tests.bridge import aws
 from tests.campaign.memory import Memory
 
 KEYS = ["106#X#contact:1", "106#X#contact:2", "107#X#contact:1"]
@@ -134,7 +134,7 @@ def done(cards, call):
 
 
 def emptied():
-    client = dynamodb(PATIENT)
+    client = aws("dynamodb")
     for item in client.scan(TableName=SETTINGS.cards_table)["Items"]:
         client.delete_item(TableName=SETTINGS.cards_table, Key={"key": item["key"]})
     return client
@@ -166,8 +166,8 @@ def test_circuit_breakers_do_the_same_on_both(nowhere, sequence):
 @ONE_AWS
 @given(st.lists(queue_calls, max_size=12))
 def test_a_queue_in_memory_does_as_motos(nowhere, sequence):
-    url = sqs(PATIENT).create_queue(QueueName=f"queue-{next(numbers)}")["QueueUrl"]
-    clients = [sqs(PATIENT), Memory(lambda: 0).client()]
+    url = aws("sqs").create_queue(QueueName=f"queue-{next(numbers)}")["QueueUrl"]
+    clients = [aws("sqs"), Memory(lambda: 0).client()]
     held = [[], []]
 
     for name, *arguments in sequence:

@@ -12,7 +12,7 @@ from clients import PATIENT, sqs
 from delivery.rings import ring
 from queues import Queue
 from settings import SETTINGS
-from tests.bridge import START
+from tests.bridge import START, aws
 from tests.campaign.campaign import AMBIGUOUS, Campaign, Killed, Plan
 
 SWEEP_SECONDS = 60
@@ -156,7 +156,7 @@ def test_rings_wiped_out_in_mid_run_are_rung_again_by_the_sweep(show):
         world.campaign.pass_(SWEEP_SECONDS)
         ring(Queue(sqs(PATIENT), SETTINGS.delivery_queue_url), world.bridge.due())
         wiped = len(world.aws.memory.queues[SETTINGS.delivery_queue_url].messages)
-        sqs(PATIENT).purge_queue(QueueUrl=SETTINGS.delivery_queue_url)
+        aws("sqs").purge_queue(QueueUrl=SETTINGS.delivery_queue_url)
         for _ in range(4):
             world.minute()
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from cli import main
 from cli.stack import Stack
-from clients import PATIENT, sqs
 from settings import SETTINGS
+from tests.bridge import aws
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def stack_of():
 
     def made(bridge):
         url = SETTINGS.inbox_queue_url.rpartition("/")[0]
-        dead = sqs(PATIENT).create_queue(QueueName="dead")["QueueUrl"]
+        dead = aws("sqs").create_queue(QueueName="dead")["QueueUrl"]
         ids = {
             "CardsTable": SETTINGS.cards_table,
             "InboxQueue": f"{url}/inbox",
