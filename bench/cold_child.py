@@ -144,6 +144,7 @@ def main():
         "status": answer.get("statusCode") if isinstance(answer, dict) else None,
     }
     sys.stderr.write(json.dumps(report))
+    sys.stderr.flush()
 
 
 main()
