@@ -74,6 +74,20 @@ def test_the_package_is_small_and_holds_what_it_needs_and_nothing_of_the_reposit
 
 
 @needs_sam
+@needs_python
+def test_byte_code_of_every_module_is_there_and_is_used_wherever_the_package_lies(built):
+    artefact = build.artefact(built, "ApiFunction")
+    modules = list(artefact.rglob("*.py"))
+    os.utime(artefact / "errors.py", (0, 0))  # Lambda's files have other times than those of the build
+
+    command = [PYTHON, "-v", "-B", "-S", "-c", "import errors"]
+    done = subprocess.run(command, cwd=artefact, capture_output=True, text=True, check=True)
+
+    assert all((module.parent / "__pycache__" / f"{module.stem}.cpython-313.pyc").exists() for module in modules)
+    assert f"code object from '{artefact}/__pycache__/errors.cpython-313.pyc'" in done.stderr
+
+
+@needs_sam
 def test_without_the_runtimes_python_uv_builds_the_same(tmp_path):
     directory = tmp_path / "build"
 
