@@ -79,5 +79,5 @@ def _retry(stack: Stack, cards: list[Card]) -> int:
     writes = [Write(card.key, {**changes, **due(card.key, now)}, "attribute_exists(#refused)") for card in cards]
     lost = stack.cards.write_all(writes)
     keys = [card.key for card in cards if card.key not in lost]
-    ring(stack.queue("DeliveryQueue"), keys)
+    ring(stack.queue("DeliveryQueue"), dict.fromkeys(keys, 0))
     return len(keys)

@@ -123,7 +123,7 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
     """
     until = time.monotonic() + stores.seconds
     verdicts: dict[str, Mapping[str, list[str]]] = {}
-    due: list[str] = []
+    due: dict[str, int] = {}
     for connection in {one.connection.name: one.connection for one in events}.values():
         of_it = [one for one in events if one.connection.name == connection.name]
         merging = Merging(
@@ -135,7 +135,7 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
         )
         merged = merging.merge(_news(of_it))
         verdicts[connection.name] = merged.verdicts
-        due += merged.due
+        due |= merged.due
     _ring(due, stores.delivery)
     return [
         [
@@ -211,7 +211,7 @@ def _verdict(outcome: Outcome, key: str, merged: Mapping[str, list[str]]) -> Ver
             return verdict._replace(result=result)
 
 
-def _ring(keys: Sequence[str], delivery: Queue) -> None:
+def _ring(keys: Mapping[str, int], delivery: Queue) -> None:
     """Ring; a ring that cannot be sent loses nothing, because the cards are due and the sweep rings them."""
     try:
         ring(delivery, keys)

@@ -11,11 +11,12 @@ BATCH = 10  # entries of one SendMessageBatch or ChangeMessageVisibilityBatch
 
 
 class Message(NamedTuple):
-    """A message to send: text, string attributes, and the group that SQS serves fairly (ASCII only)."""
+    """A message to send: text, string attributes, the group that SQS serves fairly (ASCII only), seconds to wait."""
 
     body: str
     attributes: Mapping[str, str] = {}
     group: str = ""
+    delay: int = 0
 
 
 class Queue:
@@ -61,6 +62,7 @@ def _entry(message: Message) -> dict[str, Any]:
         "MessageBody": message.body,
         **({"MessageAttributes": attributes} if attributes else {}),
         **({"MessageGroupId": message.group} if message.group else {}),
+        **({"DelaySeconds": message.delay} if message.delay else {}),
     }
 
 

@@ -8,9 +8,11 @@ import heapq
 import random
 from collections import Counter, deque
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from bench.corpus import START, deal, person
+from bench.environment import QUEUES
 from bench.measure import Figure, Table
 from bench.world import Nowhere, World
 
@@ -109,10 +111,19 @@ def play(events: list[Timed], trigger: Trigger) -> tuple[Nowhere, Counter[str]]:
             event = arrivals.popleft()
             time[0] = max(time[0], START + event.at)
             verdicts.update(verdict.result for verdict in world.ingest(event.body))
-        records = world.rings()
-        world.forget(records)
-        waiting += [(time[0] - START, record) for record in records]
+        waiting = deque(sorted([*waiting, *_sent(world)], key=itemgetter(0)))
     return nowhere, verdicts
+
+
+def _sent(world: World) -> list[tuple[int, Any]]:
+    """Take what was put on the delivery queue: when it becomes visible (ms after the start), and the record."""
+    messages = world.aws.memory.queues[QUEUES["rings"]].messages
+    sent = [
+        (entry.visible_at - START, {"messageId": handle, "receiptHandle": handle, "body": entry.body})
+        for handle, entry in messages.items()
+    ]
+    messages.clear()
+    return sent
 
 
 def _office(chance: random.Random, number: int, at: int) -> list[Timed]:

@@ -4,6 +4,7 @@ A contact may know its organization by id only. Its name then comes from the org
 changes, and when the organization comes or is renamed, for the first contacts that wanted its name before it had one.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from cards.store import Cards
 from errors import Unavailable
 
 RING_FIRST_MS = 60_000  # the ring normally comes first; the sweep looks after it
+REST_MS = 5_000  # after a POST of a card: people edit in bursts, and what they do meanwhile shares the next one
 TRIES = 5  # merges of one card that other requests change at the same time
 MOST_WANTED = 10  # organizations of one merge whose names are asked for; the others' come with the next event
 
@@ -20,10 +22,10 @@ News = Mapping[str, Sequence[Fields]]
 
 
 class Merged(NamedTuple):
-    """The verdict on each change by key, in their order, and the cards to ring."""
+    """The verdict on each change by key, in their order, and the cards to ring, each in so many seconds."""
 
     verdicts: Mapping[str, list[str]]
-    due: Sequence[str]
+    due: Mapping[str, int]
 
 
 class Merging:
@@ -47,7 +49,7 @@ class Merging:
         self._expires_at = expires_at
         self._in_time = in_time
         self._known: dict[str, Card] = {}
-        self._due: dict[str, None] = {}
+        self._due: dict[str, int] = {}
 
     def merge(self, news: News) -> Merged:
         """Write all news: one call to read and one to write per hundred cards.
@@ -63,7 +65,7 @@ class Merging:
         if late := self._names_of(renamed) | self._names_wanted(news):
             self._read(late)
             self._write({key: names for key, names in late.items() if self._known[key].rev})
-        return Merged(verdicts, list(self._due))
+        return Merged(verdicts, self._due)
 
     def _read(self, keys: Iterable[str]) -> None:
         unread = list(dict.fromkeys(key for key in keys if key not in self._known))
@@ -87,7 +89,7 @@ class Merging:
                     after, _ = absorb(after, names)
                 self._known[key] = after
                 if _must_ring(before, after):
-                    self._due[key] = None
+                    self._due[key] = self._rest(after)
                 if after is not before:
                     writes.append(self._written(before, after))
             conflicts = self._cards.write_all(writes, self._in_time)
@@ -96,6 +98,11 @@ class Merging:
             if not todo:
                 return verdicts
         raise Unavailable("Other requests kept changing the same cards.")
+
+    def _rest(self, card: Card) -> int:
+        """Return in how many seconds a card is to be posted: at once, unless Ringostat took it a moment ago."""
+        since = REST_MS if card.confirmed_at is None else max(0, self._now - card.confirmed_at)
+        return math.ceil(max(0, REST_MS - since) / 1000)
 
     def _written(self, before: Card, after: Card) -> store.Write:
         due_at = None if after.hash == before.hash else max(self._now + RING_FIRST_MS, after.not_before or 0)

@@ -5,8 +5,7 @@ They hold keys only, no personal data, and losing one loses nothing.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cards.card import project_of
@@ -27,15 +26,18 @@ class Ring(NamedTuple):
     keys: Sequence[str]
 
 
-def ring(queue: Queue, keys: Iterable[str]) -> None:
-    """Say that these cards may be due: one message per project and hundred keys.
+def ring(queue: Queue, rests: Mapping[str, int]) -> None:
+    """Say that these cards may be due, each in so many seconds: a message per project, rest and hundred keys.
 
     The group is the project's number, so that SQS serves a quiet project beside a noisy one.
     """
+    batches: dict[tuple[int, int], list[str]] = {}
+    for key, rest in rests.items():
+        batches.setdefault((project_of(key), rest), []).append(key)
     messages = [
-        Message(dumps({"schema": SCHEMA, "keys": list(chunk)}), group=str(project))
-        for project, cards in groupby(sorted(set(keys), key=project_of), key=project_of)
-        for chunk in chunks(list(cards), KEYS_PER_RING)
+        Message(dumps({"schema": SCHEMA, "keys": chunk}), group=str(project), delay=rest)
+        for (project, rest), keys in batches.items()
+        for chunk in chunks(keys, KEYS_PER_RING)
     ]
     if messages:
         queue.send_all(messages)

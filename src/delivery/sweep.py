@@ -32,7 +32,7 @@ class Sweeper(NamedTuple):
         """Ring due cards of every project; return how many. `now` is ms since 1970."""
         gates = {project: self.circuits.gate(project, now) for project in self.cards.projects()}
         keys = [key for project, gate in gates.items() for key in self._due(project, gate, now)]
-        ring(self.rings, keys)
+        ring(self.rings, dict.fromkeys(keys, 0))
         if keys:
             logger.info("swept", cards=len(keys))
         measure("CircuitsOpen", sum(gate != "closed" for gate in gates.values()))

@@ -114,7 +114,8 @@ class Memory:
 
     def send_message(self, params):
         attributes = params.get("MessageAttributes", {})
-        return {"MessageId": self._queue(params).send(params["MessageBody"], attributes, self._clock())}
+        delay = params.get("DelaySeconds", 0) * 1000
+        return {"MessageId": self._queue(params).send(params["MessageBody"], attributes, self._clock(), delay)}
 
     def send_message_batch(self, params):
         for entry in params["Entries"]:
@@ -173,10 +174,10 @@ class Queue:
         self._ids = count(1)
         self._order: list[tuple[int, int]] = []
 
-    def send(self, body, attributes, now):
+    def send(self, body, attributes, now, delay):
         number = next(self._ids)
-        self.messages[str(number)] = Entry(body, attributes, now, 0, now)
-        heapq.heappush(self._order, (now, number))
+        self.messages[str(number)] = Entry(body, attributes, now, 0, now + delay)
+        heapq.heappush(self._order, (now + delay, number))
         return str(number)
 
     def receive(self, most, now, hidden_until):

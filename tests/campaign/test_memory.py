@@ -119,6 +119,8 @@ sends = st.tuples(
     st.just("send"),
     st.text("aя\n", min_size=1, max_size=3),
     st.dictionaries(st.just("code"), st.text("a1", min_size=1)),
+    st.just(""),
+    st.sampled_from([0, 0, 60]),
 )
 queue_calls = st.one_of(sends, st.tuples(st.just("receive")), st.tuples(st.just("delete")), st.tuples(st.just("hide")))
 numbers = count()

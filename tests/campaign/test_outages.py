@@ -154,7 +154,7 @@ def test_rings_wiped_out_in_mid_run_are_rung_again_by_the_sweep(show):
     with surroundings() as world:
         world.fill(500)
         world.campaign.pass_(SWEEP_SECONDS)
-        ring(Queue(sqs(PATIENT), SETTINGS.delivery_queue_url), world.bridge.due())
+        ring(Queue(sqs(PATIENT), SETTINGS.delivery_queue_url), dict.fromkeys(world.bridge.due(), 0))
         wiped = len(world.aws.memory.queues[SETTINGS.delivery_queue_url].messages)
         aws("sqs").purge_queue(QueueUrl=SETTINGS.delivery_queue_url)
         for _ in range(4):

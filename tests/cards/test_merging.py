@@ -6,7 +6,7 @@ import pytest
 
 from cards.card import compose, key_of, stamped
 from cards.merging import Merging
-from cards.store import MOST_WANTING
+from cards.store import MOST_WANTING, Write
 from errors import Unavailable
 
 CONTACT, OTHER, ORGANIZATION = (key_of(106, "Pipedrive", card) for card in ("contact:1", "contact:2", "organization:9"))
@@ -64,6 +64,17 @@ def test_a_contact_without_its_organizations_name_is_posted_without_it(nowhere):
 
     assert employer(nowhere) is None
     assert nowhere.card(CONTACT).waiting is None
+
+
+@pytest.mark.parametrize(("now", "rest"), [(9_000, 5), (10_000, 5), (10_001, 5), (11_000, 4), (14_999, 1), (15_000, 0)])
+def test_a_card_that_ringostat_has_just_taken_rests_so_that_a_burst_of_edits_shares_a_post(nowhere, now, rest):
+    first = merge(nowhere.cards, {CONTACT: [contact()]}).due
+    nowhere.cards.write(Write(CONTACT, {"confirmed_at": 10_000}))
+
+    later = stamped({"fullName": "Olena"}, changed_at=now, received_at=now)
+
+    assert first == {CONTACT: 0}
+    assert merge(nowhere.cards, {CONTACT: [later]}, now).due == {CONTACT: rest}
 
 
 def test_a_waiting_list_is_no_card(nowhere):
