@@ -232,10 +232,17 @@ def _report(one: Mapped, verdicts: Sequence[Verdict]) -> None:
         bytes=len(event.body),
         records=results,
         cards=[verdict.key for verdict in verdicts if verdict.key][:100],
-        codes=Counter(verdict.code for verdict in verdicts if verdict.code),
-        ahead=_ahead(one.outcomes, event.received_at),
-        warnings=[warning for verdict in verdicts for warning in verdict.warnings][:20],
+        **{name: found for name, found in _odd(one, verdicts).items() if found},
     )
+
+
+def _odd(one: Mapped, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return what is logged of an event only if there is any."""
+    return {
+        "codes": Counter(verdict.code for verdict in verdicts if verdict.code),
+        "ahead": _ahead(one.outcomes, one.event.received_at),
+        "warnings": [warning for verdict in verdicts for warning in verdict.warnings][:20],
+    }
 
 
 def keep(event: Event, inbox: Queue) -> None:

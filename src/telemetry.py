@@ -4,6 +4,7 @@ import functools
 import json
 import re
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any, TypeVar
@@ -66,12 +67,12 @@ def masked(value: Any) -> Any:
 # A time with a Z, because a plus would look like the beginning of a phone number.
 logger = Logger(log_uncaught_exceptions=False, logger_formatter=Masking(datefmt="%Y-%m-%dT%H:%M:%S.%FZ", utc=True))
 metrics = Metrics()
+counted: Counter[str] = Counter()  # since metrics were last written
 
 
-def count(name: str, value: float = 1) -> None:
+def count(name: str, value: int = 1) -> None:
     """Add to one of METRICS."""
-    if value:
-        metrics.add_metric(name, MetricUnit.Count, value)
+    counted[name] += value
 
 
 def measure(name: str, value: float, unit: MetricUnit = MetricUnit.Count) -> None:
@@ -90,6 +91,18 @@ def failed(message: str, error: BaseException, **context: Any) -> None:
     )
 
 
+def flush() -> None:
+    """Write what was counted and measured since the last time, if anything was.
+
+    Counts are summed first: Powertools takes 7 µs to add one, and writes each by itself.
+    """
+    for name, value in (+counted).items():
+        measure(name, value)
+    counted.clear()
+    if metrics.metric_set:
+        metrics.flush_metrics()
+
+
 def flushing(handler: Callable[[Any, Any], Result]) -> Callable[[Any, Any], Result]:
     """Write the metrics of each invocation, if there are any: Powertools' own decorator warns when there are none."""
 
@@ -98,7 +111,6 @@ def flushing(handler: Callable[[Any, Any], Result]) -> Callable[[Any, Any], Resu
         try:
             return handler(event, context)
         finally:
-            if metrics.metric_set:
-                metrics.flush_metrics()
+            flush()
 
     return flushed

@@ -469,7 +469,7 @@ FIELDS = {"request_id", "connection", "code", "field", "status", "answer", "mill
 
 def test_the_fields_of_the_queries_are_written():
     for name in FIELDS | {"ahead", "bytes", "records", "codes", "warnings", "project", "endpoint", "error"}:
-        assert any(re.search(rf"\b{name}=", text) for text in LOGGED), name
+        assert any(re.search(rf"\b{name}(=|\": )", text) for text in LOGGED), name
 
 
 def test_the_page_for_operators_names_every_alarm_with_its_threshold_and_every_metric():
