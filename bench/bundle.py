@@ -1,4 +1,4 @@
-"""The folders that functions are started from: the bundle as SAM builds it, the runtime's boto3, the tutorial's."""
+"""The folders that functions are started from: our bundle and the tutorial's, with and without byte code; boto3."""
 
 import compileall
 import hashlib
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from bench.environment import BUILD, ROOT
 
@@ -32,11 +33,11 @@ def runtime() -> Path:
 
 
 def compiled(folder: Path) -> Path:
-    """Return a copy of a folder with byte code."""
+    """Return a copy of a folder with byte code, as `make build` adds it."""
     target = folder.with_name(folder.name + "-compiled")
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target)
-    compileall.compile_dir(target, quiet=2)
+    compileall.compile_dir(target, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     return target
 
 
