@@ -7,6 +7,7 @@ needs no interpreter, `$` is not in its grammar, and its errors quote the data.
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -301,8 +302,14 @@ def compiled(source: str, place: Place) -> Expression:
     path = _PATH.fullmatch(source)
     if path and source and (path[1] is None or path[1] in SCOPES):
         return Expression(source, place, path[1], tuple(filter(None, path[2].split("."))), None)
+    return Expression(source, place, None, None, _tree(source))
+
+
+@lru_cache
+def _tree(source: str) -> Node:
+    """Return the syntax tree of an expression; a mapping may say the same in several places."""
     try:
-        tree = _Parser().tree(source)
+        tree: Node = _Parser().tree(source)
     except (exceptions.JMESPathError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _diagnosed(source, error) from None
     for node in _nodes(tree):
@@ -313,7 +320,7 @@ def compiled(source: str, place: Place) -> Expression:
             hint = f"write !({negation[1]})" if negation else "put the path into parentheses"
             message = "'!' takes only the first word of a path"
             raise BadExpression(message, negation.start() if negation else 0, hint)
-    return Expression(source, place, None, None, tree)
+    return tree
 
 
 def _nodes(node: Node) -> Iterator[Node]:
@@ -325,16 +332,20 @@ def _nodes(node: Node) -> Iterator[Node]:
 
 def _check_call(call: Node, source: str) -> None:
     name = call["value"]
-    called = re.search(rf"(?<!\w){re.escape(name)}\s*\(", _masked(source), re.ASCII)
-    offset = called.start() if called else 0
     if name not in FUNCTIONS:
-        raise BadExpression(f"there is no function {name}()", offset, did_you_mean(name, FUNCTIONS, "{}()"))
+        hint = did_you_mean(name, FUNCTIONS, "{}()")
+        raise BadExpression(f"there is no function {name}()", _offset(name, source), hint)
     wanted = FUNCTIONS[name]["signature"]
     variadic = bool(wanted and wanted[-1].get("variadic"))
     given = len(call["children"])
     if given < len(wanted) or (given > len(wanted) and not variadic):
         least = "at least " if variadic else ""
-        raise BadExpression(f"{name}() takes {least}{len(wanted)} values, not {given}", offset)
+        raise BadExpression(f"{name}() takes {least}{len(wanted)} values, not {given}", _offset(name, source))
+
+
+def _offset(name: str, source: str) -> int:
+    called = re.search(rf"(?<!\w){re.escape(name)}\s*\(", _masked(source), re.ASCII)
+    return called.start() if called else 0
 
 
 def did_you_mean(word: str, known: Iterable[str], shown: str = "'{}'") -> str:

@@ -85,10 +85,13 @@ class _Assembly:
             (),
         )
 
-    def _parts(self, reader: Reader, depth: int) -> Parts | None:
+    def _parts(self, reader: Reader, depth: int, *, replaced: bool = False) -> Parts | None:
+        """Read a file and those it extends; records that are `replaced` by a file that extends it are not read."""
         data = reader.toml()
         if data is None:
             return None
+        if replaced:
+            data.pop("record", None)
         parts = reader.parts(data)
         if (extended := parts.values.get("extends")) is None:
             return parts
@@ -101,7 +104,7 @@ class _Assembly:
             reader.wrong(("extends",), message, did_you_mean(extended, presets()))
             return None
         parent_reader = Reader(_preset(extended), self.problems)
-        parent = self._parts(parent_reader, depth + 1)
+        parent = self._parts(parent_reader, depth + 1, replaced=replaced or parts.records is not None)
         reader.lookups_used += parent_reader.lookups_used
         return parent and parts.over(parent)
 
