@@ -180,10 +180,11 @@ def _contact(identity: dict[str, Any], values: Mapping[str, Any]) -> Composed:
 def employers(key: str, fields: Fields) -> list[str]:
     """Return the keys of the organizations that a contact's card names by id only."""
     project, origin, _ = key.split("#", 2)
-    values = {name: stamp.value for name, stamp in fields.items()}
+    blocks = [stamp.value for name, stamp in fields.items() if name.startswith("organizations.")]
     return [
         key_of(int(project), origin, f"organization:{entry['externalId']}")
-        for entry in _blocks(values, "organizations")
+        for block in blocks
+        for entry in block or ()
         if not entry["name"]
     ]
 
