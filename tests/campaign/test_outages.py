@@ -150,19 +150,32 @@ def test_queues_down_for_an_hour_and_the_table_for_ten_minutes_lose_nothing(show
     assert outcome.rejected[0] <= outcome.rejected[1]
 
 
-def test_rings_wiped_out_in_mid_run_are_rung_again_by_the_sweep(show):
+def test_rings_wiped_out_of_the_queue_and_of_its_dead_letters_in_mid_run_are_rung_again_by_the_sweep(show):
     with surroundings() as world:
-        world.fill(500)
+        world.fill(1000)
         world.campaign.pass_(SWEEP_SECONDS)
-        ring(Queue(sqs(PATIENT), SETTINGS.delivery_queue_url), dict.fromkeys(world.bridge.due(), 0))
-        wiped = len(world.aws.memory.queues[SETTINGS.delivery_queue_url].messages)
-        aws("sqs").purge_queue(QueueUrl=SETTINGS.delivery_queue_url)
-        for _ in range(4):
+        rings = Queue(sqs(PATIENT), SETTINGS.delivery_queue_url)
+        ring(rings, dict.fromkeys(world.bridge.due()[:500], 0))
+        queue = world.aws.memory.queues[SETTINGS.delivery_queue_url]
+        while queue.messages:  # workers that die at once, until every ring is a dead letter
+            queue.receive(10, world.clock.time, world.clock.time)
+        ring(rings, dict.fromkeys(world.bridge.due()[500:], 0))
+        world.bridge.deliver()
+        landed, dead = len(world.remote.held), queue.dead
+        ring(rings, dict.fromkeys(world.bridge.due(), 0))
+        wiped = len(queue.messages)
+        aws("sqs").purge_queue(QueueUrl=SETTINGS.delivery_queue_url)  # memory keeps no dead letters: those are gone too
+        for _ in range(6):
             world.minute()
 
-        show(f"delivery queue with {wiped} rings wiped out: {len(world.remote.held)} of 500 cards landed")
+        show(
+            f"{dead} rings dead and gone, {wiped} wiped out of the queue after {landed} cards had landed: "
+            f"{len(world.remote.held)} of 1,000 landed in the end"
+        )
+        assert dead > 0
         assert wiped > 0
-        assert len(world.remote.held) == 500
+        assert 0 < landed < 1000
+        assert len(world.remote.held) == 1000
         assert world.bridge.due() == []
 
 
