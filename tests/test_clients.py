@@ -1,6 +1,10 @@
 """The clients know every call that is made, and ask what botocore alone would ask."""
 
 import re
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import aws_lambda_powertools
@@ -8,11 +12,12 @@ import botocore.session
 import pytest
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, SSLError
 from botocore.loaders import Loader
 
 import clients
 from local import models
+from tests.delivery.test_ringostat import certificate, secured
 
 SRC = Path(clients.__file__).parent
 BREAKER = Path(aws_lambda_powertools.__file__).parent / "utilities/circuit_breaker/persistence/dynamodb.py"
@@ -113,3 +118,62 @@ def test_errors_have_their_classes():
 @pytest.mark.parametrize(("service", "kind"), [("sts", "service-2"), ("dynamodb", "waiters-2")])
 def test_what_is_not_among_ours_is_found_in_botocores_own(service, kind):
     assert clients.Models().load_service_model(service, kind) == Loader().load_service_model(service, kind)
+
+
+class Aws(BaseHTTPRequestHandler):
+    """Answers each call with an empty object on a connection of its own."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def serving(path):
+    """Serve AWS under the certificate of a new authority; give the address."""
+    with HTTPServer(("127.0.0.1", 0), Aws) as server:
+        server.socket = secured(path).wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"https://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return certificate(tmp_path / "authority.pem", "localhost", datetime.now(UTC) + timedelta(days=1))
+
+
+def called(service, url, **verify):
+    """Make a call with a client of its own."""
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    client = OURS.create_client(service, "eu-central-1", endpoint_url=url, config=clients.QUICK, **keys, **verify)
+    try:
+        return CALLS[service](client)["ResponseMetadata"]["HTTPStatusCode"]
+    finally:
+        client.close()
+
+
+def test_authorities_are_read_once_for_all_clients_and_connections(authority):
+    read = clients.httpsession.create_urllib3_context().load_verify_locations.cache_info
+    before = read().misses
+
+    with serving(authority) as url:
+        answers = [called(service, url, verify=authority) for service in CALLS for _ in range(2)]
+
+    assert answers == [200] * 6
+    assert read().misses == before + 1
+
+
+def test_a_server_that_no_authority_vouches_for_is_refused(authority):
+    with serving(authority) as url, pytest.raises(SSLError):
+        called("sqs", url)
