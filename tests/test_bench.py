@@ -1,9 +1,18 @@
 """What the benchmark counts exactly holds on every run, and a missed target is said to be missed."""
 
+import json
+import os
+import runpy
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from bench import measure, report
+from bench import corpus, load, measure, outage, peers, processes, report
 from bench.subjects import calls
+
+PEERS = Path(peers.__file__).parent
 
 
 @pytest.mark.parametrize("case", calls.CASES, ids=lambda case: case.name)
@@ -40,3 +49,76 @@ def test_works_take_turns():
     measure.alternating(2, {name: lambda name=name: order.append(name) or 0.0 for name in "ab"})
 
     assert order == ["a", "b", "b", "a"]
+
+
+def test_of_a_hundred_values_the_last_but_one_is_p99():
+    assert load.percentile(range(100), 99) == 98
+    assert load.percentile(range(100), 50) == 49
+    assert load.percentile([7], 99) == 7
+
+
+def test_a_process_may_have_any_name():
+    text = f"4711 (a) b) S 42 {' 0' * 9} 150 50 7 3 20 0 1 0"
+
+    parent, cpu = processes.stat_of(text)
+
+    assert (parent, cpu) == (42, 210 / processes.TICKS)
+
+
+def test_shared_memory_counts_in_parts():
+    text = "55d0-7ffc ---p 00000000 00:00 0 [rollup]\nRss:   4096 kB\nPss:   2048 kB\nPss_Dirty:  1024 kB\n"
+
+    assert processes.pss_of(text) == 2
+
+
+def test_children_of_children_belong_to_a_process():
+    assert processes.tree([2], {1: 0, 2: 1, 3: 2, 4: 3, 5: 1}) == [2, 3, 4]
+
+
+def test_this_process_costs_something():
+    assert processes.cpu_seconds([os.getpid()]) > 0
+    assert processes.pss([os.getpid()]) > 1
+
+
+def test_a_card_is_right_when_its_newest_name_came_last():
+    changes = [outage.Sent(0.0, 1, "A"), outage.Sent(1.0, 1, "B"), outage.Sent(2.0, 2, "C"), outage.Sent(3.0, 3, "D")]
+    posts = [("B", 1, 4.0), ("A", 1, 5.0), ("C", 2, 6.0), ("C", 2, 7.0)]
+    bodies = [(at, json.dumps({"contacts": [{"externalId": number, "fullName": name}]})) for name, number, at in posts]
+
+    shown = outage.book(bodies)
+
+    assert outage.wrong(outage.newest(changes), shown) == {1, 3}
+    assert shown[2] == ("C", 6.0)
+
+
+def expression(code):
+    """Return what Node.js makes of an expression."""
+    done = subprocess.run([shutil.which("node"), "-p", code], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not on this machine")
+@pytest.mark.parametrize("peer", ["nodered", "n8n"])
+def test_every_peer_maps_a_person_to_the_same_contact(peer):
+    event = corpus.person(42).decode()
+    models = runpy.run_path(str(PEERS / "tutorial" / "models.py"))
+    wanted = models["contact_of"](models["Webhook"].model_validate_json(event)).model_dump()
+
+    for code in CONTACTS[peer](event):
+        assert expression(code) == wanted
+
+
+def of_nodered(event):
+    for node in json.loads((PEERS / "nodered" / "flows.json").read_text("utf-8")):
+        if node.get("name") == "contact":
+            yield f"JSON.stringify(((msg) => {{{node['func']}}})({{payload: {event}}}).contact)"
+
+
+def of_n8n(event):
+    for workflow in json.loads((PEERS / "n8n" / "workflows.json").read_text("utf-8")):
+        (node,) = [node for node in workflow["nodes"] if node["name"] == "Contact"]
+        code = node["parameters"]["jsonOutput"].removeprefix("={{").removesuffix("}}")
+        yield f"(($json) => JSON.stringify(JSON.parse({code}).contact))({{body: {event}}})"
+
+
+CONTACTS = {"nodered": of_nodered, "n8n": of_n8n}
