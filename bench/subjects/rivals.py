@@ -111,7 +111,7 @@ def _speed(clients: int, taken: Mapping[str, Sequence[Round]], absent: Sequence[
             "functions of Lambda are a process each, one invocation at a time; Lambda starts more when more come",
             f"their CPU holds their clients of AWS, most of it in ours, but not AWS itself (for ours {aws:,.0f} µs)",
             "with a queue, as ours: answered when the event is durable, delivered meanwhile; the others deliver first",
-            f"{npm.version('nodered')}: connections kept; {npm.version('n8n')}: SQLite, executions that succeed not kept",
+            f"{npm.version('nodered')}: connections kept; {npm.version('n8n')}: SQLite, what succeeded is not kept",
             "a small HTTP server stands in for API Gateway and Lambda's runtime client, for ours and the tutorial's",
             *absent,
         ],
