@@ -41,8 +41,11 @@ def share_tls() -> None:
     """Let all clients have one TLS context, which reads the certificate authorities once.
 
     botocore makes one for each client, and urllib3 reads them again for each connection: 15 ms of CPU, three times in a
-    cold start and again after every pause. All clients verify, and by the same authorities.
+    cold start and again after every pause. All clients verify, and by the same authorities. The name is botocore's own
+    business: with one that has it no longer, nothing is shared.
     """
+    if not hasattr(httpsession, "create_urllib3_context"):
+        return
     context: Any = httpsession.create_urllib3_context()
     context.load_verify_locations = cache(context.load_verify_locations)
 
