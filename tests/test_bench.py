@@ -54,6 +54,7 @@ def test_works_take_turns():
 def test_of_a_hundred_values_the_last_but_one_is_p99():
     assert load.percentile(range(100), 99) == 98
     assert load.percentile(range(100), 50) == 49
+    assert load.percentile(range(10), 99) == 9
     assert load.percentile([7], 99) == 7
 
 
