@@ -65,7 +65,6 @@ class Circuits:
         self._store = CircuitBreakerDynamoDBPersistence(
             table, key_attr="key", expiry_attr="expires_at", boto3_client=client
         )
-        self._probing: set[str] = set()  # half-open circuits whose one prober is this process
         self._guards: dict[int, Callable[[Post], Judgement]] = {}
 
     def gate(self, project: int, now: int) -> Gate:
@@ -77,8 +76,8 @@ class Circuits:
         record = self._store.get_state(_name(project, name))
         if record.state == CircuitState.CLOSED:
             return "closed"
-        if record.state == CircuitState.HALF_OPEN and record.name not in self._probing:
-            return "probe" if now // 1000 >= (record.probe_lease_expiry or 0) else "open"  # another worker probes
+        if record.state == CircuitState.HALF_OPEN:  # another worker probes, or died in doing so
+            return "probe" if now // 1000 >= (record.probe_lease_expiry or 0) else "open"
         recovery = self._recovery_seconds * circuit.patience
         waits = record.state == CircuitState.OPEN and now // 1000 < (record.opened_at or 0) + recovery
         return "open" if waits else "probe"
@@ -106,16 +105,13 @@ class Circuits:
                 local_cache_max_age=CACHE_SECONDS,
             )
             guarded = circuit_breaker(
-                name=_name(project, name), persistence_store=self._store, config=config, on_transition=self._moved
+                name=_name(project, name), persistence_store=self._store, config=config, on_transition=_told
             )(guarded)
         return guarded
 
-    def _moved(self, transition: CircuitTransition) -> None:
-        logger.warning("circuit", circuit=transition.circuit_name, state=str(transition.to_state))
-        if transition.to_state == CircuitState.HALF_OPEN:
-            self._probing.add(transition.circuit_name)
-        else:
-            self._probing.discard(transition.circuit_name)
+
+def _told(transition: CircuitTransition) -> None:
+    logger.warning("circuit", circuit=transition.circuit_name, state=str(transition.to_state))
 
 
 def _attempt(post: Post) -> Judgement:

@@ -66,6 +66,9 @@ def test_everything_in_src_is_packaged():
     source = ROOT / "src"
 
     assert set(packaged["py-modules"]) == {path.stem for path in source.glob("*.py")}
-    assert set(packaged["packages"]) == {path.parent.name for path in source.glob("*/__init__.py")} | {"cli"}
+    assert set(packaged["packages"]) == {path.parent.name for path in source.glob("*/__init__.py")} | {
+        "cli",
+        "cli.docs.connect",
+    }
     data = {path for pattern in packaged["package-data"]["mapping"] for path in (source / "mapping").glob(pattern)}
     assert data == {path for path in (source / "mapping").rglob("*") if path.suffix in (".toml", ".json")}

@@ -117,3 +117,31 @@ def test_while_one_worker_probes_the_others_wait(line):
     line.circuits.post(106, probe)
 
     assert seen == ["open"]
+
+
+def test_a_worker_that_dies_in_a_probe_holds_the_others_up_no_longer_than_a_recovery_takes(line):
+    for _ in range(FAILURES_IN_A_ROW):
+        line.post(FAILED["transport"])
+    line.pass_(30)
+
+    def dying():
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        line.circuits.post(106, dying)
+
+    gates = []
+    for seconds in (0, 29, 1):
+        line.pass_(seconds)
+        gates.append(line.another().gate(106, line.now))
+    assert gates == ["open", "open", "probe"]
+
+
+def test_each_move_of_a_circuit_is_told(line, caplog):
+    for _ in range(FAILURES_IN_A_ROW):
+        line.post(FAILED["transport"])
+    line.pass_(30)
+    line.post(CONFIRMED)
+
+    moves = [(record.circuit, record.state) for record in caplog.records if record.message == "circuit"]
+    assert moves == [("106#circuit#transport", state) for state in ("OPEN", "HALF_OPEN", "CLOSED")]
