@@ -127,17 +127,20 @@ BARE = {
 def main():
     """Handle one event and report."""
     import json
+    import time
 
     event = json.load(sys.stdin)
-    answer = (BARE.get(what) or function(what))(event)
+    work = BARE.get(what) or function(what)
+    ready = time.process_time()
+    answer = work(event)
     import re
-    import time
     from pathlib import Path
 
     (peak,) = re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
 
     report = {
         "cpu": time.process_time(),
+        "ready": ready,
         "wall": time.perf_counter(),
         "modules": len(sys.modules),
         "peak": int(peak) / 1024,
