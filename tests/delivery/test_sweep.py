@@ -1,9 +1,12 @@
 """The sweep rings what nobody rang for, project by project, at a pace that Ringostat can bear."""
 
 import pytest
+import time_machine
 
 from cards.card import key_of, stamped
 from cards.merging import Merging
+from delivery.circuits import FAILURES_IN_A_ROW, PROBE
+from delivery.classify import Judgement
 from delivery.pace import Pace
 from handlers import sweep
 
@@ -63,6 +66,37 @@ def test_a_project_that_must_wait_is_not_rung(nowhere, swept):
     nowhere.paces.write(106, Pace(nowhere.clock.time + 60_000, 1000, 110), nowhere.clock.time)
 
     assert swept(1000) == []
+
+
+def test_a_wait_that_ends_now_is_over(nowhere, swept):
+    fill(nowhere, [1])
+    now = nowhere.clock.time
+    nowhere.paces.write(106, Pace(now, 1000, 110), now)
+
+    assert swept(1000, now) == [key(1)]
+
+
+def test_an_open_circuit_rings_nothing_then_one_probe_and_the_backlog_comes_back_slowly(nowhere, swept):
+    fill(nowhere, range(1, 21))
+    with time_machine.travel(nowhere.clock.time / 1000, tick=False) as traveller:
+        for _ in range(FAILURES_IN_A_ROW):
+            nowhere.circuits.post(106, lambda: Judgement("ambiguous", "503", circuit="transport"))
+        opened = swept(1000, nowhere.clock.time)
+        nowhere.clock.pass_(30)
+        traveller.move_to(nowhere.clock.time / 1000)
+        probed = swept(1000, nowhere.clock.time)
+
+    assert opened == []
+    assert probed == sorted(key(number) for number in range(1, PROBE + 1))
+    assert nowhere.paces.read(106, nowhere.clock.time).allowance == 2
+
+
+def test_the_pace_of_a_project_that_nothing_slows_down_is_not_written(nowhere, swept):
+    fill(nowhere, [1])
+
+    swept(1000)
+
+    assert nowhere.cards.row("106#pace") == {}
 
 
 def test_a_slowed_project_grows_faster_with_each_sweep(nowhere, swept):
