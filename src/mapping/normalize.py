@@ -117,7 +117,15 @@ def _pieces(given: str) -> list[tuple[str, str]]:
 
 def _numbers(piece: str) -> list[tuple[str, str]]:
     found = [number for number in _NUMBER.findall(piece) if len(_digits(number[0])) >= FEWEST_DIGITS]
-    return [(part, extension) for number, extension in found for part in _split(number, "/")] or [(piece, "")]
+    alone = [(one, extension) for number, extension in found for part in _split(number, "/") for one in _apart(part)]
+    return alone or [(piece, "")]
+
+
+def _apart(number: str) -> list[str]:
+    """Split at blanks where these alone stand between numbers: too many digits for one, enough in each part."""
+    parts = [part for part in number.split() if _digits(part)]
+    several = len(_digits(number)) > MOST_DIGITS and all(len(_digits(part)) >= FEWEST_DIGITS for part in parts)
+    return parts if several else [number]
 
 
 def _split(given: str, separator: str) -> list[str]:
