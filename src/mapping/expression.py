@@ -19,6 +19,7 @@ from mapping.places import Place
 
 SCOPES = ("", "item", "headers", "query", "settings")  # "" is `$`, the whole body
 OPERATORS = frozenset(("eq", "ne", "lt", "lte", "gt", "gte"))
+GLUE = ("join", "join_text")  # functions whose result may mix fixed text and data
 MAX_RECORDS = 1_000  # of one event
 LONGEST_TEXT = 10_000  # of a text on its way through a function
 
@@ -397,6 +398,13 @@ def quoted_text(source: str) -> tuple[int, str] | None:
         if before["type"] in OPERATORS and token["type"] == "quoted_identifier":
             return token["start"], token["value"]
     return None
+
+
+def glued(expression: Expression) -> int | None:
+    """Return where an expression calls a function that glues texts together, or None."""
+    nodes = _nodes(expression.tree) if expression.tree else ()
+    calls = (node["value"] for node in nodes if node["type"] == "function_expression")
+    return next((_offset(name, expression.source) for name in calls if name in GLUE), None)
 
 
 def paths(expression: Expression) -> list[tuple[str, ...]]:

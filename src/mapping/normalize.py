@@ -268,7 +268,7 @@ def _below(host: str, hosts: tuple[str, ...]) -> bool:
 def address(value: Any) -> str | None:
     """Return the beginning of a link, such as `https://acme.example.com/crm`, without the slash at its end."""
     found = text(value, LONGEST_LINK)
-    return found.rstrip("/") if found and not re.search(r"[?#\s]", found) else None
+    return found.rstrip("/") or None if found and not re.search(r"[?#\s]", found) else None
 
 
 def encoded(value: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from mapping import normalize
-from mapping.expression import BadExpression, Expression, compiled, did_you_mean, quoted_text
+from mapping.expression import BadExpression, Expression, compiled, did_you_mean, glued, quoted_text
 from mapping.format import (
     ANSWER,
     BLOCKS,
@@ -28,6 +28,7 @@ from mapping.places import Path, Place, Source
 from mapping.rule import Adjusted, First, Fixed, Join, Rule, Select, Template
 
 _SIMPLE: tuple[Any, ...] = ("text", "rule", "boolean", CARRIES, CONTRACTS)
+_JOINED_LINK = "a link is not joined: a part of it could bend it to another host"
 _BRACE = re.compile(r"[{}]")
 _BRACE_OR_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|[{}]""")
 
@@ -164,6 +165,13 @@ class Reader:
             self.doubtful(path, message, f"write '{word[1]}' in single quotes", offset=start + word[0])
         return expression
 
+    def _link_start(self, path: Path, value: str, start: int) -> Expression | None:
+        """Compile an expression that may give a link its host, which glued text would let data bend."""
+        expression = self._expression(path, value, start)
+        if expression and (offset := glued(expression)) is not None:
+            self.wrong(path, f"expression '{value}': {_JOINED_LINK}", "use template", offset=start + offset)
+        return expression
+
     def _records(self, data: Any) -> tuple[Record, ...]:
         if not isinstance(data, list):
             self.wrong(("record",), f"must be a list of tables, not {_kind(data)}", "write [[record]]")
@@ -221,7 +229,7 @@ class Reader:
     def _rule(self, path: Path, value: Any, kind: str) -> Rule | None:
         """Compile a rule for a field of a kind."""
         if isinstance(value, str):
-            expression = self._expression(path, value)
+            expression = self._link_start(path, value, 0) if kind == "link" else self._expression(path, value)
             return expression and Select(expression)
         if isinstance(value, list):
             return First(self._rules(path, value, kind))
@@ -260,7 +268,7 @@ class Reader:
             return self._rule(inside, value, kind)
         if source == "join":
             if kind == "link":
-                self.wrong(inside, "a link is not joined: a part of it could bend it to another host", "use template")
+                self.wrong(inside, _JOINED_LINK, "use template")
             between = self._value((*path, "with"), data.get("with", " "), "text")
             return Join(self._rules(inside, value, "text"), between or "")
         fixed = self._value(inside, value, "text")
@@ -275,7 +283,8 @@ class Reader:
             if end is None:
                 self.wrong(path, f"a lone '{text[start]}'", "placeholders look like {data.id}", offset=start)
                 break
-            parts += [text[at:start], self._expression(path, text[start + 1 : end], start + 1)]
+            read = self._link_start if kind == "link" and start == 0 else self._expression  # the others are encoded
+            parts += [text[at:start], read(path, text[start + 1 : end], start + 1)]
             at = end + 1
         return Template(tuple(part for part in [*parts, text[at:]] if part), kind == "link")
 

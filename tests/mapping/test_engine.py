@@ -214,6 +214,21 @@ def test_data_cannot_bend_a_link(fields, identity, link):
     assert fields(text, {"id": identity}, settings={"crm_url": "https://acme.example.com/"})["contactLink"] == link
 
 
+def test_glued_text_behind_the_host_of_a_link_is_one_segment_of_it(fields):
+    rule = """{ template = "https://acme.example.com/{join_text('-', [a, b])}" }"""
+    text = SECTION.replace("[contact]", f"[contact]\ncontactLink = {rule}")
+
+    link = fields(text, {"id": 1, "a": "/x", "b": "y"})["contactLink"]
+
+    assert link == "https://acme.example.com/%2Fx-y"
+
+
+def test_a_link_whose_beginning_is_nothing_but_slashes_does_not_begin_with_what_follows(fields):
+    text = SECTION.replace("[contact]", '[contact]\ncontactLink = { template = "{a}{b}" }')
+
+    assert fields(text, {"id": 1, "a": "//", "b": "https://phish.example.net"})["contactLink"] is None
+
+
 @pytest.mark.parametrize(
     "crm_url", [None, "", "http://acme.example.com", "https://acme.example.com?a=", "https://a b.example.com"]
 )

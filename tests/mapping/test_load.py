@@ -141,6 +141,21 @@ FAULTS = [
         'externalId = "id"\ncontactLink = { join = ["a", "b"] }',
         "bad.toml:5:17: error: contact.contactLink.join: a link is not joined",
     ),
+    (
+        'externalId = "id"',
+        """externalId = "id"\ncontactLink = ["url", "join_text('', ['https://acme.example.com', id])"]""",
+        "bad.toml:5:24: error: contact.contactLink[2]: expression 'join_text('', ['https://acme.example.com', id])': a link is not joined",
+    ),
+    (
+        'externalId = "id"',
+        """externalId = "id"\ncontactLink = { from = "[a, join('', b)][0]", default = "c" }""",
+        "bad.toml:5:29: error: contact.contactLink.from: expression '[a, join('', b)][0]': a link is not joined",
+    ),
+    (
+        'externalId = "id"',
+        """externalId = "id"\ncontactLink = { template = "{join_text('', [a, b])}/{id}" }""",
+        "bad.toml:5:30: error: contact.contactLink: template: expression 'join_text('', [a, b])': a link is not joined",
+    ),
     ('"id"', '{ from = "a", with = "b" }', "bad.toml:4:28: error: contact.externalId.with: only a join has something"),
     ('"id"', '{ from = "a", ignore = "0" }', "bad.toml:4:28: error: contact.externalId.ignore: must be a list of texts"),
     ('"id"', '{ from = "a", default = 0 }', "bad.toml:4:28: error: contact.externalId.default: must be a text, not a number"),
