@@ -1,4 +1,4 @@
-"""One expression of a mapping: a dotted path or JMESPath, with the scopes `$…` and eight functions of our own.
+"""One expression of a mapping: a dotted path or JMESPath, with the scopes `$…` and nine functions of our own.
 
 https://jmespath.org/specification.html is the language. Its library is called below its public door, because a path
 needs no interpreter, `$` is not in its grammar, and its errors quote the data.
@@ -138,6 +138,10 @@ class _Functions(functions.Functions):  # type: ignore[misc]  # the library has 
             if isinstance(name, str):
                 _set_null(table, name)
         return table
+
+    @_takes(2)
+    def _func_for_each(self, values: Any, shared: Any) -> list[Node]:
+        return [{"one": value, "all": shared} for value in as_list(values)]
 
 
 class _RecordFunctions(_Functions):

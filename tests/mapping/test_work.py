@@ -75,3 +75,13 @@ def test_lists_of_an_event_are_not_multiplied(preset, body):
 
     assert peak_of(work) <= MOST_MEMORY
     assert calls_of(work) <= MOST_CALLS
+
+
+@pytest.mark.parametrize("change", ["CREATE", "UPDATE"])
+def test_what_one_event_tells_of_a_thousand_records_is_read_for_each(change):
+    preset, body = change_of_many_records(change, 1_000, 1)
+
+    outcomes = engine.run(load.load(preset), body, {}, {}, {})
+
+    ids = body["detail"]["payload"]["ChangeEventHeader"]["recordIds"]
+    assert [(outcome.result, outcome.card) for outcome in outcomes] == [("change", f"contact:{one}") for one in ids]
