@@ -3,10 +3,12 @@
 import json
 import sys
 import tracemalloc
+from copy import deepcopy
 
 import pytest
 
 from mapping import engine, load
+from tests.mapping.cases import CASES, SETTINGS, data_of
 
 LARGEST_BODY = 256 * 1024
 MOST_MEMORY = 2 * LARGEST_BODY + 64 * 1024 * 1024
@@ -85,3 +87,29 @@ def test_what_one_event_tells_of_a_thousand_records_is_read_for_each(change):
 
     ids = body["detail"]["payload"]["ChangeEventHeader"]["recordIds"]
     assert [(outcome.result, outcome.card) for outcome in outcomes] == [("change", f"contact:{one}") for one in ids]
+
+
+def stretched(value, depth, length):
+    """A body whose lists, those within so many others, have so many entries."""
+    if isinstance(value, dict):
+        return {key: stretched(entry, depth, length) for key, entry in value.items()}
+    if not isinstance(value, list) or not value:
+        return value
+    if depth:
+        return [stretched(entry, depth - 1, length) for entry in value]
+    return [deepcopy(value[number % len(value)]) for number in range(length)]
+
+
+@pytest.mark.parametrize("preset", load.presets())
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_work_grows_no_faster_than_the_lists_of_an_event(preset, depth):
+    mapping = load.load(preset)
+    for case in (case for case in CASES if case.mapping == preset):
+        few, many = (stretched(data_of(case), depth, length) for length in (20, 100))
+
+        def calls(body, case=case):
+            query = case.request.get("query", {})
+            return calls_of(lambda: engine.run(mapping, body, SETTINGS, case.request.get("headers", {}), query))
+
+        calls(few)  # once before, for the phones that are remembered
+        assert few == many or calls(many) <= 5.5 * calls(few), case
