@@ -2,8 +2,8 @@
 
 import pytest
 
-from mapping import load
-from tests.mapping.cases import CASES, EVENTS, written
+from mapping import engine, load
+from tests.mapping.cases import CASES, EVENTS, SETTINGS, data_of, written
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -28,3 +28,22 @@ def test_no_expectation_is_left_without_its_event():
     assert {case.expected for case in CASES} == {
         path for preset in load.presets() for path in (EVENTS / preset).glob("*.expected.json")
     }
+
+
+ESPOCRM = [case for case in CASES if case.mapping == "espocrm"]
+
+
+@pytest.mark.parametrize("case", ESPOCRM, ids=str)
+@pytest.mark.parametrize("event", ["Contact.delete", "Lead.delete", "Account.delete"])
+def test_what_espocrm_signed_changes_nothing_under_the_name_of_a_deletion(case, event):
+    outcomes = engine.run(load.load("espocrm"), data_of(case), SETTINGS, {}, {"event": event})
+
+    assert {outcome.code for outcome in outcomes} == {"deleted-in-crm"}
+
+
+@pytest.mark.parametrize("case", [case for case in ESPOCRM if "created" not in case.body.stem], ids=str)
+@pytest.mark.parametrize("event", ["Contact.create", "Lead.create", "Account.create"])
+def test_an_update_that_espocrm_signed_empties_nothing_under_the_name_of_a_creation(case, event):
+    outcomes = engine.run(load.load("espocrm"), data_of(case), SETTINGS, {}, {"event": event})
+
+    assert {outcome.carries for outcome in outcomes} == {"partial"}
