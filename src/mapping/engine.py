@@ -49,7 +49,9 @@ def run(  # noqa: PLR0913 - the engine's whole interface
     *,
     trace: bool = False,
 ) -> list[Outcome]:
-    """Return what an event means: at least one outcome, and nothing raised but TooLarge (more than 1,000 records).
+    """Return what an event means: at least one outcome.
+
+    Raises nothing but TooLarge, where there are more than 1,000 records or 5,000 phones and e-mails.
 
     `settings` are the connection's: `crm_url`, `country` (default UA), `time_zone` (default Europe/Kyiv), `responsible`
     (who stands for nobody, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any), and

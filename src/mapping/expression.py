@@ -94,7 +94,7 @@ def _takes(values: int) -> Callable[[_Function], _Function]:
 
 
 class _Functions(functions.Functions):  # type: ignore[misc]  # the library has no types
-    """JMESPath's functions and ours, all of which are total."""
+    """JMESPath's functions, which may fail, and ours, which are total."""
 
     @_takes(1)
     def _func_text(self, value: Any) -> str | None:
