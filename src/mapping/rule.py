@@ -40,8 +40,9 @@ class First(NamedTuple):
         return None
 
     def is_present(self, current: Any, view: View) -> bool:
-        """Tell whether any alternative is present."""
-        return any(rule.is_present(current, view) for rule in self.rules)
+        """Tell whether any alternative is present; a fixed text says nothing of the event, unless there is no other."""
+        speaking = [rule for rule in self.rules if not isinstance(rule, Fixed)] or self.rules
+        return any(rule.is_present(current, view) for rule in speaking)
 
 
 class Fixed(NamedTuple):

@@ -396,6 +396,13 @@ def test_a_partial_change_sets_what_is_present(fields, body, changed):
     assert fields(PARTIAL, {"id": 1, **body}) == {"externalId": "1", **changed}
 
 
+@pytest.mark.parametrize(("body", "changed"), [({}, {}), ({"name": None}, {"fullName": "Nobody"})])
+def test_a_fixed_alternative_replaces_no_name_of_which_a_partial_change_says_nothing(fields, body, changed):
+    text = SECTION.replace('"name"', '["name", { value = "Nobody" }]')
+
+    assert fields('[[record]]\ncarries = "partial"' + text, {"id": 1, **body}) == {"externalId": "1", **changed}
+
+
 BELONGING = """
 [[record]]
 when = "deal"
