@@ -78,7 +78,7 @@ def test_the_package_is_small_and_holds_what_it_needs_and_nothing_of_the_reposit
 def test_byte_code_of_every_module_is_there_and_is_used_wherever_the_package_lies(built):
     artefact = build.artefact(built, "ApiFunction")
     modules = list(artefact.rglob("*.py"))
-    os.utime(artefact / "errors.py", (0, 0))  # Lambda's files have other times than those of the build
+    os.utime(artefact / "errors.py", (10**9, 10**9))  # Lambda's files have other times than those of the build
 
     command = [PYTHON, "-v", "-B", "-S", "-c", "import errors"]
     done = subprocess.run(command, cwd=artefact, capture_output=True, text=True, check=True)
