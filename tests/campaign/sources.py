@@ -205,7 +205,8 @@ class Sources:
         return REFUSED_NAME if self._random.random() < 0.01 else f"{self._random.choice(NAMES)} {self._number(999)}"
 
     def _phones(self):
-        return [f"+38067000{self._number(9999):04}"[:13] for _ in range(self._random.choice([0, 1, 1, 1, 1, 1, 2]))]
+        numbers = self._random.sample(range(1, 10_000), self._random.choice([0, 1, 1, 1, 1, 1, 2]))
+        return [f"+38067000{number:04}" for number in numbers]
 
     def _emails(self, number):
         return [f"person{number}@example.com"] if self._random.random() < 0.3 else []
