@@ -4,6 +4,7 @@ import base64
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from botocore.config import Config
@@ -24,6 +25,7 @@ from settings import Settings
 from telemetry import count, logger
 
 DAY_SECONDS = 86_400
+MOST_LOGGED = 1000  # keys of cards in one line
 GIVE_UP_DAYS = 14  # delivery gives a card up after so many
 COUNTED = {  # the log keeps stale apart
     "accepted": "RecordsAccepted",
@@ -117,41 +119,33 @@ def mapped(event: Event, connection: Connection) -> Mapped:
 
 
 def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdict]]:
-    """Merge events into the cards, those of a connection at once, and ring; return a verdict for each record of each.
+    """Merge events of one connection into the cards at once, and ring; return a verdict for each record of each.
 
     Raise whatever a store raises: then some of them may be in the table, and all may come again.
     """
     until = time.monotonic() + stores.seconds
-    verdicts: dict[str, Mapping[str, list[str]]] = {}
-    due: dict[str, int] = {}
-    for connection in {one.connection.name: one.connection for one in events}.values():
-        of_it = [one for one in events if one.connection.name == connection.name]
-        merging = Merging(
-            stores.cards,
-            connection=connection.name,
-            now=now,
-            expires_at=_expiry(stores.retention_days, now),
-            in_time=lambda: time.monotonic() < until,
-        )
-        merged = merging.merge(_news(of_it))
-        verdicts[connection.name] = merged.verdicts
-        due |= merged.due
-    _ring(due, stores.delivery)
-    return [
-        [
-            _verdict(outcome, key, verdicts[one.connection.name])
-            for outcome, key in zip(one.outcomes, one.keys, strict=True)
-        ]
+    merging = Merging(
+        stores.cards,
+        connection=events[0].connection.name,
+        now=now,
+        expires_at=_expiry(stores.retention_days, now),
+        in_time=lambda: time.monotonic() < until,
+    )
+    merged = merging.merge(_news(events))
+    _ring(merged.due, stores.delivery)
+    verdicts = [
+        [_verdict(outcome, key, merged.verdicts) for outcome, key in zip(one.outcomes, one.keys, strict=True)]
         for one in events
     ]
+    _report(events, list(chain.from_iterable(verdicts)))
+    return verdicts
 
 
 def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores) -> None:
-    """Report what became of an event, and keep it whole if a record was rejected.
+    """Keep an event whole if a record was rejected.
 
     Raise AllRejected instead if every one was, and its sender is a programmer who can be told.
     """
-    _report(one, verdicts)
     rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
     if one.contract and len(rejected) == len(verdicts):
         raise AllRejected([verdict.told("code", "field", "reason") for verdict in rejected])
@@ -219,28 +213,28 @@ def _ring(keys: Mapping[str, int], delivery: Queue) -> None:
         logger.warning("not rung: the sweep will", cards=len(keys))
 
 
-def _report(one: Mapped, verdicts: Sequence[Verdict]) -> None:
-    """Log one line for the event and count every record."""
-    event = one.event
+def _report(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> None:
+    """Log one line for events that were merged together, and count every record."""
     results = Counter(verdict.result for verdict in verdicts)
     for result, number in results.items():
         count(COUNTED[result], number)
     logger.info(
         "ingested",
-        request_id=event.request_id,
-        connection=event.connection,
-        bytes=len(event.body),
+        request_id=" ".join(one.event.request_id for one in events),
+        connection=events[0].connection.name,
+        events=len(events),
+        bytes=sum(len(one.event.body) for one in events),
         records=results,
-        cards=[verdict.key for verdict in verdicts if verdict.key][:100],
-        **{name: found for name, found in _odd(one, verdicts).items() if found},
+        cards=[verdict.key for verdict in verdicts if verdict.key][:MOST_LOGGED],
+        **{name: found for name, found in _odd(events, verdicts).items() if found},
     )
 
 
-def _odd(one: Mapped, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Return what is logged of an event only if there is any."""
+def _odd(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return what is logged only if there is any."""
     return {
         "codes": Counter(verdict.code for verdict in verdicts if verdict.code),
-        "ahead": _ahead(one.outcomes, one.event.received_at),
+        "ahead": sum(_ahead(one.outcomes, one.event.received_at) for one in events),
         "warnings": [warning for verdict in verdicts for warning in verdict.warnings][:20],
     }
 

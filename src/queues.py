@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from cards.store import chunks
 from errors import Unavailable
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
 BATCH = 10  # entries of one SendMessageBatch or ChangeMessageVisibilityBatch
 
 
@@ -68,4 +70,4 @@ def _entry(message: Message) -> dict[str, Any]:
 
 def dumps(value: Any) -> str:
     """Return compact JSON in ASCII, which holds no character that SQS refuses."""
-    return json.dumps(value, separators=(",", ":"))
+    return _COMPACT.encode(value)

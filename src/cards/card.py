@@ -197,9 +197,10 @@ def name_for_contacts(organization: Card) -> dict[str, Stamped]:
 
 def _blocks(values: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
     """Return the entries of all blocks of a kind (`phones.0`, `phones.1` …) in the mapping's order."""
-    names = sorted(
-        (name for name in values if name.startswith(kind + ".")), key=lambda name: int(name.rpartition(".")[2])
-    )
+    prefix = kind + "."
+    names = [name for name in values if name.startswith(prefix)]
+    if len(names) > 1:
+        names.sort(key=lambda name: int(name.rpartition(".")[2]))
     return [entry for name in names for entry in values[name] or ()]
 
 

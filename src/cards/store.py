@@ -24,6 +24,9 @@ MOST_WANTING = 100  # contacts that wait for one organization's name; the others
 PAUSES = (0.01, 0.03, 0.1)  # s: a transaction that holds a row is over in milliseconds, and the SDK does not try again
 ABSENT = "attribute_not_exists(#rev)"
 
+_KNOWN = frozenset(Card._fields)
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 Item = dict[str, Any]
 T = TypeVar("T")
 
@@ -199,8 +202,8 @@ class Cards:
         sets = {name: value for name, value in write.changes.items() if value is not None}
         removes = tuple(name for name, value in write.changes.items() if value is None)
         expression, names = _expression(tuple(sets), removes, write.condition)
-        values = {f":set_{name}": _typed(name, value) for name, value in sets.items()}
-        values |= {f":{name}": _typed(name, value) for name, value in write.values.items()}
+        values = {f":set_{name}": _typed(value) for name, value in sets.items()}
+        values |= {f":{name}": _typed(value) for name, value in write.values.items()}
         return {
             "TableName": self._table,
             "Key": _key(write.key),
@@ -268,7 +271,7 @@ def due(key: str, at: int | None) -> dict[str, Any]:
 
 def card_of(item: Item) -> Card:
     """Return the card that a row holds."""
-    known = {name: _plain(value) for name, value in item.items() if name in Card._fields}
+    known = {name: _plain(value) for name, value in item.items() if name in _KNOWN}
     fields = {name: Stamped(*stamp) for name, stamp in json.loads(known.get("fields") or "{}").items()}
     refused = Refusal(*json.loads(known["refused"])) if known.get("refused") else None
     return Card(**{**known, "fields": fields, "refused": refused})
@@ -291,12 +294,14 @@ def _key(key: str) -> Item:
     return {"key": {"S": key}}
 
 
-def _typed(name: str, value: Any) -> Item:
-    if name in ("fields", "refused"):
-        return {"S": json.dumps(value, ensure_ascii=False, separators=(",", ":"))}
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+def _typed(value: Any) -> Item:
+    """Return a value as DynamoDB wants it; fields and a refusal are one text."""
+    kind = type(value)
+    if kind is str:
+        return {"S": value}
+    if kind is int:
+        return {"N": str(value)}
+    return {"BOOL": value} if kind is bool else {"S": _COMPACT.encode(value)}
 
 
 def _plain(value: Item) -> Any:

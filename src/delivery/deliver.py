@@ -1,6 +1,5 @@
 """Delivery: claim due cards, post them in arrays, record what came of it."""
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ from delivery.ringostat import Answer, Endpoint, Ringostat
 from delivery.rings import Ring
 from delivery.steps import Lease, Policy
 from errors import Unavailable
-from queues import Queue
+from queues import Queue, dumps
 from telemetry import count, failed, logger
 
 ROUNDS = 3  # deliveries of one card in one run, while its content keeps changing
@@ -239,7 +238,7 @@ STOPPING = frozenset({"ambiguous", "not-sent", "slow-down", "auth", "configurati
 
 def _body(card: Card) -> bytes:
     payload = compose(card.key, card.fields).payload
-    return json.dumps(payload, separators=(",", ":")).encode()
+    return dumps(payload).encode()
 
 
 def _report(target: Target, cards: Sequence[str], answer: Answer, judgement: Judgement, took: int) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import clock
@@ -15,26 +14,33 @@ from ingest import Event, Mapped, Stores, Verdict, conclude, mapped, merge, reje
 from settings import SETTINGS
 from telemetry import count, failed, flushing, logger
 
+# https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event
+Record = dict[str, Any]
+
 CONNECTIONS = Secret(secretsmanager(PATIENT), SETTINGS.connections_secret)
 STORES = Stores.of(SETTINGS, PATIENT, seconds=20)
 
 
-def take(records: Sequence[SQSRecord]) -> list[SQSRecord]:
-    """Ingest messages, all in one merge; return those that stay in the queue.
-
-    Where the merge fails, each is tried alone, so that one message's trouble is no other's.
-    """
-    left: list[SQSRecord] = []
-    events: list[tuple[SQSRecord, Mapped]] = []
+def take(records: Sequence[Record]) -> list[Record]:
+    """Ingest messages; return those that stay in the queue."""
+    left: list[Record] = []
+    events: dict[str, list[tuple[Record, Mapped]]] = {}
     for record in records:
         with staying(record, left):
-            events += [(record, one) for one in meant(record)]
+            for one in meant(record):
+                events.setdefault(one.connection.name, []).append((record, one))
+    return left + [record for of_it in events.values() for record in take_together(of_it)]
+
+
+def take_together(events: Sequence[tuple[Record, Mapped]]) -> list[Record]:
+    """Ingest the messages of a connection in one merge, or each alone if that fails: one's trouble is no other's."""
     try:
         verdicts = merge([one for _, one in events], STORES, clock.now())
     except Exception as error:  # noqa: BLE001 - see `staying`
         if len(events) > 1:
-            return left + [one for record, _ in events for one in take([record])]
-        return left + [stays(record, error) for record, _ in events]
+            return [record for event in events for record in take_together([event])]
+        return [stays(record, error) for record, _ in events]
+    left: list[Record] = []
     for (record, one), found in zip(events, verdicts, strict=True):
         with staying(record, left):
             concluded(one, found)
@@ -42,7 +48,7 @@ def take(records: Sequence[SQSRecord]) -> list[SQSRecord]:
 
 
 @contextmanager
-def staying(record: SQSRecord, left: list[SQSRecord]) -> Iterator[None]:
+def staying(record: Record, left: list[Record]) -> Iterator[None]:
     """Leave a message in the queue where anything unexpected happens."""
     try:
         yield
@@ -50,17 +56,17 @@ def staying(record: SQSRecord, left: list[SQSRecord]) -> Iterator[None]:
         left.append(stays(record, error))
 
 
-def stays(record: SQSRecord, error: Exception) -> SQSRecord:
+def stays(record: Record, error: Exception) -> Record:
     """Log by type and place why a message stays in the queue."""
-    failed("left in the inbox queue", error, request_id=record.message_id)
+    failed("left in the inbox queue", error, request_id=record["messageId"])
     return record
 
 
-def meant(record: SQSRecord) -> list[Mapped]:
+def meant(record: Record) -> list[Mapped]:
     """Return what a message means; nothing if that can never be told, and the message lies in the rejected queue."""
     event, known = plain(record), ""  # a name that no connection has is anybody's text, and not logged
     try:
-        if "connection" not in record.message_attributes or "code" in record.message_attributes:
+        if "connection" not in record["messageAttributes"] or "code" in record["messageAttributes"]:
             event = unwrapped(record)
         connection = connection_of(CONNECTIONS.read(), event.connection)
         if connection is None:
@@ -75,19 +81,19 @@ def meant(record: SQSRecord) -> list[Mapped]:
     return []
 
 
-def plain(record: SQSRecord) -> Event:
+def plain(record: Record) -> Event:
     """Return the event of a message whose body is the CRM's own and whose attributes name connection and type."""
-    attributes = {name: attribute.string_value or "" for name, attribute in record.message_attributes.items()}
+    attributes = {name: attribute.get("stringValue") or "" for name, attribute in record["messageAttributes"].items()}
     headers = {"content-type": attributes.get("content-type", "application/json")}
-    arrived = int(record.attributes.sent_timestamp or 0)
-    return Event(attributes.get("connection", ""), record.body.encode(), headers, {}, arrived, record.message_id)
+    arrived, message_id = int(record["attributes"]["SentTimestamp"]), record["messageId"]
+    return Event(attributes.get("connection", ""), record["body"].encode(), headers, {}, arrived, message_id)
 
 
-def unwrapped(record: SQSRecord) -> Event:
+def unwrapped(record: Record) -> Event:
     """Return the event of a message that wraps it in JSON: connection, body, headers, query, time of arrival."""
     from messages import parse  # noqa: PLC0415 - pydantic is not imported before such a message comes
 
-    return parse(record.body).event(plain(record))
+    return parse(record["body"]).event(plain(record))
 
 
 def concluded(one: Mapped, verdicts: Sequence[Verdict]) -> None:
@@ -107,4 +113,4 @@ def refuse(event: Event, connection: str, error: SenderError) -> None:
 @flushing
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's own
     """Take a batch of messages, and name those that Lambda must hand out again."""
-    return {"batchItemFailures": [{"itemIdentifier": one.message_id} for one in take(list(SQSEvent(event).records))]}
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in take(event["Records"])]}

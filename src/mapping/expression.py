@@ -200,12 +200,11 @@ def _listed(scopes: tuple[str, ...]) -> str:
 class View:
     """What expressions can see while one event is read, and the warnings that reading it gave."""
 
-    __slots__ = ("interpreter", "lookups", "partial", "record_interpreter", "scopes", "seen", "warnings")
+    __slots__ = ("interpreter", "lookups", "partial", "scopes", "seen", "warnings")
 
     def __init__(self, body: Any, settings: Any, headers: Any, query: Any) -> None:
         self.scopes = {"": body, "item": body, "headers": headers, "query": query, "settings": settings}
         self.interpreter = _Interpreter(self.scopes, _OPTIONS)
-        self.record_interpreter = _Interpreter(self.scopes, _RECORD_OPTIONS)
         self.partial = False  # whether the record at hand changes only what it names
         self.seen: list[tuple[Expression, Any]] | None = None  # with a trace: what each expression found
         self.lookups: Mapping[str, Mapping[str, str]] = {}
@@ -236,7 +235,7 @@ class Expression(NamedTuple):
 
     def records(self, view: View) -> list[Any]:
         """Return the records of the event that the expression finds; raises TooLarge where one has an index too far."""
-        return as_records(self._found(view.scopes[""], view, view.record_interpreter))
+        return as_records(self._found(view.scopes[""], view, _Interpreter(view.scopes, _RECORD_OPTIONS)))
 
     def _found(self, current: Any, view: View, interpreter: _Interpreter) -> Any:
         if self.keys is None:

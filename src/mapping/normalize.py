@@ -239,6 +239,7 @@ def _email(piece: str) -> str | None:
 
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+(:\d{1,5})?")
+_PLAIN_LINK = re.compile(rf"https://{_HOST.pattern}(/[A-Za-z0-9_-]+)*/?")  # nothing in it that needs a second look
 
 
 def link(value: Any, hosts: tuple[str, ...] = ()) -> str | None:
@@ -246,7 +247,13 @@ def link(value: Any, hosts: tuple[str, ...] = ()) -> str | None:
 
     The host is plain (no user part, no foreign letters) and, if `hosts` are given, one of them or below one of them.
     """
-    if not isinstance(value, str) or len(value) > LONGEST_LINK or _clean(value) != value or " " in value:
+    if not isinstance(value, str) or len(value) > LONGEST_LINK:
+        return None
+    return value if not hosts and _PLAIN_LINK.fullmatch(value) else _link(value, hosts)
+
+
+def _link(value: str, hosts: tuple[str, ...]) -> str | None:
+    if _clean(value) != value or " " in value:
         return None
     address = quote(value, safe="%:/?#[]@!$&'()*+,;=~")
     try:
