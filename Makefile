@@ -43,8 +43,8 @@ $(VENV)/bin/bridge: $(VENV)/done
 run: setup ## run the whole bridge on this machine: no AWS account, no Docker
 	@$(RUN) -m local
 
-test: setup ## run the tests
-	$(RUN) -m pytest
+test: setup ## run the tests, on up to four cores
+	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 slow: setup .venv-fuzz/done .venv-sam/done ## run the campaigns that take minutes
 	$(RUN) -m pytest -m slow
