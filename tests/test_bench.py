@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import corpus, load, measure, outage, peers, processes, report
+from bench import corpus, load, measure, outage, peers, processes, report, world
 from bench.subjects import calls
 
 PEERS = Path(peers.__file__).parent
@@ -20,6 +20,17 @@ def test_no_more_aws_calls_than_planned(bridge, case):
     counted = calls.count(case, bridge)
 
     assert 0 < counted.total() <= (case.most or 30), calls.shown(counted)
+
+
+def test_a_thousand_due_cards_of_a_project_take_a_post_for_each_hundred():
+    one, ringostat = world.World(), world.Nowhere()
+    one.worker = one.worker._replace(ringostat=ringostat)
+    for first in range(1, 1001, 100):
+        one.ingest(corpus.kommo(first, 100), "kommo", corpus.FORM)
+
+    one.drain()
+
+    assert (ringostat.posts, ringostat.records) == (10, 1000)
 
 
 def test_nothing_new_rings_nobody(bridge):
