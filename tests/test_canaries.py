@@ -20,7 +20,7 @@ from mapping import direct
 from messages import parse
 from queues import Message
 from tests.bridge import Context, connection
-from tests.canaries import PERSONAL
+from tests.canaries import PERSONAL, personal
 from tests.handlers.test_api import person
 from tests.mapping.cases import CASES
 
@@ -31,14 +31,23 @@ WITHOUT_PLUS = ["067 000 00 01", "(067) 000-00-01", "380670000001", "0670000001"
 
 @pytest.mark.parametrize("text", NAMES + NUMBERS + WITHOUT_PLUS)
 def test_the_watch_knows_a_person_in_any_writing(text):
-    assert PERSONAL.search(f"card 106#Pipedrive#contact:42 of {text} at 1780000000001")
+    assert personal(f"card 106#Pipedrive#contact:42 of {text} at 1780000000001")
 
 
 @pytest.mark.parametrize(
-    "text", ["106#Pipedrive#contact:42", "1780000000001", "2026-11-25 15:49:19,123+0000", "api.py:91 refusal", "q@"]
+    "text",
+    [
+        "106#Pipedrive#contact:42",
+        "106#Direct#contact:sha256-0670000001abcdef0123456789abcdef",
+        "1780000000001",
+        "2026-11-25 15:49:19,123+0000",
+        "api.py:91 refusal",
+        "q@",
+        "messages 8cd7f1a0-b34e-413b-8acd-8fc00950870f 09587029-97bc-4cae-8a45-a81f83e062b8",
+    ],
 )
-def test_the_watch_takes_keys_times_and_places_for_what_they_are(text):
-    assert not PERSONAL.search(text)
+def test_the_watch_takes_keys_times_places_and_random_ids_for_what_they_are(text):
+    assert not personal(text)
 
 
 def in_the_answer(name):
