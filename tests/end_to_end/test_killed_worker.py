@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import count
 
 import pytest
 
@@ -14,9 +15,8 @@ KILLS, CARDS, FORM = 10, 500, 25
 
 @pytest.mark.timeout(300)
 def test_ten_kills_over_five_hundred_cards_lose_nothing_and_leave_nothing_stale(bridge, some):
-    people = some(CARDS)
-    newest = [one._replace(name=f"{one.name} друга", changed_at=one.changed_at + 1) for one in people]
-    world, killed = bridge.world, []
+    people = newest = some(CARDS)
+    world, killed, rounds = bridge.world, [], count(1)
     world.ringostat.faults({"delay": 0.3, "times": 1000})  # most kills land while a request is on its way
 
     def kill():
@@ -25,20 +25,22 @@ def test_ten_kills_over_five_hundred_cards_lose_nothing_and_leave_nothing_stale(
             until = time.monotonic() + 5
             while world.state()["requests"] == before and time.monotonic() < until:
                 time.sleep(0.02)
-            killed.append(world.kill("deliver"))
+            killed.extend(world.kill("deliver"))
             time.sleep(1)
 
     killer = threading.Thread(target=kill)
     killer.start()
-    for state in (people, newest):
+    while killer.is_alive():  # there is always something on its way
+        number = next(rounds)
+        newest = [one._replace(name=f"{one.name} {number}", changed_at=one.changed_at + number) for one in people]
         for start in range(0, CARDS, FORM):
-            assert world.post("demo-kommo", crm.kommo(state[start : start + FORM]), crm.FORM).status == 202
+            assert world.post("demo-kommo", crm.kommo(newest[start : start + FORM]), crm.FORM).status == 202
     killer.join()
     world.ringostat.faults()
     bridge.settled(*people, seconds=180)
 
     found = bridge.contacts(people)
-    assert len(killed) == KILLS
-    assert sum(map(len, killed)) >= KILLS
+    assert len(killed) >= KILLS
+    assert number > 1
     assert {one.id: one.name for one in newest} == {int(key): card["fullName"] for key, card in found.items()}
     assert world.depth("dead-delivery") == 0
