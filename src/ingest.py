@@ -119,7 +119,7 @@ def mapped(event: Event, connection: Connection) -> Mapped:
 
 
 def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdict]]:
-    """Merge events of one connection into the cards at once, and ring; return a verdict for each record of each.
+    """Merge events of one connection into the cards at once, ring and report; return a verdict for each record of each.
 
     Raise whatever a store raises: then some of them may be in the table, and all may come again.
     """
