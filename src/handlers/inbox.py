@@ -97,7 +97,7 @@ def unwrapped(record: Record) -> Event:
 
 
 def concluded(one: Mapped, verdicts: Sequence[Verdict]) -> None:
-    """Keep a message with a rejected record; nobody waits for an answer, so one of which nothing is right is kept too."""
+    """Keep a message with a rejected record; nobody waits for an answer, so also one of which nothing is right."""
     try:
         conclude(one, verdicts, STORES)
     except AllRejected as error:  # counted one by one
