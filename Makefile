@@ -56,7 +56,7 @@ bench: setup ## measure everything against baselines of the same run: tables, an
 	$(RUN) -m bench
 
 build: $(VENV)/done .venv-sam/done ## build what is deployed: with Python 3.13 if it is here, by uv if not
-	$(RUN) -m local.build
+	$(RUN) -m tools.build
 
 deploy: build ## deploy it to your AWS account: make deploy ENV=prod asks nothing
 	.venv-sam/bin/sam deploy --config-env $(or $(ENV),default)
@@ -66,15 +66,16 @@ lint: $(VENV)/done ## check style, types and templates
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(RUN) -m bandit --quiet --recursive src
-	$(RUN) -m local.translate | $(VENV)/bin/cfn-lint --regions eu-central-1
+	$(RUN) -m tools.translate | $(VENV)/bin/cfn-lint --regions eu-central-1
 	$(VENV)/bin/cfn-lint --regions eu-central-1 -- template.yaml
 	$(VENV)/bin/shellcheck .ci/run
 
-contracts: $(VENV)/done ## write docs/openapi.json, docs/asyncapi.yaml and the schema of the inbox message anew
-	PYTHONPATH=src $(RUN) -m tests.contracts
+contracts: $(VENV)/done ## write docs/openapi.json, docs/asyncapi.yaml and all JSON Schemas anew
+	PYTHONPATH=src $(RUN) -m tools.contracts
+	PYTHONPATH=src $(RUN) -m tools.mapping_schema
 
-models: $(VENV)/done ## write src/aws_models anew from the pinned botocore
-	$(RUN) -m local.models
+models: $(VENV)/done ## write src/aws/models anew from the pinned botocore
+	$(RUN) -m tools.aws_models
 
 # A registry without advisories, or none at all, is not a fault of the bridge: it is said, and nothing fails.
 audit: .venv-audit/done ## look the Lambda bundle up in the advisories, where those can be reached

@@ -15,8 +15,8 @@ import urllib3
 from bench.aws_server import AwsServer
 from bench.environment import QUEUES, SECRETS
 from bench.stand_in import Aws
-from tests.bridge import record_of
-from tests.campaign.memory import Memory
+from local.in_process import record_of
+from local.memory import Memory
 
 BATCH = 10
 EVERY_SECONDS = 60

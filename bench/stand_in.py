@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tests.campaign.memory import Memory
+from local.memory import Memory
 
 
 class Aws:

@@ -5,20 +5,20 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from aws.queues import Queue
+from aws.table import Cards
 from bench.corpus import START
 from bench.environment import QUEUES, SECRETS, TABLE
 from bench.stand_in import Aws
-from cards.store import Cards
 from connections import Connection, Secret, connection_of
 from delivery.circuits import Circuits
-from delivery.deliver import Run
 from delivery.pace import Paces
 from delivery.ringostat import Answer, Ringostat
-from delivery.rings import rings_of
+from delivery.wakeups import rings_of
+from delivery.worker import Run
 from handlers import api, deliver, inbox, sweep
-from ingest import Event, Stores, Verdict, ingest
-from queues import Queue
-from tests.bridge import record_of
+from intake.ingest import Event, Stores, Verdict, ingest
+from local.in_process import record_of
 
 CONNECTIONS = json.loads(SECRETS["connections"])
 

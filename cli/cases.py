@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cli.connection import Connection, mapping_of
-from cli.samples import TYPES, Given, samples_of
-from cli.trial import tried
-from mapping import load
+from mapping.language import loader
 from mapping.outcome import Outcome, compact
+from ops.dry_run import tried
+from ops.offline import Connection, mapping_of
+from ops.samples import TYPES, Given, samples_of
 
 SETTINGS = {"crm_url": "https://acme.example.com", "country": "UA", "time_zone": "Europe/Kyiv", "responsible": "0"}
 BESIDE = (".expected.json", ".request.json")
@@ -71,4 +71,4 @@ def found(folder: Path) -> Iterator[Case]:
 
 
 def _has_mapping(case: Case) -> bool:
-    return case.mapping in load.presets() or case.mapping.endswith(".toml")
+    return case.mapping in loader.presets() or case.mapping.endswith(".toml")

@@ -9,12 +9,12 @@ from typing import Any, Literal, NamedTuple
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import harmless
-from cli.connections import problems
-from cli.stack import Stack
-from cli.times import shown
-from cli.troubles import troubles
+from cli.commands.connections import problems
 from connections import auth_key_of
+from ops import auth_check
+from ops.blockers import troubles
+from ops.stack import Stack
+from ops.times import shown
 
 CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
 OVERDUE_MS = 5 * 60_000  # the sweep rings every minute
@@ -86,7 +86,7 @@ def auth_keys(stack: Stack) -> Iterator[Finding]:
         yield Finding("wrong", "no project has an auth key, so nothing is delivered", "bridge project add N")
     for project in sorted(entries):
         key = auth_key_of(entries, int(project)) if project.isdecimal() else None
-        fault = harmless.fault(url, key) if key else "the entry holds no auth_key"
+        fault = auth_check.fault(url, key) if key else "the entry holds no auth_key"
         if not fault:
             yield Finding("fine", f"Ringostat takes the auth key of project {project}")
         elif "auth" in fault:

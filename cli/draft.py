@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from cli import names
-from cli.leaves import name as quoted
+from cli import field_names
+from cli.flatten import name as quoted
 from mapping import normalize
 
 DEEPEST = 4  # tables above the contact
@@ -70,10 +70,10 @@ def _contact(fields: "_Fields") -> Lines:
 
 
 def _blocks(fields: "_Fields") -> Lines:
-    phones = list(fields.directions(names.is_phone))
+    phones = list(fields.directions(field_names.is_phone))
     kinds: dict[str, list[Block]] = {
         "phones": phones if fields.has_directions() else [{"value": '"phone"'}],
-        "emails": list(fields.directions(names.is_email)),
+        "emails": list(fields.directions(field_names.is_email)),
         "organizations": list(fields.organizations()),
     }
     for kind, blocks in kinds.items():
@@ -86,7 +86,7 @@ def _tables(value: Any, path: Path = ()) -> Iterator[Contact]:
     if isinstance(value, dict):
         yield Contact(path, value)
         for key, inner in value.items() if len(path) < DEEPEST else ():
-            if not names.is_other(key):
+            if not field_names.is_other(key):
                 yield from _tables(inner, (*path, key))
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         yield Contact(path, value[0], listed=True)
@@ -94,10 +94,10 @@ def _tables(value: Any, path: Path = ()) -> Iterator[Contact]:
 
 def _likeness(contact: Contact) -> tuple[int, int]:
     """Return how much a table looks like a person, and how near to the top it is."""
-    plain = {names.plain(key) for key in contact.data}
+    plain = {field_names.plain(key) for key in contact.data}
     fields = ("externalId", "fullName", "first", "last", "responsible")
-    named = sum(bool(plain & set(names.NAMES[field])) for field in fields)
-    directions = sum(names.is_phone(key) or names.is_email(key) for key in contact.data)
+    named = sum(bool(plain & set(field_names.NAMES[field])) for field in fields)
+    directions = sum(field_names.is_phone(key) or field_names.is_email(key) for key in contact.data)
     return named + 2 * min(directions, 2), -len(contact.path)
 
 
@@ -127,7 +127,7 @@ class _Fields:
 
     def has_directions(self) -> bool:
         """Tell whether any name says phone or e-mail."""
-        return any(True for kind in (names.is_phone, names.is_email) for _ in self.directions(kind))
+        return any(True for kind in (field_names.is_phone, field_names.is_email) for _ in self.directions(kind))
 
     def directions(self, is_kind: Callable[[str], bool]) -> Iterator[Block]:
         """Yield a block for each field whose name is of a kind."""
@@ -143,12 +143,12 @@ class _Fields:
 
 def _path(field: str, data: dict[str, Any]) -> Path | None:
     """Return the keys of the likeliest field: of the table itself, else of a table in it."""
-    own = {names.plain(key): key for key, value in data.items() if _suits(field, value)}
-    if direct := next((own[wanted] for wanted in names.NAMES[field] if wanted in own), None):
+    own = {field_names.plain(key): key for key, value in data.items() if _suits(field, value)}
+    if direct := next((own[wanted] for wanted in field_names.NAMES[field] if wanted in own), None):
         return (direct,)
     for key, inner in data.items():
         for below, value in inner.items() if isinstance(inner, dict) else ():
-            if names.is_nested(field, key, below) and _suits(field, value):
+            if field_names.is_nested(field, key, below) and _suits(field, value):
                 return (key, below)
     return None
 
@@ -167,9 +167,10 @@ def _block(value: Any, expression: str) -> Block | None:
     first = value[0] if isinstance(value, list) and value else value
     if not isinstance(first, dict):
         return {"each": expression, "value": '"@"'} if isinstance(value, list) else {"value": expression}
-    known = {names.plain(key): _toml(quoted(key)) for key in first}
+    known = {field_names.plain(key): _toml(quoted(key)) for key in first}
     number, primary = (
-        next((known[name] for name in usual if name in known), None) for usual in (names.VALUE, names.PRIMARY)
+        next((known[name] for name in usual if name in known), None)
+        for usual in (field_names.VALUE, field_names.PRIMARY)
     )
     return {"each": expression, "value": number, "primary": primary} if number else None
 

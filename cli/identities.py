@@ -1,8 +1,8 @@
 """Which cards an operator means by an id of the CRM."""
 
 from cards.card import Card, key_of
-from cli.stack import Stack, origin_of
 from connections import Connection
+from ops.stack import Stack, origin_of
 
 KINDS = ("contact", "lead", "organization")
 

@@ -48,7 +48,7 @@ class Verbs(click.Group):
         verb = ALIASES.get(cmd_name, cmd_name)
         if verb not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"cli.{MODULES.get(verb, verb)}").command
+        command: click.Command = importlib.import_module(f"cli.commands.{MODULES.get(verb, verb)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -19,7 +19,6 @@ from urllib.parse import quote
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from cli.stack import Stack
 from local import stack, template
 from local.emulator import Emulator
 from local.front import Front
@@ -27,6 +26,7 @@ from local.logs import Logs
 from local.ministack import REGION, MiniStack, NotReady
 from local.page.desk import Desk
 from local.page.samples import Try
+from ops.stack import Stack
 
 SOURCE = template.ROOT / "src"
 PROJECT, AUTH_KEY, TOKEN = 106, "local-key", "local"

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.parser import BaseModel
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
+from aws.queues import dumps
 from errors import BadBody
-from ingest import Event
-from queues import dumps
+from intake.ingest import Event
 
 
 class InboxMessage(BaseModel):

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
 
 import telemetry
-from clients import PATIENT, QUICK, dynamodb, sqs
+from aws.clients import PATIENT, QUICK, dynamodb, sqs
 from handlers import api, deliver, inbox, sweep
 from settings import SETTINGS
 

@@ -34,9 +34,8 @@ from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 from local.emulator import Emulator
-from tests import canaries
-from tests.bridge import AUTH_KEYS, Bridge
-from tests.contracts import answers
+from local.in_process import AUTH_KEYS, Bridge
+from tests import answers, canaries
 
 # The machine may be busy, and nothing is proven by its speed: no deadline. HYPOTHESIS_PROFILE=slow tries for minutes.
 settings.register_profile("quick", max_examples=150, deadline=None, derandomize=True, database=None)

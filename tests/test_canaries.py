@@ -12,14 +12,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 import telemetry
-from cli.samples import TYPES
-from clients import PATIENT, QUICK, dynamodb, sqs
+from aws.clients import PATIENT, QUICK, dynamodb, sqs
+from aws.queues import Message
 from errors import BadBody
 from handlers import api, deliver
+from local.in_process import Context, connection
 from mapping import direct
 from messages import parse
-from queues import Message
-from tests.bridge import Context, connection
+from ops.samples import TYPES
 from tests.canaries import PERSONAL, personal
 from tests.handlers.test_api import person
 from tests.mapping.cases import CASES

@@ -11,9 +11,9 @@ from access.scrub import PROOFS
 from errors import BadBody, BridgeError, OperatorError
 from local import template
 from messages import parse
-from tests.contracts import asyncapi, openapi
-from tests.contracts.__main__ import contracts
 from tests.handlers.test_api import person
+from tools.contracts import asyncapi, openapi
+from tools.contracts.__main__ import contracts
 
 DOCUMENT = openapi.openapi()
 MESSAGE = Draft202012Validator(asyncapi.inbox_message())

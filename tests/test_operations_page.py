@@ -4,9 +4,9 @@ import re
 import sys
 
 from local import template
+from local.in_process import aws
 from settings import SETTINGS
-from tests.bridge import aws
-from tests.delivery.test_deliver import change, key, names, rung
+from tests.delivery.test_worker import change, key, names, rung
 
 PAGE = (template.ROOT / "docs" / "operations.md").read_text("utf-8")
 (RESTORE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

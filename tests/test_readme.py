@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.presets import matrix
-from mapping import load
+from cli.commands.presets import matrix
+from mapping.language import loader
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -14,7 +14,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 
 def test_the_table_of_crms_is_made_of_the_presets():
     """`bridge presets --markdown` prints it."""
-    assert matrix([load.load(name) for name in load.presets()]) in (ROOT / "README.md").read_text("utf-8")
+    assert matrix([loader.load(name) for name in loader.presets()]) in (ROOT / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

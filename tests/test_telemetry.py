@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import telemetry
-from ingest import COUNTED
-from tests.delivery.test_deliver import change, key, rung
+from intake.ingest import COUNTED
+from tests.delivery.test_worker import change, key, rung
 from tests.handlers.test_api import person
 
 SRC = Path(__file__).parents[1] / "src"

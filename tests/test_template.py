@@ -10,9 +10,10 @@ from cfnlint.api import lint
 from samtranslator.yaml_helper import yaml_parse
 
 from delivery.pace import QUICKLY, Pace
-from local import template, translate
+from local import template
 from settings import Settings
 from telemetry import METRICS
+from tools import translate
 
 TEMPLATE = template.load()
 TRANSLATED = translate.translated(TEMPLATE)

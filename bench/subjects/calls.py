@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 from moto import mock_aws
 
+from aws.clients import PATIENT, QUICK, dynamodb, secretsmanager, sqs
 from bench.corpus import FORM, START, direct, kommo, person
 from bench.measure import Figure, Table
-from clients import PATIENT, QUICK, dynamodb, secretsmanager, sqs
-from delivery.deliver import Run
-from delivery.rings import rings_of
+from delivery.wakeups import rings_of
+from delivery.worker import Run
 from handlers import inbox
 from local.emulator import Emulator
+from local.in_process import AUTH_KEYS, Bridge, Context, receive, record_of
 from settings import SETTINGS
-from tests.bridge import AUTH_KEYS, Bridge, Context, receive, record_of
 
 PERSON, KOMMO = person(1).decode(), kommo(1, 100).decode()
 CLIENTS = [make(config) for make in (dynamodb, sqs, secretsmanager) for config in (QUICK, PATIENT)]

@@ -9,9 +9,10 @@ from bench.corpus import FORM, START, direct, kommo, person
 from bench.measure import Figure, Table, alternating, cpu_each, ratios, spread
 from bench.world import Nowhere, World, api, inbox, message, own, request
 from cards.card import Card, apply, compose, merge, stamped
-from mapping import engine, load, normalize
+from local.in_process import Context
+from mapping import engine, normalize
 from mapping.decode import decode
-from tests.bridge import Context
+from mapping.language import loader
 
 ROUNDS = 15
 EVENTS = 30  # of one round
@@ -57,7 +58,7 @@ BODY = person(1)
 
 
 def _fields(body: bytes) -> Any:
-    (outcome,) = engine.run(load.load("pipedrive"), decode(body, "application/json"), {}, {}, {})
+    (outcome,) = engine.run(loader.load("pipedrive"), decode(body, "application/json"), {}, {}, {})
     return stamped(outcome.fields, changed_at=outcome.changed_at, received_at=START)
 
 

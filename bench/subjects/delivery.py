@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import urllib3
 
+from aws.queues import dumps
 from bench.corpus import FORM, kommo
 from bench.environment import ROOT
 from bench.measure import Figure, Table, alternating, ratios, spread
 from bench.world import World
 from cards.card import Card, compose
-from queues import dumps
 
 BATCH = 100
 LEAST = 0.6

@@ -10,8 +10,9 @@ from typing import Any
 from bench import environment
 from bench.corpus import FORM, kommo, person
 from bench.measure import Figure, Table, alternating, cpu_each, ratios, spread
-from mapping import engine, expression, load, normalize
+from mapping import engine, normalize
 from mapping.decode import decode
+from mapping.language import expression, loader
 from mapping.outcome import Outcome
 
 ROUNDS = 15
@@ -84,7 +85,7 @@ def _against(name: str, values: list[float], baseline: list[float]) -> Figure:
 
 
 def _loading() -> Table:
-    works = {name: cpu_each(partial(_loaded, name), 1) for name in load.presets()}
+    works = {name: cpu_each(partial(_loaded, name), 1) for name in loader.presets()}
     taken = alternating(ROUNDS, works)
     medians = {name: spread(values).times(1e3) for name, values in taken.items()}
     slowest = max(medians, key=lambda name: medians[name].median)
@@ -100,14 +101,14 @@ def _loading() -> Table:
 
 def _loaded(name: str) -> None:
     expression._tree.cache_clear()  # noqa: SLF001 - as in a function that starts
-    load.load.__wrapped__(name)
+    loader.load.__wrapped__(name)
 
 
 def _events() -> list[Path]:
     return [
         path
         for path in sorted((environment.ROOT / "events").glob("*/*"))
-        if path.suffixes in ([".json"], [".form"], [".xml"]) and path.parent.name in load.presets()
+        if path.suffixes in ([".json"], [".form"], [".xml"]) and path.parent.name in loader.presets()
     ]
 
 
@@ -120,7 +121,7 @@ def _event(path: Path) -> tuple[str, bytes, str, dict[str, Any]]:
 def _mapped(preset: str, body: bytes, content_type: str, request: dict[str, Any]) -> list[Outcome]:
     settings = {**SETTINGS, **request.get("settings", {})}
     data = decode(body, content_type)
-    return engine.run(load.load(preset), data, settings, request.get("headers", {}), request.get("query", {}))
+    return engine.run(loader.load(preset), data, settings, request.get("headers", {}), request.get("query", {}))
 
 
 def _unseen(work: Callable[[], Any]) -> Callable[[], Any]:

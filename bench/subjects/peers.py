@@ -20,7 +20,7 @@ from bench.stand_in import Aws
 from bench.stub import Stub
 from bench.subjects.delivery import SERVERS, running
 from bench.world import World, inbox, message, request
-from tests.bridge import Context
+from local.in_process import Context
 
 EVENTS = 10_000
 ROUNDS = 10

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from cards.card import key_of
-from cli.connection import Connection
-from cli.samples import Sample
-from cli.trial import tried
 from local.front import Passage
 from mapping.outcome import Outcome
+from ops.dry_run import tried
+from ops.offline import Connection
+from ops.samples import Sample
 
 KEPT_EVENTS = 1_000
 KEPT_BYTES = 32 * 1024 * 1024

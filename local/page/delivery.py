@@ -8,11 +8,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cards.card import Card
-from cli.stack import Stack
-from cli.states import next_try, state
-from cli.troubles import CIRCUITS
 from errors import BridgeError
 from local.page.arrivals import book_id
+from ops.blockers import CIRCUITS
+from ops.card_text import next_try, state
+from ops.stack import Stack
 
 LOOK_SECONDS = 1
 LISTED = 50

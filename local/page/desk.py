@@ -8,9 +8,6 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from cards.card import key_of
-from cli.connection import Connection
-from cli.samples import Sample
-from cli.stack import Stack
 from connections import connection_of
 from local.emulator import Emulator
 from local.emulator.reply import Reply, said
@@ -20,7 +17,10 @@ from local.page import explained, samples
 from local.page.arrivals import Arrival, Arrivals, row
 from local.page.delivery import Delivery
 from local.page.samples import Try
-from mapping import load
+from mapping.language import loader
+from ops.offline import Connection
+from ops.samples import Sample
+from ops.stack import Stack
 
 SHOWN_EVENTS = 100
 EVENTS_OF_A_CARD = 20
@@ -129,7 +129,7 @@ class Desk:
         """Send an event as its CRM would, through the front, and return what it was answered."""
         preset, event = str(wanted["preset"]), _tried(wanted)
         query = f"?{urlencode(event.query)}" if event.query else ""
-        method = "GET" if load.load(preset).get and not event.body else "POST"
+        method = "GET" if loader.load(preset).get and not event.body else "POST"
         answer = self._send(method, f"demo-{preset}", query, event)
         return {"status": answer.status, "answer": answer.body.decode("utf-8", "replace")}
 
@@ -138,7 +138,7 @@ def _connection(entries: Mapping[str, Any], name: str) -> Connection:
     found = connection_of(entries, name)
     if found is None:
         raise KeyError(name)
-    return Connection(load.load(found.mapping), found.project, found.settings)
+    return Connection(loader.load(found.mapping), found.project, found.settings)
 
 
 def _shown(event: Try) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cards.card import Card, Composed, Stamped, compose, stamped
-from cli.connection import Connection
-from cli.samples import Sample
-from cli.states import state, story
-from cli.trace import BLOCKS, rows
-from cli.trial import composed, moment, tried
 from local.page.arrivals import Arrival, card_key, row_id
 from mapping.outcome import Outcome
+from ops.card_text import state, story
+from ops.dry_run import composed, moment, tried
+from ops.offline import Connection
+from ops.samples import Sample
+from ops.trace import BLOCKS, rows
 
 SHOWN_BYTES = 300_000  # of a body
 SHOWN_OUTCOMES = 50

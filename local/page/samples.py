@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from local.examples import CONTENT_TYPES, example
 from local.template import ROOT
-from mapping import load
+from mapping.language import loader
 
 EVENTS = ROOT / "events"
 LARGEST = 200_000  # bytes of an event that a browser is given to edit
@@ -29,8 +29,8 @@ class Try(NamedTuple):
 def presets() -> list[dict[str, Any]]:
     """Return each preset with the names of its events, the one that shows most first in `best`."""
     found = []
-    for name in load.presets():
-        folder, mapping = EVENTS / name, load.load(name)
+    for name in loader.presets():
+        folder, mapping = EVENTS / name, loader.load(name)
         best = example(folder)
         events = [{"name": path.name, "results": _results(path)} for path in _files(folder)]
         found.append(
@@ -51,7 +51,7 @@ def sample(preset: str, name: str) -> Try:
 
 
 def _known(preset: str) -> bool:
-    return preset in load.presets()
+    return preset in loader.presets()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from connections import Connection, Secret, connection_of
 from errors import NotAllowed, SenderError
 
 if TYPE_CHECKING:
-    from ingest import Event
+    from intake.ingest import Event
 
 
 class Scheme(NamedTuple):

@@ -8,7 +8,7 @@ from access.tokens import holder
 from mapping.decode import decode
 
 if TYPE_CHECKING:
-    from ingest import Event
+    from intake.ingest import Event
 
 PROOFS = frozenset(
     {

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from cards.store import Cards, Write
+from aws.table import Cards, Write
 
 CACHE_MS = 10_000
 SLOWER = 70  # per cent, after a request to slow down

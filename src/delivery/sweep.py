@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from aws.queues import Queue
+from aws.table import Cards
 from cards.card import Card
-from cards.store import Cards
 from delivery.circuits import PROBE, Circuits, Gate
 from delivery.pace import Paces
-from delivery.rings import ring
-from queues import Queue
+from delivery.wakeups import ring
 from telemetry import logger, measure
 
 OLDEST_SHARE = 5  # one card in so many: fresh callers show their names at once, and the backlog drains all the same

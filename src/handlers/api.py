@@ -7,12 +7,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from access import admit
-from clients import QUICK, secretsmanager, sqs
+from aws.clients import QUICK, secretsmanager, sqs
+from aws.queues import Queue
 from connections import Connection, Secret
 from errors import BridgeError, MethodNotAllowed, NotFound, SenderError, Unavailable
-from handlers import http
-from ingest import Event, Stores, declared_answer, ingest, keep, takes_get
-from queues import Queue
+from intake import http
+from intake.ingest import Event, Stores, declared_answer, ingest, keep, takes_get
 from settings import SETTINGS
 from telemetry import failed, flushing, logger
 

@@ -7,16 +7,16 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import clock
-from cards.store import Cards
-from clients import PATIENT, dynamodb, secretsmanager, sqs
+from aws.clients import PATIENT, dynamodb, secretsmanager, sqs
+from aws.queues import Queue
+from aws.table import Cards
 from connections import Secret
 from delivery.circuits import Circuits
-from delivery.deliver import Run, Worker
 from delivery.pace import Paces
 from delivery.ringostat import Ringostat
-from delivery.rings import rings_of
-from delivery.steps import Policy
-from queues import Queue
+from delivery.state import Policy
+from delivery.wakeups import rings_of
+from delivery.worker import Run, Worker
 from settings import SETTINGS
 from telemetry import flushing
 

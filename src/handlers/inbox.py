@@ -7,10 +7,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import clock
-from clients import PATIENT, secretsmanager
+from aws.clients import PATIENT, secretsmanager
 from connections import Secret, connection_of
 from errors import AllRejected, SenderError, TooLarge, UnknownConnection
-from ingest import Event, Mapped, Stores, Verdict, conclude, mapped, merge, reject
+from intake.ingest import Event, Mapped, Stores, Verdict, conclude, mapped, merge, reject
 from settings import SETTINGS
 from telemetry import count, failed, flushing, logger
 

@@ -5,12 +5,12 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import clock
-from cards.store import Cards
-from clients import PATIENT, dynamodb, sqs
+from aws.clients import PATIENT, dynamodb, sqs
+from aws.queues import Queue
+from aws.table import Cards
 from delivery.circuits import Circuits
 from delivery.pace import Paces
 from delivery.sweep import Sweeper
-from queues import Queue
 from settings import SETTINGS
 from telemetry import flushing
 

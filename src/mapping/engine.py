@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from errors import TooLarge
 from mapping import explain, normalize
-from mapping.expression import MAX_RECORDS, View, as_list, is_empty
-from mapping.format import SECTIONS, Block, Mapping, Record, Section
+from mapping.language.expression import MAX_RECORDS, View, as_list, is_empty
+from mapping.language.model import SECTIONS, Block, Mapping, Record, Section
+from mapping.language.rule import Rule, place_of
 from mapping.outcome import Outcome, Step
-from mapping.rule import Rule, place_of
 
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
 MAX_DIRECTIONS = 5_000  # phones and e-mails of one event: each may take 0.1 ms

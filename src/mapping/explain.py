@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mapping.expression import Expression, View, did_you_mean, is_empty, paths
-from mapping.format import Block, Record
+from mapping.language.expression import Expression, View, did_you_mean, is_empty, paths
+from mapping.language.model import Block, Record
+from mapping.language.rule import Rule, place_of
 from mapping.outcome import Step
-from mapping.rule import Rule, place_of
 
 Seen = list[tuple[Expression, Any]]  # what each expression found
 

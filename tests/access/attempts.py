@@ -4,8 +4,8 @@ import base64
 from typing import NamedTuple
 
 from access.request import Request
+from local.in_process import connection
 from tests.access.senders import BODY, NOW, SENDERS
-from tests.bridge import connection
 
 OWN, STRANGER = "0123456789abcdef" * 4, "fedcba9876543210" * 4
 OTHER_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")

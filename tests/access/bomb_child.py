@@ -11,8 +11,8 @@ from pathlib import Path
 
 from moto import mock_aws
 
+from local.in_process import Bridge
 from tests import conftest  # noqa: F401 - sets the environment
-from tests.bridge import Bridge
 
 PROCESS = Path("/proc/self")
 

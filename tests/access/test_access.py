@@ -16,7 +16,7 @@ from access import SCHEMES, admit, fault, proves
 from access.request import Request
 from connections import Secret
 from errors import NotAllowed, Unavailable
-from ingest import Event
+from intake.ingest import Event
 from mapping.decode import decode
 from tests.access.senders import BODY, NOW, SENDERS, URL, hubspot_v2, mac
 

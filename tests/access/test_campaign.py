@@ -11,11 +11,11 @@ from access import admit
 from connections import Secret
 from errors import NotAllowed
 from handlers import api
-from ingest import Event
+from intake.ingest import Event
+from local.in_process import Context, aws
 from settings import SETTINGS
 from tests.access.attempts import CONNECTIONS, OWN, attempts, slug, valid
 from tests.access.senders import NOW, SENDERS
-from tests.bridge import Context, aws
 
 SEED = 20_251_125
 FEW, MANY = 60, 20_000

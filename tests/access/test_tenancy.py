@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cards.card import key_of
+from local.in_process import aws
 from settings import SETTINGS
-from tests.bridge import aws
 
 # Two tenants with the same CRM, and a third connection of the first tenant with another one.
 HOMES = {"acme": "106#Pipedrive#", "shop": "107#Pipedrive#", "acme-generic": "106#CRM#"}

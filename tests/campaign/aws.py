@@ -6,8 +6,8 @@ from functools import partial
 from botocore import xform_name
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from clients import PATIENT, QUICK, dynamodb, sqs
-from tests.bridge import aws
+from aws.clients import PATIENT, QUICK, dynamodb, sqs
+from local.in_process import aws
 
 
 class Aws:

@@ -21,11 +21,11 @@ from moto import mock_aws
 from cards.card import ORGANIZATION_NAME, Card, Stamped, compose, digest, key_of, merge
 from delivery.ringostat import Ringostat
 from errors import BridgeError
+from local.in_process import START, Bridge, aws
+from local.memory import Memory
 from settings import SETTINGS
 from telemetry import logger
-from tests.bridge import START, Bridge, aws
 from tests.campaign.aws import Aws
-from tests.campaign.memory import Memory
 from tests.campaign.remote import Remote
 from tests.campaign.sources import JSON, REFUSED_NAME, Sources
 

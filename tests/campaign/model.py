@@ -9,14 +9,14 @@ from collections import deque
 from functools import cache
 from typing import Any, NamedTuple
 
+from aws import table
 from cards import card as cards
-from cards import store
 from cards.card import Card, Refusal, canonical, stamped
-from cards.merging import Merging
-from delivery import steps
+from delivery import state
 from delivery.classify import classify
 from delivery.ringostat import Answer
-from delivery.steps import Lease, Policy
+from delivery.state import Lease, Policy
+from intake.merging import Merging
 from tests.campaign.expressions import holds
 
 NOW = 1_000_000  # it is always now: passing time makes everything else earlier
@@ -94,17 +94,17 @@ class Rules(NamedTuple):
 
     absorb: Any = cards.absorb
     stamped: Any = stamped
-    merged: Any = store.merged
-    step: Any = steps.step
-    claim: Any = steps.claim
-    claim_read: Any = steps.claim_read
-    reclaim: Any = steps.reclaim
-    settle: Any = steps.settle
-    confirmed: Any = steps.confirmed
-    ambiguous: Any = steps.ambiguous
-    refused: Any = steps.refused
-    record: Any = steps.record
-    record_moved: Any = steps.record_moved
+    merged: Any = table.merged
+    step: Any = state.step
+    claim: Any = state.claim
+    claim_read: Any = state.claim_read
+    reclaim: Any = state.reclaim
+    settle: Any = state.settle
+    confirmed: Any = state.confirmed
+    ambiguous: Any = state.ambiguous
+    refused: Any = state.refused
+    record: Any = state.record
+    record_moved: Any = state.record_moved
     classify: Any = classify
     claims: tuple[str, ...] = ("claim", "read")  # a ring of one card claims at once, one of many reads them first
 
@@ -324,7 +324,7 @@ class Model:
                 return self.rules.ambiguous(card, NOW, POLICY, 0.0)
             case "bad-data":
                 return self.rules.refused(card, Refusal(card.hash, "400", "", NOW))
-        return steps.retried(card, NOW, POLICY, 0.0)
+        return state.retried(card, NOW, POLICY, 0.0)
 
     def _written(self, row, write):
         """Return the row after a write, None if its condition does not hold."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from cards import card as cards
 from cards.card import stamped
-from delivery import steps
+from delivery import state
 from delivery.classify import Judgement, classify
 from tests.campaign.model import POLICY, Message, Rules, World
 
@@ -64,73 +64,73 @@ def without(write, words):
 
 
 def claim_unleased(key, lease, now):
-    write = without(steps.claim(key, lease, now), " AND attribute_not_exists(#lease_id)")
+    write = without(state.claim(key, lease, now), " AND attribute_not_exists(#lease_id)")
     return write._replace(changes={"connection": ""})
 
 
 def record_unleased(card, changes):
-    return without(steps.record(card, changes), "#lease_id = :lease AND ")
+    return without(state.record(card, changes), "#lease_id = :lease AND ")
 
 
 def step_unleased(card, now, quiet):
-    return steps.step(card and card._replace(lease_id=None), now, quiet)
+    return state.step(card and card._replace(lease_id=None), now, quiet)
 
 
 def reclaim_as_released(card, lease):
-    write = steps.reclaim(card, lease)
+    write = state.reclaim(card, lease)
     return write._replace(changes={name: value for name, value in write.changes.items() if name != "ambiguous"})
 
 
 def ambiguous_at_once(card, now, policy, jitter):
-    return {**steps.ambiguous(card, now, policy, jitter), "not_before": None}
+    return {**state.ambiguous(card, now, policy, jitter), "not_before": None}
 
 
 def confirmed_for_good(card, now, policy):
-    return {**steps.confirmed(card, now, policy), "assert_at": None, "due": None, "due_at": None}
+    return {**state.confirmed(card, now, policy), "assert_at": None, "due": None, "due_at": None}
 
 
 def confirmed_news_is_assertion(card, now, policy):
-    return steps.confirmed(card if card.ambiguous else card._replace(assert_at=None), now, policy)
+    return state.confirmed(card if card.ambiguous else card._replace(assert_at=None), now, policy)
 
 
 def refused_for_good(card, refusal):
-    return {**steps.refused(card, refusal), "assert_at": None}
+    return {**state.refused(card, refusal), "assert_at": None}
 
 
 def claim_unread(card, lease, now):
-    return without(steps.claim_read(card, lease, now), steps.STILL_READ)
+    return without(state.claim_read(card, lease, now), state.STILL_READ)
 
 
 def record_uncompared(card, changes):
-    return without(steps.record(card, changes), " AND #hash = :posted")
+    return without(state.record(card, changes), " AND #hash = :posted")
 
 
 def record_moved_undue(card, changes):
-    return steps.record_moved(card, changes)._replace(changes=changes)
+    return state.record_moved(card, changes)._replace(changes=changes)
 
 
 def claim_trusting(key, lease, now):
-    return without(steps.claim(key, lease, now), " OR #ambiguous = :true")
+    return without(state.claim(key, lease, now), " OR #ambiguous = :true")
 
 
 def step_trusting(card, now, quiet):
-    return steps.step(card and card._replace(ambiguous=False), now, quiet)
+    return state.step(card and card._replace(ambiguous=False), now, quiet)
 
 
 def settle_trusting(card):
-    return without(steps.settle(card), " AND attribute_not_exists(#ambiguous)")
+    return without(state.settle(card), " AND attribute_not_exists(#ambiguous)")
 
 
 def claim_unasserting(key, lease, now):
-    return without(steps.claim(key, lease, now), " OR #assert_at <= :now")
+    return without(state.claim(key, lease, now), " OR #assert_at <= :now")
 
 
 def step_unasserting(card, now, quiet):
-    return steps.step(card and card._replace(assert_at=None), now, quiet)
+    return state.step(card and card._replace(assert_at=None), now, quiet)
 
 
 def settle_unasserting(card):
-    return steps.settle(card._replace(assert_at=None))
+    return state.settle(card._replace(assert_at=None))
 
 
 def stamped_anew(fields, message):
@@ -158,7 +158,7 @@ MUTANTS = {
         "stale",
     ),
     "an expired lease taken as a released one": Mutant(
-        Rules(step=lambda card, now, _: steps.step(card, now, 0), reclaim=reclaim_as_released, claims=ALONE),
+        Rules(step=lambda card, now, _: state.step(card, now, 0), reclaim=reclaim_as_released, claims=ALONE),
         World(PARTIAL[1:], 1),
         "stale",
     ),

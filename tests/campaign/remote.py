@@ -6,7 +6,7 @@ import time
 from cards.card import digest, key_of
 from local.emulator import Emulator
 from local.emulator.book import Book
-from tests.bridge import AUTH_KEYS
+from local.in_process import AUTH_KEYS
 
 KINDS = {"contacts": "contact", "organizations": "organization"}
 

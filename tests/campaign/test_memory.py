@@ -6,16 +6,16 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cards import store
+from aws import table
+from aws.queues import Message, Queue
+from aws.table import Cards, Write
 from cards.card import Card, Refusal, Stamped
-from cards.store import Cards, Write
-from delivery import steps
+from delivery import state
 from delivery.circuits import Circuits
-from delivery.steps import Lease
-from queues import Message, Queue
+from delivery.state import Lease
+from local.in_process import aws
+from local.memory import Memory
 from settings import SETTINGS
-from tests.bridge import aws
-from tests.campaign.memory import Memory
 
 KEYS = ["106#X#contact:1", "106#X#contact:2", "107#X#contact:1"]
 maybe = st.one_of(st.none(), st.integers(8, 12))
@@ -37,44 +37,44 @@ cards = st.builds(
     due_at=maybe,
 )
 nows = st.integers(8, 12)
-policy = steps.Policy(2, 3, 1, 9, 4)
+policy = state.Policy(2, 3, 1, 9, 4)
 lease = Lease("mine", 15)
 results = st.sampled_from(
     [
-        lambda card, now: steps.confirmed(card, now, policy),
-        lambda card, now: steps.ambiguous(card, now, policy, 0.5),
-        steps.released,
-        lambda card, now: steps.refused(card, Refusal(card.hash or "", "400", "", now)),
+        lambda card, now: state.confirmed(card, now, policy),
+        lambda card, now: state.ambiguous(card, now, policy, 0.5),
+        state.released,
+        lambda card, now: state.refused(card, Refusal(card.hash or "", "400", "", now)),
     ]
 )
 
 
 def settled(card):
     """Moto holds that two attributes that a row lacks are equal; AWS does not."""
-    write = steps.settle(card)
+    write = state.settle(card)
     return write._replace(condition=f"attribute_exists(#hash) AND {write.condition}")
 
 
 writes = st.one_of(
-    st.builds(lambda card, now: steps.claim(card.key, lease, now), cards, nows),
-    st.builds(lambda card, now: steps.claim_read(card, lease, now), cards, nows),
-    st.builds(lambda card: steps.reclaim(card, lease), cards.filter(lambda card: card.lease_id)),
+    st.builds(lambda card, now: state.claim(card.key, lease, now), cards, nows),
+    st.builds(lambda card, now: state.claim_read(card, lease, now), cards, nows),
+    st.builds(lambda card: state.reclaim(card, lease), cards.filter(lambda card: card.lease_id)),
     st.builds(settled, cards),
-    st.builds(steps.later, cards.filter(lambda card: card.not_before)),
+    st.builds(state.later, cards.filter(lambda card: card.not_before)),
     st.builds(
-        lambda card, now, result: steps.record(card._replace(lease_id="mine", hash="a"), result(card, now)),
+        lambda card, now, result: state.record(card._replace(lease_id="mine", hash="a"), result(card, now)),
         cards,
         nows,
         results,
     ),
     st.builds(
-        lambda card, now, result: steps.record_moved(card._replace(lease_id="mine"), result(card, now)),
+        lambda card, now, result: state.record_moved(card._replace(lease_id="mine"), result(card, now)),
         cards,
         nows,
         results,
     ),
     st.builds(
-        lambda before, after, due_at: store.merged(
+        lambda before, after, due_at: table.merged(
             before, after._replace(key=before.key), due_at=due_at, expires_at=None
         ),
         cards,
@@ -86,7 +86,7 @@ writes = st.one_of(
             card.key,
             {
                 "rev": 1,
-                **store.due(card.key, due_at),
+                **table.due(card.key, due_at),
                 "hash": card.hash,
                 "confirmed_hash": "a",
                 "assert_at": card.assert_at,

@@ -6,13 +6,13 @@ from typing import NamedTuple
 import pytest
 from botocore.exceptions import BotoCoreError
 
+from aws.clients import PATIENT, sqs
+from aws.queues import Queue
 from cards.card import key_of, stamped
-from cards.merging import Merging
-from clients import PATIENT, sqs
-from delivery.rings import ring
-from queues import Queue
+from delivery.wakeups import ring
+from intake.merging import Merging
+from local.in_process import START, aws
 from settings import SETTINGS
-from tests.bridge import START, aws
 from tests.campaign.campaign import AMBIGUOUS, Campaign, Killed, Plan
 
 SWEEP_SECONDS = 60

@@ -4,16 +4,17 @@ import random
 
 from cards.card import key_of
 from connections import connection_of
-from mapping import engine, load
+from local.in_process import CONNECTIONS, START
+from mapping import engine
 from mapping.decode import decode
-from tests.bridge import CONNECTIONS, START
+from mapping.language import loader
 from tests.campaign.sources import Sources
 
 
 def meant(sent):
     """Return what the bridge makes of a request: changes, and the number of rejected records."""
     connection = connection_of(CONNECTIONS, sent.connection)
-    mapping = load.load(connection.mapping)
+    mapping = loader.load(connection.mapping)
     body = decode(sent.body.encode(), sent.content_type)
     outcomes = engine.run(mapping, body, connection.settings, {}, {})
     changes = [

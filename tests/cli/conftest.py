@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from cli import main
-from cli.stack import Stack
+from local.in_process import aws
+from ops.stack import Stack
 from settings import SETTINGS
-from tests.bridge import aws
 
 
 @pytest.fixture

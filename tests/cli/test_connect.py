@@ -8,10 +8,10 @@ import boto3
 import pytest
 
 from access import SCHEMES, fault
-from cli import connect
+from cli.commands import connect
 from cli.guides import steps
-from mapping import load
-from tests.bridge import CONNECTIONS
+from local.in_process import CONNECTIONS
+from mapping.language import loader
 
 ROOT = Path(__file__).parents[2]
 GIVEN = ["--name", "new", "--project", 106, "--country", "UA", "--time-zone", "Europe/Kyiv"]
@@ -63,13 +63,13 @@ def test_two_secrets_are_never_the_same(online):
     assert entries()["one"]["verify"]["token"] != entries()["two"]["verify"]["token"]
 
 
-@pytest.mark.parametrize("preset", load.presets())
+@pytest.mark.parametrize("preset", loader.presets())
 def test_every_preset_can_be_connected_and_suggests_its_own_scheme(online, preset):
     done = online("connect", preset, "--project", 106, "--name", "new", "--yes")
 
     verify = entries()["new"].get("verify", {})
     assert done.code == 0, done.err
-    assert verify.get("scheme", "") == load.load(preset).verify.split(",")[0].strip()
+    assert verify.get("scheme", "") == loader.load(preset).verify.split(",")[0].strip()
     assert ("nothing gets in before you give it" in done.out) == bool(verify and fault(verify))
 
 
@@ -156,10 +156,10 @@ def test_an_installed_bridge_has_the_guides_with_it(tmp_path):
         shutil.copy(path, folder)
     installed = runpy.run_path(shutil.copy(ROOT / "cli" / "guides.py", tmp_path / "cli"))
 
-    told = {preset: installed["steps"](preset, "https://x") for preset in load.presets()}
+    told = {preset: installed["steps"](preset, "https://x") for preset in loader.presets()}
 
     assert package in packaging["packages"]
-    assert told == {preset: steps(preset, "https://x") for preset in load.presets()}
+    assert told == {preset: steps(preset, "https://x") for preset in loader.presets()}
     assert all(told.values())
 
 

@@ -8,7 +8,7 @@ from threading import Thread
 import boto3
 import pytest
 
-from tests.bridge import AUTH_KEYS, CONNECTIONS, connection
+from local.in_process import AUTH_KEYS, CONNECTIONS, connection
 from tests.cli.people import person
 
 

@@ -1,7 +1,7 @@
 import json
 
-from cards.store import Write
-from cli.erase import TOMBSTONE, bury
+from aws.table import Write
+from cli.commands.erase import TOMBSTONE, bury
 from tests.cli.people import person
 
 KEY = "106#Pipedrive#contact:42"

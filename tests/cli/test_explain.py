@@ -10,7 +10,7 @@ import pytest
 
 from cards.card import compose, key_of, stamped
 from cli.cases import found
-from mapping import load
+from mapping.language import loader
 
 ROOT = Path(__file__).parents[2]
 CASES = list(found(ROOT / "events"))
@@ -62,7 +62,7 @@ def test_the_payload_is_what_an_empty_card_would_post_after_the_change(case, exp
 
     for one, outcome in zip(told, case.outcomes(), strict=True):
         if outcome.result == "change":
-            key = key_of(7777, load.load(case.mapping).crm, outcome.card)
+            key = key_of(7777, loader.load(case.mapping).crm, outcome.card)
             assert one["payload"] == compose(key, stamped(outcome.fields, changed_at=1, received_at=1)).payload
         else:
             assert one["payload"] is None
@@ -273,4 +273,4 @@ def test_help_loads_no_verb_and_no_rich():
     code, modules = loaded_by("--help")
 
     assert code == 0
-    assert not modules & {"rich", "mapping", "cards", "jmespath", "cli.explain"}
+    assert not modules & {"rich", "mapping", "cards", "jmespath", "cli.commands.explain"}

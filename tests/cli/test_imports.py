@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.imports import TOGETHER, progress
+from cli.commands.imports import TOGETHER, progress
 from cli.tables import Csv, contact, field_of, json_rows
+from local.in_process import CONNECTIONS, receive
 from settings import SETTINGS
-from tests.bridge import CONNECTIONS, receive
 
 HEAD = "id,Прізвище,Ім'я,Телефон,Телефон,E-mail,Менеджер,Примітка\n"
 

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from cli.main import VERBS, Verbs
-from mapping import load
+from mapping.language import loader
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,8 +41,8 @@ def test_names_of_similar_tools_work(run):
 def test_presets_are_listed_with_crm_title_and_where_to_click(run):
     text = run("presets").out
 
-    for name in load.presets():
-        preset = load.load(name)
+    for name in loader.presets():
+        preset = loader.load(name)
         assert f"{name}  ({preset.crm})  {preset.title}\n" in text
         assert preset.help in text
 
@@ -66,9 +66,8 @@ def test_everything_in_src_is_packaged():
     source = ROOT / "src"
 
     assert set(packaged["py-modules"]) == {path.stem for path in source.glob("*.py")}
-    assert set(packaged["packages"]) == {path.parent.name for path in source.glob("*/__init__.py")} | {
-        "cli",
-        "cli.docs.connect",
-    }
+    assert set(packaged["packages"]) == {
+        ".".join(path.parent.relative_to(source).parts) for path in source.rglob("*/__init__.py")
+    } | {"cli", "cli.commands", "cli.docs.connect", "ops"}
     data = {path for pattern in packaged["package-data"]["mapping"] for path in (source / "mapping").glob(pattern)}
     assert data == {path for path in (source / "mapping").rglob("*") if path.suffix in (".toml", ".json")}

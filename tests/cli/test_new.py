@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cli.draft import draft
-from cli.names import NAMES
-from mapping import load
+from cli.field_names import NAMES
+from mapping.language import loader
 
 UKRAINIAN = {
     "event": "client.updated",
@@ -165,5 +165,5 @@ def test_every_draft_is_valid_and_quotes_no_value(tmp_path, body):
     text = draft(body).text
 
     own.write_text(text, "utf-8")
-    assert load.load_file(own).warnings == ()
+    assert loader.load_file(own).warnings == ()
     assert "MARKER" not in text

@@ -5,9 +5,9 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cli.leaves import leaves
-from mapping.expression import View, compiled
-from mapping.places import Place, Source
+from cli.flatten import leaves
+from mapping.language.expression import View, compiled
+from mapping.language.positions import Place, Source
 
 PLACE = Place(Source("own.toml", ""), ())
 NAMES = st.text(max_size=8) | st.sampled_from(

@@ -5,8 +5,8 @@ from threading import Thread
 import boto3
 import pytest
 
-from cli import harmless
-from tests.bridge import AUTH_KEYS
+from local.in_process import AUTH_KEYS
+from ops import auth_check
 
 
 class Api(BaseHTTPRequestHandler):
@@ -96,7 +96,7 @@ def test_what_cannot_be_a_key_is_refused(adding, key):
     [("good", ""), ("bad", "does not know"), ("denied", "does not know"), ("odd", "answers 500"), ("moved", "302")],
 )
 def test_each_answer_has_its_words(api, key, words):
-    fault = harmless.fault(api, key)
+    fault = auth_check.fault(api, key)
 
     assert words in fault
     assert bool(fault) == bool(words)
@@ -104,9 +104,9 @@ def test_each_answer_has_its_words(api, key, words):
 
 
 def test_nobody_who_answers_is_told():
-    assert "does not answer" in harmless.fault("http://127.0.0.1:9", "good")
+    assert "does not answer" in auth_check.fault("http://127.0.0.1:9", "good")
 
 
 def test_a_key_never_goes_out_unencrypted():
-    assert harmless.fault("http://ringostat.example.com", "good")
-    assert "does not answer" not in harmless.fault("http://ringostat.example.com", "good")
+    assert auth_check.fault("http://ringostat.example.com", "good")
+    assert "does not answer" not in auth_check.fault("http://ringostat.example.com", "good")

@@ -4,10 +4,10 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from cli.rejected import Replay
-from cli.rejections import Held, rejection_of, sendable
+from cli.commands.rejected import Replay
+from local.in_process import receive
+from ops.rejected_queue import Held, rejection_of, sendable
 from settings import SETTINGS
-from tests.bridge import receive
 from tests.cli.people import person
 
 NOBODY = person(None)  # no id: cannot be told from others

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cli.samples import TYPES, samples_of
+from ops.samples import TYPES, samples_of
 
 FORM = b"contacts[update][0][id]=5001&contacts[update][0][name]=Olena"
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "X-Source": "kommo"}

@@ -6,9 +6,9 @@ import pytest
 
 from access import SCHEMES, proves
 from access.request import Request
-from cli.samples import Sample
-from cli.signing import signed
-from tests.bridge import connection
+from local.in_process import connection
+from ops.samples import Sample
+from ops.signing import signed
 from tests.cli.people import person
 
 NOW = 1_780_000_000_000

@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.stub import Stubber
 
-from cli.stack import Stack, in_aws, in_local_world, of_stack
 from errors import Unavailable
 from local import template
 from local.front import Front
+from ops.stack import Stack, in_aws, in_local_world, of_stack
 
 URL = "https://abc.execute-api.eu-central-1.amazonaws.com/crm/"
 TABLE = {"LogicalResourceId": "CardsTable", "PhysicalResourceId": "bridge-cards"}
@@ -146,7 +146,7 @@ def test_every_name_that_the_command_asks_for_is_in_the_template():
 
 
 def test_offline_verbs_do_not_load_boto3():
-    code = "import sys; import cli.main, cli.explain, cli.validate, cli.test; print('boto3' in sys.modules)"
+    code = "import sys, cli.main; from cli.commands import explain, test, validate; print('boto3' in sys.modules)"
     search = f"{template.ROOT / 'src'}:{template.ROOT}"
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": search}, capture_output=True, text=True, check=True

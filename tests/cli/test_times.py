@@ -2,7 +2,7 @@ import click
 import pytest
 
 from cli.rate import Rate
-from cli.times import away, local, since
+from ops.times import away, local, since
 
 NOW = 1_780_000_000_000
 

@@ -3,11 +3,11 @@
 import pytest
 import time_machine
 
-from clients import PATIENT, dynamodb
+from aws.clients import PATIENT, dynamodb
 from delivery.circuits import CIRCUITS, FAILURES_IN_A_ROW, Circuits
 from delivery.classify import Judgement
+from local.in_process import START
 from settings import SETTINGS
-from tests.bridge import START
 
 CONFIRMED = Judgement("confirmed")
 FAILED = {name: Judgement("ambiguous", "503", circuit=name) for name in CIRCUITS}

@@ -4,11 +4,11 @@ import pytest
 import time_machine
 
 from cards.card import key_of, stamped
-from cards.merging import Merging
 from delivery.circuits import FAILURES_IN_A_ROW, PROBE
 from delivery.classify import Judgement
 from delivery.pace import Pace
 from handlers import sweep
+from intake.merging import Merging
 
 
 def fill(bridge, numbers, project=106, at=1):

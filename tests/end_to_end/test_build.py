@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from local import build, template
+from local import template
 from local.ministack import REGION, free_port
 from local.world import wait_for
+from tools import build
 
 pytestmark = [pytest.mark.world, pytest.mark.slow, pytest.mark.timeout(300)]
 

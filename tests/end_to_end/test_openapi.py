@@ -7,7 +7,7 @@ import pytest
 
 from local import template
 from local.world import TOKEN
-from tests.contracts import openapi
+from tools.contracts import openapi
 
 SCHEMATHESIS = template.ROOT / ".venv-fuzz" / "bin" / "schemathesis"  # it pins what the bridge pins otherwise
 CONFIG = """\

@@ -5,9 +5,10 @@ import subprocess
 
 import pytest
 
-from local import build, template
+from local import template
 from local.ministack import REGION, MiniStack
 from tests.end_to_end.test_build import ARCHITECTURE, PYTHON, needs_sam
+from tools import build
 
 pytestmark = [pytest.mark.world, pytest.mark.slow, pytest.mark.timeout(300), needs_sam]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from cards.store import Cards
-from clients import QUICK, dynamodb, sqs
+from aws.clients import QUICK, dynamodb, sqs
+from aws.table import Cards
 from handlers import api
+from local.in_process import connection
 from settings import SETTINGS
-from tests.bridge import connection
 
 EVENTS = Path(__file__).parents[2] / "events"
 KEY = "106#Pipedrive#contact:42"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from handlers import api, deliver, inbox, sweep
-from tests.bridge import CONNECTIONS, Context, connection
+from local.in_process import CONNECTIONS, Context, connection
 
 EVENTS = Path(__file__).parents[2] / "events" / "lambda"
 HANDLERS = {module.__name__.rpartition(".")[2]: module.lambda_handler for module in (api, deliver, inbox, sweep)}

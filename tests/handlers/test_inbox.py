@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from clients import PATIENT, dynamodb, sqs
+from aws.clients import PATIENT, dynamodb, sqs
 from tests.handlers.test_api import KEY, person
 
 

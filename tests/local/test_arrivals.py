@@ -5,14 +5,14 @@ import json
 
 import pytest
 
-from cli.connection import Connection
 from local.front import Passage
 from local.page import arrivals, explained, samples
 from local.page.arrivals import Arrivals
-from mapping import load
+from mapping.language import loader
+from ops.offline import Connection
 
 SETTINGS = {"country": "UA", "time_zone": "Europe/Kyiv", "crm_url": "https://demo.example.com"}
-PIPEDRIVE = Connection(load.load("pipedrive"), 106, SETTINGS)
+PIPEDRIVE = Connection(loader.load("pipedrive"), 106, SETTINGS)
 PERSON = {
     "meta": {"action": "change", "entity": "person", "timestamp": "2026-03-01T10:00:00.000Z", "version": "2.0"},
     "data": {"id": 42, "name": "Олена", "phones": [{"value": "067 000 00 01"}]},
@@ -98,7 +98,7 @@ def test_a_body_that_cannot_be_read_is_one_rejected_record(kept, mark):
 def test_every_preset_has_a_sample_that_can_be_tried():
     listed = samples.presets()
 
-    assert {preset["name"] for preset in listed} == set(load.presets())
+    assert {preset["name"] for preset in listed} == set(loader.presets())
     for preset in listed:
         assert preset["events"]
         assert samples.sample(preset["name"], preset["best"] or preset["events"][0]["name"]).content_type

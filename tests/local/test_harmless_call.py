@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.harmless import fault
+from ops.auth_check import fault
 
 
 @pytest.mark.parametrize(("key", "words"), [("local-key", ""), ("other-key", ""), ("wrong", "does not know")])

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cli.cases import SETTINGS, found, written
-from cli.samples import TYPES
 from mapping.decode import decode
+from ops.samples import TYPES
 
 EVENTS = Path(__file__).parents[2] / "events"
 CASES = list(found(EVENTS))

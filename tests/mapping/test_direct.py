@@ -3,7 +3,8 @@
 import pytest
 
 from errors import TooLarge
-from mapping import engine, load
+from mapping import engine
+from mapping.language import loader
 
 GOOD = {
     "externalId": "C-1",
@@ -15,7 +16,7 @@ GOOD = {
 
 
 def outcomes(body, **settings):
-    return engine.run(load.load("direct"), body, settings, {}, {})
+    return engine.run(loader.load("direct"), body, settings, {}, {})
 
 
 def test_the_good_record_is_good():

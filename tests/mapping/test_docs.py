@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mapping import engine, load
-from mapping.expression import FUNCTIONS, SCOPES
-from mapping.format import ANSWER, BLOCKS, RECORD, RULE, SECTIONS, TOP
+from mapping import engine
+from mapping.language import loader
+from mapping.language.expression import FUNCTIONS, SCOPES
+from mapping.language.model import ANSWER, BLOCKS, RECORD, RULE, SECTIONS, TOP
 
 TEXT = (Path(__file__).parents[2] / "docs" / "mapping.md").read_text("utf-8")
 
@@ -20,11 +21,11 @@ def block(language, number=0):
 def test_the_first_example_is_a_mapping(tmp_path):
     (tmp_path / "own.toml").write_text(block("toml"), "utf-8")
 
-    assert load.load_file(tmp_path / "own.toml").warnings == ()
+    assert loader.load_file(tmp_path / "own.toml").warnings == ()
 
 
 def test_the_example_of_our_contract_is_accepted():
-    outcomes = engine.run(load.load("direct"), json.loads(block("json")), {}, {}, {})
+    outcomes = engine.run(loader.load("direct"), json.loads(block("json")), {}, {}, {})
 
     assert [outcome.card for outcome in outcomes] == ["contact:C-1", "contact:C-1", "organization:3"]
 
@@ -51,7 +52,7 @@ def test_the_blocks_of_the_format_are_explained_with_their_keys():
         assert set(keys) == set(re.findall(r"\w+", line.partition("#")[2]))
 
 
-GENERIC = (load.PRESETS / "generic.toml").read_text("utf-8")
+GENERIC = (loader.PRESETS / "generic.toml").read_text("utf-8")
 OF_THE_FORMAT = {"contains", "lower", "split", "list", "query", "_"}  # functions, a scope, a separator
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from errors import TooLarge
-from mapping import engine, load
+from mapping import engine
 from mapping.decode import decode
+from mapping.language import loader
 from tests.mapping.cases import CASES
 
 SRC = Path(__file__).parents[2] / "src"
@@ -29,7 +30,7 @@ def outcomes(tmp_path):
     def run(text, body, *, head='crm = "Own"', settings=None, headers=None, query=None):
         path = tmp_path / "own.toml"
         path.write_text(f"format = 1\n{head}\n{textwrap.dedent(text)}", "utf-8")
-        return engine.run(load.load_file(path), body, settings or {}, headers or {}, query or {})
+        return engine.run(loader.load_file(path), body, settings or {}, headers or {}, query or {})
 
     return run
 
@@ -511,7 +512,7 @@ def test_a_child_replaces_fields_lists_and_records_whole_and_inherits_the_rest(o
 def test_a_mapping_may_declare_its_answer(tmp_path, text, body, reply):
     (tmp_path / "own.toml").write_text(f'format = 1\ncrm = "Own"\n{text}{SECTION}')
 
-    assert engine.answer(load.load_file(tmp_path / "own.toml"), body) == reply
+    assert engine.answer(loader.load_file(tmp_path / "own.toml"), body) == reply
 
 
 def test_a_hundred_kommo_contacts_come_in_one_form():
@@ -523,7 +524,7 @@ def test_a_hundred_kommo_contacts_come_in_one_form():
         for at in range(100)
         for pair in pairs
     )
-    found = engine.run(load.load("kommo"), decode(form.encode(), "application/x-www-form-urlencoded"), {}, {}, {})
+    found = engine.run(loader.load("kommo"), decode(form.encode(), "application/x-www-form-urlencoded"), {}, {}, {})
 
     assert [outcome.card for outcome in found] == [f"contact:{5001 + at}" for at in range(100)]
     assert [outcome.index for outcome in found] == list(range(100))
@@ -532,12 +533,13 @@ def test_a_hundred_kommo_contacts_come_in_one_form():
 def test_a_crms_event_imports_nothing_heavy():
     code = """
 import sys
-from mapping import decode, engine, load
+from mapping import decode, engine
+from mapping.language import loader
 assert not {"phonenumbers", "xml", "zoneinfo", "pydantic", "aws_lambda_powertools"} & set(sys.modules), "at import"
 body = decode.decode(b'{"meta": {"entity": "deal"}, "data": {"id": 1, "person_id": 2}}', "application/json")
-assert engine.run(load.load("pipedrive"), body, {}, {}, {})[0].result == "change"
+assert engine.run(loader.load("pipedrive"), body, {}, {}, {})[0].result == "change"
 assert not {"phonenumbers", "xml", "zoneinfo", "pydantic", "aws_lambda_powertools"} & set(sys.modules), "after a deal"
-engine.run(load.load("direct"), {"externalId": 1}, {}, {}, {})
+engine.run(loader.load("direct"), {"externalId": 1}, {}, {}, {})
 assert "pydantic" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], cwd=SRC, check=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("src/mapping", "src/errors.py", "src/cards", "cli", "tests/mapping", "events", "docs")
+COPIED = ("src/mapping", "src/errors.py", "src/cards", "cli", "ops", "tools", "tests/mapping", "events", "docs")
 CONFIGURATION = '[tool.pytest]\npythonpath = ["src", "."]\nfilterwarnings = ["error"]\nmarkers = ["slow: not here"]\n'
 
 # what is broken, module, the right line, the faulty one
@@ -22,17 +22,17 @@ FAULTS = [
     ("ids of zero", "normalize", 'found in ("0", "-0")', "found in ()"),
     ("an item taken twice", "engine", "self.taken[id(item)] = item", "pass"),
     ("items that vanish", "engine", "missed if found or missed else [0]", "[] if found else [0]"),
-    ("deep value in a function", "expression", "LookupError, AttributeError, RecursionError)", "LookupError, AttributeError)"),
+    ("deep value in a function", "language/expression", "LookupError, AttributeError, RecursionError)", "LookupError, AttributeError)"),
     ("surrogates kept", "normalize", '("Cc", "Cf", "Cs")', '("Cc", "Cf")'),
-    ("data in a warning", "expression", "cannot take {error.actual_type}", "cannot take {error.current_value}"),
-    ("line of the list, not of its item", "reader", "self._rule((*path, index), value, kind)", "self._rule(path, value, kind)"),
-    ("half a name in a partial change", "rule", "return all(rule.is_present(current, view) for rule in self.rules)", "return any(rule.is_present(current, view) for rule in self.rules)"),
-    ("absent alternatives in a partial change", "rule", "if view.partial and not self.is_present(current, view):", "if False:"),
+    ("data in a warning", "language/expression", "cannot take {error.actual_type}", "cannot take {error.current_value}"),
+    ("line of the list, not of its item", "language/parser", "self._rule((*path, index), value, kind)", "self._rule(path, value, kind)"),
+    ("half a name in a partial change", "language/rule", "return all(rule.is_present(current, view) for rule in self.rules)", "return any(rule.is_present(current, view) for rule in self.rules)"),
+    ("absent alternatives in a partial change", "language/rule", "if view.partial and not self.is_present(current, view):", "if False:"),
     ("full written as partial", "engine", 'self.view.partial = record.carries == "partial"', "self.view.partial = True"),
     ("partial written as full", "engine", 'self.view.partial = record.carries == "partial"', "self.view.partial = False"),
     ("a deal that renames its contact", "engine", "item, _OF_A_CONTACT)", 'item, {*_OF_A_CONTACT, "fullName"})'),
     ("nobody responsible", "engine", 'fields.get("responsible") or self.nobody', 'fields.get("responsible")'),
-    ("body changed", "expression", "_is_by_number(value) else [value]", "_is_by_number(value) else [value.setdefault('x', 1) and value if isinstance(value, dict) else value]"),
+    ("body changed", "language/expression", "_is_by_number(value) else [value]", "_is_by_number(value) else [value.setdefault('x', 1) and value if isinstance(value, dict) else value]"),
     (
         "lists allocated by index",
         "decode",
@@ -41,8 +41,8 @@ FAULTS = [
         ("if all(key.isdigit() for key in node):\n"
         "        return [_plain(node.get(str(index))) for index in range(min(max(map(int, node), default=-1) + 1, 10**6))]"),
     ),
-    ("a record at any index", "expression", " or int(key) >= MAX_RECORDS", ""),
-    ("a record at any index, by list()", "expression", "visitor.Options(custom_functions=_RecordFunctions())", "_OPTIONS"),
+    ("a record at any index", "language/expression", " or int(key) >= MAX_RECORDS", ""),
+    ("a record at any index, by list()", "language/expression", "visitor.Options(custom_functions=_RecordFunctions())", "_OPTIONS"),
     ("DTD read", "decode", "    parser.StartDoctypeDeclHandler = _refuse_dtd\n", ""),
     ("JSON of any depth", "decode", "if _json_depth(written) > MAX_JSON_DEPTH:", "if False:"),
     ("a key twice", "decode", "if len(table) != len(pairs):", "if False:"),
@@ -50,16 +50,16 @@ FAULTS = [
     ("a bare 8 is East Asia", "normalize", '"+7" + digits[1:]', '"+" + digits'),
     ("any digits are a phone", "normalize", "if phonenumbers.is_valid_number(parsed):", "if phonenumbers.is_possible_number(parsed):"),
     ("times in the wrong zone", "engine", "mapping.time_zone or settings", "settings"),
-    ("a lookup that lets through", "rule", "found = table.get(found)", "found = table.get(found, found)"),
-    ("default before lookup", "rule", "return self.default if found is None else found", "return found"),
-    ("a template with a hole", "rule", "            if piece is None:\n                return None\n", "            piece = piece or ''\n"),
+    ("a lookup that lets through", "language/rule", "found = table.get(found)", "found = table.get(found, found)"),
+    ("default before lookup", "language/rule", "return self.default if found is None else found", "return found"),
+    ("a template with a hole", "language/rule", "            if piece is None:\n                return None\n", "            piece = piece or ''\n"),
     ("trace that changes outcomes", "engine", "        if self.steps is not None:\n            self.steps.append(explain.step(name", "        if self.steps is not None:\n            value = None\n            self.steps.append(explain.step(name"),
     ("unknown fields of our contract", "direct", 'ConfigDict(extra="forbid"', 'ConfigDict(extra="ignore"'),
     ("two phones and a blank are one", "normalize", "return parts if several else [number]", "return [number]"),
     ("one phone with blanks is two", "normalize", "len(_digits(number)) > MOST_DIGITS and all", "all"),
-    ("a link that begins with glued text", "expression", "if name in GLUE", "if name in ()"),
-    ("a payload beside nothing", "expression", '"all": shared', '"all": None'),
-    ("a child that loses its parent's fields", "format", "{**known.rules, **section.rules}", "{**section.rules}"),
+    ("a link that begins with glued text", "language/expression", "if name in GLUE", "if name in ()"),
+    ("a payload beside nothing", "language/expression", '"all": shared', '"all": None'),
+    ("a child that loses its parent's fields", "language/model", "{**known.rules, **section.rules}", "{**section.rules}"),
 ]  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mapping import engine, load
+from mapping import engine
+from mapping.language import loader
 from tests.mapping.cases import CASES, EVENTS, SETTINGS, data_of, written
 
 
@@ -11,22 +12,22 @@ def test_an_event_has_the_outcomes_that_lie_beside_it(case):
     assert written(case.outcomes()) == case.expected.read_text("utf-8")
 
 
-@pytest.mark.parametrize("preset", load.presets())
+@pytest.mark.parametrize("preset", loader.presets())
 def test_every_record_of_a_preset_is_exercised(preset):
-    declared = {record.title for record in load.load(preset).records}
+    declared = {record.title for record in loader.load(preset).records}
     exercised = {outcome.record for case in CASES if case.mapping == preset for outcome in case.outcomes()}
 
     assert exercised - {""} == declared
 
 
-@pytest.mark.parametrize("preset", load.presets())
+@pytest.mark.parametrize("preset", loader.presets())
 def test_every_preset_has_at_least_two_cases(preset):
     assert sum(case.mapping == preset for case in CASES) >= 2
 
 
 def test_no_expectation_is_left_without_its_event():
     assert {case.expected for case in CASES} == {
-        path for preset in load.presets() for path in (EVENTS / preset).glob("*.expected.json")
+        path for preset in loader.presets() for path in (EVENTS / preset).glob("*.expected.json")
     }
 
 
@@ -36,7 +37,7 @@ ESPOCRM = [case for case in CASES if case.mapping == "espocrm"]
 @pytest.mark.parametrize("case", ESPOCRM, ids=str)
 @pytest.mark.parametrize("event", ["Contact.delete", "Lead.delete", "Account.delete"])
 def test_what_espocrm_signed_changes_nothing_under_the_name_of_a_deletion(case, event):
-    outcomes = engine.run(load.load("espocrm"), data_of(case), SETTINGS, {}, {"event": event})
+    outcomes = engine.run(loader.load("espocrm"), data_of(case), SETTINGS, {}, {"event": event})
 
     assert {outcome.code for outcome in outcomes} == {"deleted-in-crm"}
 
@@ -44,6 +45,6 @@ def test_what_espocrm_signed_changes_nothing_under_the_name_of_a_deletion(case, 
 @pytest.mark.parametrize("case", [case for case in ESPOCRM if "created" not in case.body.stem], ids=str)
 @pytest.mark.parametrize("event", ["Contact.create", "Lead.create", "Account.create"])
 def test_an_update_that_espocrm_signed_empties_nothing_under_the_name_of_a_creation(case, event):
-    outcomes = engine.run(load.load("espocrm"), data_of(case), SETTINGS, {}, {"event": event})
+    outcomes = engine.run(loader.load("espocrm"), data_of(case), SETTINGS, {}, {"event": event})
 
     assert {outcome.carries for outcome in outcomes} == {"partial"}

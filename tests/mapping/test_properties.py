@@ -21,9 +21,11 @@ from jsonschema import Draft4Validator
 
 from cards.card import compose, key_of, stamped
 from errors import BadBody, BadMapping, SenderError, TooLarge
-from mapping import engine, load, normalize, schema
+from mapping import engine, normalize
 from mapping.decode import decode
+from mapping.language import loader
 from tests.mapping.cases import CASES, SETTINGS, data_of
+from tools import mapping_schema
 
 PRESETS = sorted({case.mapping for case in CASES})
 FORM = "application/x-www-form-urlencoded"
@@ -104,12 +106,12 @@ def events(preset):
 
 
 def run(preset, body, *, trace=False, **settings):
-    return engine.run(load.load(preset), body, SETTINGS | settings, {}, {}, trace=trace)
+    return engine.run(loader.load(preset), body, SETTINGS | settings, {}, {}, trace=trace)
 
 
 presets = st.sampled_from(PRESETS)
 preset_and_event = presets.flatmap(lambda preset: st.tuples(st.just(preset), events(preset)))
-contacts_and_real_event = presets.filter(lambda preset: "contact" in load.load(preset).sections).flatmap(
+contacts_and_real_event = presets.filter(lambda preset: "contact" in loader.load(preset).sections).flatmap(
     lambda preset: st.tuples(st.just(preset), mutated(preset))
 )
 
@@ -133,7 +135,7 @@ def test_2_every_change_composes_to_ringostats_contract_or_waits(drawn):
     for outcome in run(preset, body):
         if outcome.result == "change":
             fields = stamped(outcome.fields, changed_at=outcome.changed_at, received_at=1_800_000_000_000)
-            composed = compose(key_of(106, load.load(preset).crm, outcome.card), fields)
+            composed = compose(key_of(106, loader.load(preset).crm, outcome.card), fields)
             if composed.payload is None:
                 assert composed.waiting
             elif composed.endpoint == "contacts":
@@ -308,7 +310,7 @@ def test_8_no_id_can_bend_a_link(identity, subdomain):
 
 @cache
 def preset_text(name):
-    return (load.PRESETS / f"{name}.toml").read_text("utf-8")
+    return (loader.PRESETS / f"{name}.toml").read_text("utf-8")
 
 
 @st.composite
@@ -355,12 +357,12 @@ def own(tmp_path_factory):
 
     def load_text(text):
         path.write_text(text, "utf-8", newline="")
-        return load.load_file(path)
+        return loader.load_file(path)
 
     return load_text
 
 
-EDITOR = Draft4Validator(schema.mapping_schema())
+EDITOR = Draft4Validator(mapping_schema.mapping_schema())
 
 
 @given(text=damaged(), body=anything)

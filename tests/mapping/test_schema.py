@@ -6,38 +6,40 @@ import tomllib
 import pytest
 from jsonschema import Draft4Validator, Draft202012Validator
 
-from mapping import direct, load, schema
+from mapping import direct
+from mapping.language import loader
 from tests.mapping.cases import CASES, data_of
+from tools import mapping_schema
 
-VALIDATOR = Draft4Validator(schema.mapping_schema())
+VALIDATOR = Draft4Validator(mapping_schema.mapping_schema())
 
 
 @pytest.mark.parametrize(
     ("path", "made"),
-    [(schema.MAPPING_SCHEMA, schema.mapping_schema), (schema.DIRECT_SCHEMA, direct.schema)],
+    [(mapping_schema.MAPPING_SCHEMA, mapping_schema.mapping_schema), (mapping_schema.DIRECT_SCHEMA, direct.schema)],
     ids=["mapping files", "our JSON contract"],
 )
 def test_the_file_is_up_to_date(path, made):
-    assert path.read_text("utf-8") == schema.written(made()), "run python -m mapping.schema in src/"
+    assert path.read_text("utf-8") == mapping_schema.written(made()), "run `make contracts`"
 
 
 def test_the_schema_of_mapping_files_is_of_draft_4():
-    Draft4Validator.check_schema(schema.mapping_schema())
+    Draft4Validator.check_schema(mapping_schema.mapping_schema())
 
 
-@pytest.mark.parametrize("preset", load.presets())
+@pytest.mark.parametrize("preset", loader.presets())
 def test_editors_accept_every_preset(preset):
-    VALIDATOR.validate(tomllib.loads((load.PRESETS / f"{preset}.toml").read_text("utf-8")))
+    VALIDATOR.validate(tomllib.loads((loader.PRESETS / f"{preset}.toml").read_text("utf-8")))
 
 
-@pytest.mark.parametrize("preset", load.presets())
+@pytest.mark.parametrize("preset", loader.presets())
 def test_every_preset_names_its_schema_on_line_1(preset):
-    first = (load.PRESETS / f"{preset}.toml").read_text("utf-8").splitlines()[0]
+    first = (loader.PRESETS / f"{preset}.toml").read_text("utf-8").splitlines()[0]
 
-    assert (load.PRESETS / first.removeprefix("#:schema ")).resolve() == schema.MAPPING_SCHEMA
+    assert (loader.PRESETS / first.removeprefix("#:schema ")).resolve() == mapping_schema.MAPPING_SCHEMA
 
 
-DIRECT = Draft202012Validator(json.loads(schema.DIRECT_SCHEMA.read_text("utf-8")))
+DIRECT = Draft202012Validator(json.loads(mapping_schema.DIRECT_SCHEMA.read_text("utf-8")))
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.mapping == "direct" and data_of(case)], ids=str)

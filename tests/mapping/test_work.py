@@ -7,7 +7,8 @@ from copy import deepcopy
 
 import pytest
 
-from mapping import engine, load
+from mapping import engine
+from mapping.language import loader
 from tests.mapping.cases import CASES, SETTINGS, data_of
 
 LARGEST_BODY = 256 * 1024
@@ -70,7 +71,7 @@ BODIES = [
 @pytest.mark.parametrize(("preset", "body"), BODIES)
 def test_lists_of_an_event_are_not_multiplied(preset, body):
     assert len(json.dumps(body)) <= LARGEST_BODY
-    mapping = load.load(preset)
+    mapping = loader.load(preset)
 
     def work():
         engine.run(mapping, body, {}, {}, {})
@@ -83,7 +84,7 @@ def test_lists_of_an_event_are_not_multiplied(preset, body):
 def test_what_one_event_tells_of_a_thousand_records_is_read_for_each(change):
     preset, body = change_of_many_records(change, 1_000, 1)
 
-    outcomes = engine.run(load.load(preset), body, {}, {}, {})
+    outcomes = engine.run(loader.load(preset), body, {}, {}, {})
 
     ids = body["detail"]["payload"]["ChangeEventHeader"]["recordIds"]
     assert [(outcome.result, outcome.card) for outcome in outcomes] == [("change", f"contact:{one}") for one in ids]
@@ -100,10 +101,10 @@ def stretched(value, depth, length):
     return [deepcopy(value[number % len(value)]) for number in range(length)]
 
 
-@pytest.mark.parametrize("preset", load.presets())
+@pytest.mark.parametrize("preset", loader.presets())
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_work_grows_no_faster_than_the_lists_of_an_event(preset, depth):
-    mapping = load.load(preset)
+    mapping = loader.load(preset)
     for case in (case for case in CASES if case.mapping == preset):
         few, many = (stretched(data_of(case), depth, length) for length in (20, 100))
 

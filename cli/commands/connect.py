@@ -1,0 +1,163 @@
+"""`bridge connect`: join a CRM account to a project."""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from access import SCHEMES
+from cli import exits
+from cli.guides import steps
+from cli.terminal import Cell, say
+from mapping.language import loader
+from mapping.language.model import Mapping as Loaded
+from ops import offline as valid
+from ops.samples import pairs
+from ops.stack import Stack, of_stack
+
+QUEUE = "queue"  # no request proves anything: events come by the inbox queue alone
+WAYS = (*SCHEMES, QUEUE)
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+OURS: Mapping[str, Callable[[], str]] = {  # what we invent; the rest comes from the CRM
+    "token": lambda: secrets.token_urlsafe(32),
+    "password": lambda: secrets.token_urlsafe(32),
+    "username": lambda: "crm",
+    "header": lambda: "X-Bridge-Key",
+}
+QUESTIONS = {
+    "token": "Token that the CRM puts into its bodies",
+    "secret": "Secret with which the CRM signs",
+    "field": "Field of the body that holds the token",
+    "hooks": "Id and key of a webhook, as id:key",
+}
+
+
+@click.command(short_help="Join a CRM to a project; prints the address to paste there.")
+@click.argument("preset")
+@click.option("--name", help="Of the connection, such as acme-pipedrive.")
+@click.option("--project", type=click.IntRange(min=1), help="The Ringostat project.")
+@click.option("--country", callback=valid.checked(valid.country), help="Of phones without a code, such as UA.")
+@click.option(
+    "--time-zone", callback=valid.checked(valid.time_zone), help="Of times without a zone, such as Europe/Kyiv."
+)
+@click.option("--crm-url", metavar="URL", help="Address of your CRM; links begin with it.")
+@click.option("--scheme", type=click.Choice(WAYS), help="How requests are verified.")
+@click.option("--setting", multiple=True, metavar="K=V", help="Any other setting, $settings.K.")
+@click.option("--replace", is_flag=True, help="Replace the connection of this name.")
+@click.option("--yes", is_flag=True, help="Take the suggestions for what is not given; ask nothing.")
+@of_stack
+def command(stack: Stack, preset: str, *, setting: tuple[str, ...], replace: bool, **given: Any) -> int:
+    """Join a CRM that PRESET (or a mapping of yours in src/mapping/presets) reads to a project, and print what to do.
+
+    It asks for what is not given, makes a long random secret where the scheme needs one, and prints it once.
+    """
+    mapping = loader.load(preset)
+    asked = Questions(silent=given.pop("yes"))
+    entries = stack.secret("ConnectionsSecret")
+    name = asked.text("Name of the connection", given["name"], preset)
+    _check_name(name, entries, replace=replace)
+    entry: dict[str, Any] = {"mapping": preset, "project": asked.project(stack, given["project"])}
+    entry["country"] = valid.country(asked.text("Country of phones without a code", given["country"], "UA"))
+    zone = asked.text("Time zone of times without one", given["time_zone"], "Europe/Kyiv")
+    entry["time_zone"] = valid.time_zone(zone)
+    entry |= _crm_url(mapping, asked, given["crm_url"]) | pairs(setting, "=", "--setting")
+    scheme = asked.scheme(mapping, given["scheme"])
+    if scheme != QUEUE:
+        entry["verify"] = asked.verify(scheme, stack.hooks_url + name)
+    stack.put("ConnectionsSecret", {**entries, name: entry})
+    say(f"The connection {name} is stored; it counts within 5 minutes.")
+    say()
+    if scheme == QUEUE:
+        say("Send events to       ", Cell(stack.queue_url("InboxQueue"), "bold"))
+        say(f"message attribute    connection = {name}")
+    _print(mapping, entry.get("verify", {}), address_of(stack, name, entry.get("verify", {})))
+    return exits.FINE
+
+
+class Questions:
+    """Asks what was not given; `silent` takes what is suggested."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self._silent = silent
+
+    def text(self, question: str, given: str | None, suggested: str = "", *, hidden: bool = False) -> str:
+        """Return what was given, else the answer; a suggestion is taken silently where nobody is to be asked."""
+        if given is not None:
+            return given
+        if self._silent:
+            return suggested
+        return str(click.prompt(question, default=suggested, hide_input=hidden, show_default=bool(suggested))).strip()
+
+    def project(self, stack: Stack, given: int | None) -> int:
+        """Return the project: the only one that has an auth key is suggested."""
+        if given is not None:
+            return given
+        known = [int(number) for number in stack.secret("AuthKeysSecret") if number.isdecimal()]
+        only = str(known[0]) if len(known) == 1 else ""
+        answer = self.text("Ringostat project", None, only)
+        if not answer.isdecimal() or not int(answer):
+            raise click.UsageError("say which project of Ringostat: --project N")
+        return int(answer)
+
+    def scheme(self, mapping: Loaded, given: str | None) -> str:
+        """Return the scheme; the first that the CRM can satisfy is suggested."""
+        suggested = mapping.verify.partition(",")[0].strip() or QUEUE
+        scheme = self.text(f"How requests are verified ({', '.join(WAYS)})", given, suggested)
+        if scheme not in WAYS:
+            raise click.UsageError(f"there is no scheme {scheme!r}: it is one of {', '.join(WAYS)}")
+        return scheme
+
+    def verify(self, scheme: str, address: str) -> dict[str, Any]:
+        """Return the connection's `verify`; what only the CRM can tell stays empty, and shuts the door, until it is."""
+        entry: dict[str, Any] = {"scheme": scheme}
+        for field in SCHEMES[scheme].needs:
+            if field == "url":
+                entry[field] = address
+            elif field in OURS and (scheme, field) != ("body-token", "token"):
+                entry[field] = OURS[field]()
+            else:
+                entry[field] = self.text(QUESTIONS[field], None, "", hidden=field != "field")
+        if scheme == "espocrm":
+            entry["hooks"] = dict([entry["hooks"].split(":", 1)]) if ":" in entry["hooks"] else {}
+        return entry
+
+
+def _check_name(name: str, entries: Mapping[str, Any], *, replace: bool) -> None:
+    if not NAME.fullmatch(name):
+        raise click.UsageError("a connection's name has small letters, digits and hyphens, at most 63")
+    if name in entries and not replace:
+        raise click.UsageError(f"there is a connection {name!r} already: choose another --name, or --replace it")
+
+
+def _crm_url(mapping: Loaded, asked: Questions, given: str | None) -> dict[str, str]:
+    """Return the setting crm_url, which is asked only where links of the mapping begin with it."""
+    if given is None and "$settings.crm_url" not in mapping.source.text:
+        return {}
+    url = asked.text("Address of your CRM, such as https://acme.example.com (empty: no links)", given).rstrip("/")
+    if url and not url.startswith("https://"):
+        raise click.UsageError("the address of the CRM must begin with https://, or Ringostat shows no link")
+    return {"crm_url": url} if url else {}
+
+
+def address_of(stack: Stack, name: str, verify: Mapping[str, Any]) -> str:
+    """Return the address that the CRM calls."""
+    token = verify.get("token", "") if verify.get("scheme") == "path-token" else ""
+    first = token[0] if isinstance(token, list) else token
+    return stack.hooks_url + name + (f"/{first}" if first else "")
+
+
+def _print(mapping: Loaded, verify: Mapping[str, Any], address: str) -> None:
+    if verify:
+        say("Paste into the CRM  ", Cell(address, "bold"))
+    for field in ("header", "username", "password", "token"):
+        if verify.get(field) and verify["scheme"] in ("basic", "header-token"):
+            say(f"{field:20}", Cell(verify[field], "bold"))
+    empty = [field for field, value in verify.items() if not value]
+    if empty:
+        say(Cell(f"{' and '.join(empty)} is empty", "yellow"), ": nothing gets in before you give it with --replace")
+    say()
+    say(f"{mapping.crm}: {mapping.help}")
+    for line in steps(mapping.name, address):
+        say(line)

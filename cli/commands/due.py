@@ -1,0 +1,44 @@
+"""`bridge due`: the cards whose newest content Ringostat has not confirmed."""
+
+import click
+
+from cards.card import Card
+from cli import exits
+from cli.terminal import Cell, columns, say
+from ops.blockers import troubles
+from ops.card_text import next_try, state
+from ops.stack import Stack, of_stack
+from ops.times import away, local
+
+FAR = 2**53  # ms since 1970: every card that is due, now or later
+
+
+@click.command(short_help="List the cards that Ringostat has not confirmed yet, newest first.")
+@click.option("--project", type=int, help="Of one project only.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many cards.")
+@of_stack
+def command(stack: Stack, project: int | None, limit: int) -> int:
+    """List the cards that are due, newest first: state, key, since when, next try. No personal data."""
+    now = stack.clock()
+    projects = [project] if project is not None else stack.cards.projects()
+    keys = [key for each in projects for key in stack.cards.due(each, FAR, limit + 1, newest=True)]
+    cards = sorted(stack.cards.read(keys).values(), key=lambda card: card.due_since or 0, reverse=True)
+    for row in columns(_row(card, now) for card in cards[:limit]):
+        say(*row)
+    say(_counted(len(cards), limit))
+    for each in projects:
+        for trouble in troubles(stack.cards, each, now):
+            say(Cell("held up  ", "bold yellow"), str(trouble))
+    return exits.FINE
+
+
+def _row(card: Card, now: int) -> tuple[str, ...]:
+    at = next_try(card)
+    coming = "" if at is None else "now" if at <= now else away(at, now)
+    return local(card.due_since or now), state(card), card.key, f"next try {coming}" if coming else ""
+
+
+def _counted(number: int, limit: int) -> str:
+    if number > limit:
+        return f"{limit} cards shown, there are more: --limit shows them"
+    return "no card is due" if number == 0 else "1 card is due" if number == 1 else f"{number} cards are due"

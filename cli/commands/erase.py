@@ -1,0 +1,119 @@
+"""`bridge erase`: forget one card for good, or let it come back."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import click
+
+from aws.table import Cards, Write
+from cards.card import key_of
+from cli import exits
+from cli.commands.rejected import mapped
+from cli.identities import found, keys_of
+from cli.terminal import Cell, say
+from connections import Connection, connection_of
+from errors import BridgeError
+from ops.rejected_queue import Held, Rejection
+from ops.stack import Stack, of_stack, origin_of
+
+TOMBSTONE = {"key", "connection", "schema", "rev", "erased"}
+TRIES = 5
+AT_RINGOSTAT = "Ringostat's own copy stays: remove the contact by hand in its contact book, it has no documented way."
+
+
+class Traces(NamedTuple):
+    """What the rejected queue holds of a card: events of it, and events that nobody can assign."""
+
+    of_it: list[Rejection]
+    unknown: list[Rejection]
+
+
+@click.command(short_help="Erase one card for good; later events of it are skipped.")
+@click.argument("connection")
+@click.argument("identity", metavar="ID")
+@click.option("--dry-run", is_flag=True, help="Say what would be erased; nothing is.")
+@click.option("--lift", is_flag=True, help="Let later events make the card again.")
+@of_stack
+def command(stack: Stack, connection: str, identity: str, *, dry_run: bool, lift: bool) -> int:
+    """Erase the card of ID, as the CRM writes it, and its rejected events. `lead:42` says which kind is meant.
+
+    What stays is a tombstone without personal data, so that late events do not bring the card back.
+    """
+    entry = stack.connection(connection)
+    key = _the_one(stack, entry, identity)
+    if lift:
+        return _lift(stack.cards, key, dry_run=dry_run)
+    if not dry_run:
+        bury(stack.cards, key, stack.clock())
+    with Held(stack) as held:
+        traces = sought(held.all(), stack.secret("ConnectionsSecret"), key)
+        if not dry_run:
+            held.delete(traces.of_it)
+    would = "would be " if dry_run else ""
+    say(Cell(key, "bold"), f" {would}erased; {len(traces.of_it)} rejected events of it {would}deleted")
+    _hint(traces.unknown)
+    say(AT_RINGOSTAT)
+    return exits.FINE
+
+
+def _the_one(stack: Stack, entry: Connection, identity: str) -> str:
+    """Return the key that is meant; the same id may be a contact's and an organization's."""
+    keys = keys_of(entry, identity)
+    cards = found(stack, entry, identity) if len(keys) > 1 else {}
+    if len(cards) > 1:
+        choice = " or ".join(f"{kind}:{identity}" for kind in cards)
+        raise click.UsageError(f"there are several cards of this id: write {choice}")
+    return keys[next(iter(cards), next(iter(keys)))]
+
+
+def bury(cards: Cards, key: str, now: int) -> None:
+    """Leave a tombstone, and make sure that no event that came at the same moment left anything beside it."""
+    for _ in range(TRIES):
+        cards.erase(key, now)
+        if cards.row(key).keys() <= TOMBSTONE:
+            return
+    raise click.ClickException("others keep writing to this card: run the command again")
+
+
+def _lift(cards: Cards, key: str, *, dry_run: bool) -> int:
+    row = cards.row(key)
+    if "erased" not in row:
+        say(f"{key} is not erased", error=True)
+        return exits.WRONG
+    if not dry_run:
+        cards.write(Write(key, {"erased": None}, "attribute_exists(#erased)"))
+    say(Cell(key, "bold"), f" {'would be' if dry_run else 'is'} no longer erased: its next event makes it again")
+    return exits.FINE
+
+
+def sought(rejections: Iterable[Rejection], entries: dict[str, Any], key: str) -> Traces:
+    """Return the rejected events that the production mapping assigns to a card, and those that it assigns to none."""
+    traces = Traces([], [])
+    for one in rejections:
+        keys = _keys(one, entries)
+        if key in keys:
+            traces.of_it.append(one)
+        elif not keys or "" in keys:
+            traces.unknown.append(one)
+    return traces
+
+
+def _keys(one: Rejection, entries: dict[str, Any]) -> set[str]:
+    """Return the keys of an event's records, empty ones for records that name no card."""
+    try:
+        trial = mapped(one, entries)
+        connection = connection_of(entries, one.connection)
+    except (BridgeError, LookupError):
+        return set()
+    if connection is None:
+        return set()
+    origin = origin_of(connection)
+    return {key_of(connection.project, origin, out.card) if out.card else "" for out in trial.outcomes}
+
+
+def _hint(unknown: list[Rejection]) -> None:
+    if unknown:
+        ids = " ".join(one.identity[:8] for one in unknown[:20])
+        say(Cell(f"{len(unknown)} rejected events name no card", "yellow"), ", so look whether they are of this one:")
+        say(f"  bridge rejected show {ids}")
+        say("  bridge rejected drop ID… deletes such an event")

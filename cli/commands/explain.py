@@ -1,0 +1,122 @@
+"""`bridge explain`: what a mapping makes of a sample, for people and as JSON."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import click
+
+from cards.card import NO_DIRECTION, NO_NAME, Composed, key_of
+from cli import exits
+from cli.terminal import Cell, Part, columns, say, say_json
+from mapping.outcome import Outcome
+from ops.dry_run import USUAL, Trial, composed, document, moment, tried
+from ops.offline import Connection, of_connection
+from ops.samples import Sample, of_event
+from ops.trace import rows
+
+STYLES = {"change": "bold green", "skip": "bold yellow", "reject": "bold red"}
+WAITING = {NO_DIRECTION: "neither a phone nor an e-mail is known", NO_NAME: "no name is known"}
+
+
+@click.command(short_help="Show what a mapping makes of a sample, field by field.")
+@of_connection
+@of_event
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def command(connection: Connection, samples: list[Sample], *, as_json: bool) -> int:
+    """Show what a mapping makes of SAMPLE: a raw body, a saved HTTP API event or a queue message; - is standard input.
+
+    It prints personal data: it is for your own screen. Nothing is sent anywhere.
+    """
+    trials = [tried(connection, sample, trace=not as_json) for sample in samples]
+    if as_json:
+        say_json(document(connection, trials))
+    else:
+        _print(connection, trials)
+    rejected = any(outcome.result == "reject" for trial in trials for outcome in trial.outcomes)
+    return exits.REJECTED if rejected else exits.FINE
+
+
+def _print(connection: Connection, trials: list[Trial]) -> None:
+    mapping = connection.mapping
+    say("mapping  ", Cell(mapping.name, "bold"), f" ({mapping.source.name}) for {mapping.crm}")
+    number = 0
+    for trial in trials:
+        say(f"event    {_described(trial.sample)}")
+        for outcome in trial.outcomes:
+            number += 1
+            say()
+            _print_outcome(connection, outcome, number)
+        say()
+        say(f"answer   {_told(trial)}")
+    say()
+    say(_counted(outcome.result for trial in trials for outcome in trial.outcomes))
+
+
+def _counted(results: Iterable[str]) -> str:
+    count = Counter(results)
+    changes = "1 change" if count["change"] == 1 else f"{count['change']} changes"
+    return f"{changes}, {count['skip']} skipped, {count['reject']} rejected"
+
+
+def _described(sample: Sample) -> str:
+    body = sample.body or b""
+    kind = {b"{": "JSON", b"[": "JSON", b"<": "XML"}.get(body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1], "a form")
+    return f"{kind}, {len(body)} bytes" + (f", in {sample.came_as}" if sample.came_as else "")
+
+
+def _told(trial: Trial) -> str:
+    answer = trial.answer
+    if answer == USUAL:
+        return "202 with a verdict for each record"
+    if answer.content_type == "application/problem+json":
+        return f"{answer.status} with the reason"
+    return f"{answer.status} {answer.content_type}, as the mapping declares: {answer.body}"
+
+
+def _print_outcome(connection: Connection, outcome: Outcome, number: int) -> None:
+    body = composed(connection, outcome)
+    say(f"{number}. {outcome.record or '(no record)'} -> ", *_result(connection, outcome))
+    if body is None:
+        say(f"   because: {outcome.reason}")
+    for line in _fields(connection, outcome) if body else _refusals(outcome):
+        say("   ", *line)
+    for warning in outcome.warnings:
+        say("   ", Cell("warning: ", "yellow"), warning)
+    for posted in _posted(body) if body else ():
+        say("   ", posted)
+
+
+def _result(connection: Connection, outcome: Outcome) -> Iterator[Part]:
+    yield Cell(outcome.result.upper(), STYLES[outcome.result])
+    if outcome.result == "change":
+        key = key_of(connection.project, connection.mapping.crm, outcome.card)
+        yield f" ({outcome.carries})  card {key}"
+    else:
+        yield f"  {outcome.code}" + (f"  {outcome.field}" if outcome.field else "")
+
+
+def _fields(connection: Connection, outcome: Outcome) -> Iterator[list[Cell]]:
+    event = f"   event: {outcome.event_id}" if outcome.event_id else ""
+    yield [Cell(f"changed: {moment(outcome.changed_at) or 'not told; arrival counts'}{event}")]
+    yield from columns(
+        (row.name, Cell(row.shown, "dim" if row.shown == "null" else ""), Cell(row.why, "dim"))
+        for row in rows(connection, outcome)
+    )
+
+
+def _refusals(outcome: Outcome) -> Iterator[list[Cell]]:
+    """Yield why each record took nothing."""
+    for step in outcome.trace:
+        if not outcome.record:
+            wanted, *found = step.sources
+            seen = f"; {', '.join(found)}" if found else ""
+            yield [Cell(f"{step.place}: '{step.field}' wants {wanted}{seen} ({step.note})", "dim")]
+
+
+def _posted(body: Composed) -> Iterator[str]:
+    if body.payload is None:
+        yield f"would post nothing yet: {WAITING.get(body.waiting or '', body.waiting)}; the card waits for it"
+        return
+    shown = json.dumps({body.endpoint: [body.payload]}, ensure_ascii=False, indent=2)
+    yield from f"would post {shown}".splitlines()

@@ -1,0 +1,48 @@
+"""`bridge new`: a first mapping for a CRM that has none."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from cli import exits
+from cli.draft import draft
+from cli.terminal import say
+from errors import SenderError
+from mapping import normalize
+from mapping.decode import decode
+from mapping.language import loader
+from ops.dry_run import tried
+from ops.offline import Connection
+from ops.samples import Sample, of_event
+
+
+def _crm(_: click.Context, __: click.Parameter, value: str) -> str:
+    if "#" in value:
+        raise click.BadParameter("it cannot hold '#'")
+    return normalize.text(value) or ""
+
+
+@click.command(short_help="Draft a mapping from a sample.")
+@of_event
+@click.option("--crm", default="", callback=_crm, help="The name that contacts of this CRM bear in Ringostat.")
+def command(samples: list[Sample], crm: str) -> int:
+    """Draft a mapping from the field names of SAMPLE: bridge new sample.json > my.toml.
+
+    What it could not tell stands on standard error, and in comments of the draft.
+    """
+    sample = samples[0]
+    try:
+        drafted = draft(decode(sample.body or b"", sample.content_type), crm)
+    except SenderError as error:
+        raise click.ClickException(f"the sample cannot be read: {error}") from None
+    click.echo(drafted.text, nl=False)
+    for what in drafted.missing:
+        say(f"not found: {what}", error=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "draft.toml"
+        path.write_text(drafted.text, "utf-8")
+        connection = Connection(loader.load_file(path), 106, {})
+    results = [outcome.result for outcome in tried(connection, sample).outcomes]
+    say(f"the draft is valid; of this sample it makes: {', '.join(results)}", error=True)
+    return exits.FINE

@@ -1,0 +1,37 @@
+"""`bridge presets`: the ready-made mappings."""
+
+import click
+
+from cli.terminal import Cell, say
+from mapping.language import loader
+from mapping.language.model import Mapping
+
+
+@click.command(short_help="List the ready-made mappings.")
+@click.option("--markdown", is_flag=True, help="As the table of the README.")
+def command(*, markdown: bool) -> None:
+    """List the ready-made mappings: name, CRM, how it sends, how to verify its requests, where to click."""
+    presets = [loader.load(name) for name in loader.presets()]
+    if markdown:
+        for line in matrix(presets).splitlines():
+            say(line)
+        return
+    for preset in presets:
+        _print(preset)
+
+
+def _print(preset: Mapping) -> None:
+    say(Cell(preset.name, "bold"), f"  ({preset.crm})  {preset.title}")
+    if preset.verify:
+        say(f"    verify  {preset.verify}")
+    say(f"    set up  {preset.help}")
+
+
+def matrix(presets: list[Mapping]) -> str:
+    """Return a Markdown table of the presets, with links into this repository."""
+    rows = ["| CRM, and how it sends | preset | verified by | tested with |", "|---|---|---|---|"]
+    for preset in sorted(presets, key=lambda preset: preset.title.casefold()):
+        guide = f"docs/connect/{preset.name.removesuffix('-v1')}.md"
+        proof = preset.verify or "the queue's own policy"
+        rows.append(f"| [{preset.title}]({guide}) | `{preset.name}` | {proof} | [events](events/{preset.name}) |")
+    return "\n".join(rows)

@@ -1,0 +1,83 @@
+"""`bridge refused`: cards whose content Ringostat refused alone."""
+
+from collections.abc import Iterator
+
+import click
+
+from aws.table import BATCH, Write, card_of, chunks, due
+from cards.card import Card
+from cli import exits
+from cli.filters import Filter, filtered
+from cli.terminal import Cell, columns, say
+from delivery.wakeups import ring
+from ops.stack import Stack, of_stack
+from ops.times import local
+from ops.times import since as parsed
+
+
+@click.group(short_help="List and retry cards that Ringostat refused.")
+def command() -> None:
+    """List and retry cards that Ringostat refused; each is tried again by itself as soon as its content changes."""
+
+
+@command.command("list", short_help="List refused cards, newest first. No personal data.")
+@filtered
+@of_stack
+def list_(stack: Stack, connection: str, code: str, since: str | None) -> int:
+    """List refused cards, newest first: when, key, connection, code and field. No personal data."""
+    cards = refused(stack, Filter(connection, code, parsed(since, stack.clock())))
+    for row in columns(_row(card) for card in cards):
+        say(*row)
+    say(f"{len(cards)} refused")
+    return exits.REJECTED if cards else exits.FINE
+
+
+@command.command("retry", short_help="Post refused cards once more.")
+@filtered
+@click.option("--dry-run", is_flag=True, help="Count only; nothing is written.")
+@of_stack
+def retry(stack: Stack, connection: str, code: str, since: str | None, *, dry_run: bool) -> int:
+    """Make refused cards due again and ring for them, after what Ringostat refused was mended there."""
+    cards = refused(stack, Filter(connection, code, parsed(since, stack.clock())))
+    if dry_run:
+        say(f"{len(cards)} would be retried, nothing was written")
+        return exits.FINE
+    retried = sum(_retry(stack, list(chunk)) for chunk in chunks(cards, BATCH))
+    moved = len(cards) - retried
+    say(f"{retried} due again" + (f"; {moved} changed meanwhile, which ends their refusal" if moved else ""))
+    return exits.FINE
+
+
+def refused(stack: Stack, chosen: Filter) -> list[Card]:
+    """Return the refused cards that the filters mean, newest first; it reads the whole table."""
+    cards = [
+        card
+        for card in _scanned(stack)
+        if card.refused and chosen.fits(card.connection, card.refused.code, card.refused.at)
+    ]
+    return sorted(cards, key=lambda card: card.refused.at if card.refused else 0, reverse=True)
+
+
+def _scanned(stack: Stack) -> Iterator[Card]:
+    pages = stack.client("dynamodb").get_paginator("scan")
+    for page in pages.paginate(
+        TableName=stack.ids["CardsTable"], ConsistentRead=True, FilterExpression="attribute_exists(refused)"
+    ):
+        yield from map(card_of, page["Items"])
+
+
+def _row(card: Card) -> tuple[str | Cell, ...]:
+    refusal = card.refused
+    if refusal is None:
+        return ()
+    return local(refusal.at), card.key, card.connection, Cell(refusal.code, "red"), refusal.field
+
+
+def _retry(stack: Stack, cards: list[Card]) -> int:
+    now = stack.clock()
+    changes = {"refused": None, "attempts": None, "due_since": now}
+    writes = [Write(card.key, {**changes, **due(card.key, now)}, "attribute_exists(#refused)") for card in cards]
+    lost = stack.cards.write_all(writes)
+    keys = [card.key for card in cards if card.key not in lost]
+    ring(stack.queue("DeliveryQueue"), dict.fromkeys(keys, 0))
+    return len(keys)

@@ -1,0 +1,87 @@
+"""`bridge send`: a sample through the real entrance, proved as the connection's CRM would."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+import urllib3
+
+from access import fault
+from cli import exits
+from cli.terminal import Cell, say
+from connections import Connection
+from ops.samples import Sample, of_event
+from ops.signing import signed
+from ops.stack import Stack, of_stack
+
+SECONDS = 35  # API Gateway's own limit is 30
+STYLES = {"accepted": "green", "rejected": "red"}
+
+
+@click.command(short_help="Send a sample through the real entrance, signed as the CRM would.")
+@of_event
+@click.option("--connection", required=True, help="Whose proof it bears.")
+@of_stack
+def command(stack: Stack, samples: list[Sample], connection: str) -> int:
+    """Send SAMPLE to the stack's address of a connection, with that connection's proof, and show the answer.
+
+    It takes the way of a real event, so Ringostat is told of its contacts.
+    """
+    entry = stack.connection(connection)
+    if not entry.verify:
+        raise click.ClickException(f"{connection} takes no requests, for it has no verify: it sends by the queue alone")
+    if problem := fault(entry.verify):
+        raise click.ClickException(f"{connection}: {problem}")
+    return max(_sent(stack, entry, sample) for sample in samples)
+
+
+def _sent(stack: Stack, entry: Connection, sample: Sample) -> int:
+    try:
+        request = signed(entry.verify, sample, stack.clock())
+    except (ValueError, AttributeError, TypeError):
+        raise click.ClickException(f"the sample cannot bear a proof of the scheme {entry.verify['scheme']}") from None
+    url = stack.hooks_url + entry.name + (f"/{request.token}" if request.token else "")
+    url += f"?{urlencode(sample.query)}" if sample.query else ""
+    try:
+        with urllib3.PoolManager(retries=False, timeout=SECONDS) as pool:
+            answer = pool.request("POST", url, body=request.body, headers=_headers(request.headers), redirect=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise click.ClickException(f"the entrance does not answer ({type(error).__name__})") from None
+    return _told(answer.status, answer.data)
+
+
+def _headers(headers: Any) -> dict[str, str]:
+    """Return the headers without those that the way itself sets."""
+    own = {"host", "content-length", "connection", "transfer-encoding"}
+    return {name: text for name, text in headers.items() if name.lower() not in own}
+
+
+def _told(status: int, body: bytes) -> int:
+    """Print an answer; return an exit code."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    taken = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+    say(Cell(str(status), "green" if taken else "red"), "  ", _words(answer) if isinstance(answer, dict) else "")
+    records = [*answer.get("skipped", ()), *answer.get("rejected", ())] if isinstance(answer, dict) else []
+    for record in records:
+        say(f"  record {record['index']}: {record['code']}: {record['reason']}")
+    if status == HTTPStatus.UNAUTHORIZED:
+        say("  a change of the connections counts within 5 minutes; bridge doctor says more")
+    if not taken:
+        return exits.WRONG
+    return exits.REJECTED if isinstance(answer, dict) and answer.get("rejected") else exits.FINE
+
+
+def _words(answer: dict[str, Any]) -> str:
+    """Return the counts of a verdict, or the sentence of a problem."""
+    if "detail" in answer:
+        return str(answer["detail"])
+    if answer.get("queued"):
+        return "kept whole in the inbox queue"
+    counts = {name: answer.get(name) for name in ("accepted", "unchanged", "stale", "skipped", "rejected")}
+    numbers = {name: len(found) if isinstance(found, list) else found for name, found in counts.items()}
+    return ", ".join(f"{number} {name}" for name, number in numbers.items() if number)

@@ -1,0 +1,56 @@
+"""`bridge status`: what is known of one contact, lead or organization, and how far its delivery is."""
+
+import json
+
+import click
+
+from cards.card import Card, project_of
+from cli import exits
+from cli.identities import found
+from cli.terminal import Cell, columns, say
+from ops.blockers import troubles
+from ops.card_text import state, story
+from ops.stack import Stack, of_stack
+from ops.times import local
+
+STYLES = {"delivered": "green", "refused": "red", "erased": "yellow"}
+
+
+@click.command(short_help="Show one card: its fields, what Ringostat confirmed, what comes next.")
+@click.argument("connection")
+@click.argument("identity", metavar="ID")
+@of_stack
+def command(stack: Stack, connection: str, identity: str) -> int:
+    """Show the cards of ID, as the CRM writes it: contact, lead and organization (`lead:42` shows one kind).
+
+    It prints personal data: it is for your own screen.
+    """
+    entry = stack.connection(connection)
+    cards = found(stack, entry, identity)
+    for card in cards.values():
+        _print(card, stack)
+        say()
+    if not cards:
+        say(f"There is no card of this id: {connection} has accepted no event of it.")
+        say(f"Look for rejected ones: bridge rejected list --connection {connection}")
+        return exits.WRONG
+    for trouble in troubles(stack.cards, entry.project, stack.clock()):
+        say(Cell("held up   ", "bold yellow"), str(trouble))
+    return exits.FINE
+
+
+def _print(card: Card, stack: Stack) -> None:
+    words = state(card)
+    say(Cell(card.key, "bold"), "  ", Cell(words, STYLES.get(words.split()[0], "cyan")))
+    rows = [("project", str(project_of(card.key))), ("came by", card.connection or "unknown")]
+    for title, text in [*rows, *story(card, stack.clock())]:
+        say(f"  {title:10}{text}")
+    for row in columns(_fields(card)):
+        say("  ", *row)
+
+
+def _fields(card: Card) -> list[tuple[str, str, Cell]]:
+    return [
+        (name, f"changed {local(stamp.changed_at)}", Cell(json.dumps(stamp.value, ensure_ascii=False), "cyan"))
+        for name, stamp in card.fields.items()
+    ]

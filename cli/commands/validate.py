@@ -1,0 +1,52 @@
+"""`bridge validate`: all problems of mapping files, with their lines."""
+
+from collections.abc import Iterator
+
+import click
+
+from cli import exits
+from cli.terminal import Cell, say
+from errors import BadMapping
+from mapping.language import loader
+from ops.offline import mapping_of
+
+
+@click.command(short_help="Check mapping files and tell all their problems.")
+@click.argument("files", nargs=-1, metavar="[FILE]…")
+@click.option("--strict", is_flag=True, help="Let warnings fail too, for CI.")
+def command(files: tuple[str, ...], *, strict: bool) -> int:
+    """Check mapping FILEs (or presets by name; without any: all presets) and tell all their problems."""
+    codes = [_checked(name, strict=strict) for name in files or loader.presets()]
+    wrong = sum(code != exits.FINE for code in codes)
+    say(f"{len(codes) - wrong} fine, {wrong} wrong")
+    return max(codes)
+
+
+def _checked(name: str, *, strict: bool) -> int:
+    try:
+        warnings = mapping_of(name).warnings
+    except BadMapping as error:
+        _print(str(error), "red")
+        return exits.WRONG
+    for warning in warnings:
+        _print(warning, "yellow")
+    if not warnings:
+        say(f"{name}: fine")
+    return exits.WRONG if strict and warnings else exits.FINE
+
+
+def _print(problems: str, style: str) -> None:
+    for line in problems.splitlines():
+        say(*_styled(line, style))
+
+
+def _styled(line: str, style: str) -> Iterator[Cell]:
+    """Colour where and what; the line of the file, its caret and the hint stay as they are."""
+    place, mark, message = line.partition(": ")
+    if line.startswith(" ") or not mark:
+        yield Cell(line)
+        return
+    yield Cell(place + mark, "bold")
+    severity, mark, message = message.partition(": ")
+    yield Cell(severity + mark, style)
+    yield Cell(message)

@@ -1,0 +1,284 @@
+"""The whole bridge inside one process: real handlers, emulated AWS, a virtual clock.
+
+It plays API Gateway and the pollers of the queues.
+"""
+
+import base64
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import botocore.session
+from aws_lambda_powertools.utilities.circuit_breaker import base as circuits_of_process
+
+from aws.clients import PATIENT, dynamodb, secretsmanager, sqs
+from aws.table import Cards
+from cards.card import Card
+from connections import Secret
+from delivery.circuits import Circuits
+from delivery.pace import Paces
+from delivery.ringostat import Ringostat
+from delivery.wakeups import rings_of
+from delivery.worker import Run
+from handlers import api, deliver, inbox, sweep
+from local import template
+from settings import SETTINGS
+
+AUTH_KEYS = {"106": {"auth_key": "local-key"}, "107": {"auth_key": "other-key"}}
+TABLE = template.load()["Resources"]["CardsTable"]["Properties"]
+START = 1_780_000_000_000  # May 2026
+
+
+def connection(mapping, *, project=106, verify=None, **settings):
+    return {
+        "mapping": mapping,
+        "project": project,
+        "country": "UA",
+        "time_zone": "Europe/Kyiv",
+        "crm_url": "https://acme.example.com",
+        "verify": verify or {"scheme": "path-token", "token": "local"},
+        **settings,
+    }
+
+
+CONNECTIONS = {
+    "acme": connection("pipedrive"),
+    "acme-kommo": connection("kommo"),
+    "acme-direct": connection("direct"),
+    "acme-generic": connection("generic"),
+    "shop": connection("pipedrive", project=107, verify={"scheme": "path-token", "token": ["old", "new"]}),
+    "basic": connection("pipedrive", verify={"scheme": "basic", "username": "crm", "password": "p:ä"}),
+    "header": connection("pipedrive", verify={"scheme": "header-token", "header": "X-Token", "token": "secret"}),
+}
+
+
+api.STORES = api.STORES._replace(seconds=60)  # on a busy machine emulated AWS is no measure of the real one
+
+
+@cache
+def aws(service):
+    """Return a client for what stands around the functions; their own know only what they call."""
+    return botocore.session.Session().create_client(service, config=PATIENT)
+
+
+class Clock:
+    """Ms since 1970 that pass only when told to."""
+
+    def __init__(self, now=START):
+        self.time = now
+
+    def now(self):
+        self.time += 1
+        return self.time
+
+    def pass_(self, seconds):
+        self.time += int(seconds * 1000)
+
+
+class Context:
+    """Lambda's context of one invocation."""
+
+    function_name = "bridge"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:bridge"
+    aws_request_id = "request"
+
+    def get_remaining_time_in_millis(self):
+        return 60_000
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+class Bridge:
+    """The stack of template.yaml, as far as one process can be it."""
+
+    def __init__(self, ringostat_url, clock=None, **worker):
+        self.clock = clock or Clock()
+        self._count = 0
+        self._seconds = 0.0
+        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        aws("dynamodb").create_table(TableName=SETTINGS.cards_table, **{name: TABLE[name] for name in wanted})
+        for url in (SETTINGS.inbox_queue_url, SETTINGS.rejected_queue_url, SETTINGS.delivery_queue_url):
+            aws("sqs").create_queue(QueueName=url.rpartition("/")[2])
+        self.put_secret(SETTINGS.connections_secret, CONNECTIONS)
+        self.put_secret(SETTINGS.auth_keys_secret, AUTH_KEYS)
+        self.cards = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
+        self._forget_other_bridges()
+        self.circuits = Circuits(dynamodb(PATIENT), SETTINGS.cards_table, SETTINGS.circuit_seconds)
+        self.paces = Paces(self.cards, SETTINGS.sweep_most)
+        self._ringostat = Ringostat(ringostat_url, deadline_seconds=2)
+        self.worker = deliver.WORKER._replace(
+            ringostat=self._ringostat,
+            auth_keys=Secret(secretsmanager(PATIENT), SETTINGS.auth_keys_secret, lambda: self._seconds),
+            cards=self.cards,
+            circuits=self.circuits,
+            paces=self.paces,
+            clock=self.clock.now,
+            jitter=lambda: 0.5,
+            **worker,
+        )
+
+    def _forget_other_bridges(self):
+        """Forget what handlers and Powertools keep for the life of a process."""
+        circuits_of_process._LOCAL_FAILURES.clear()
+        circuits_of_process._LOCAL_SUCCESSES.clear()
+        circuits_of_process._LAST_OBSERVED_STATE.clear()
+        for stores in (api.STORES, inbox.STORES):
+            stores.cards._enrolled.clear()
+        self._forget_connections()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._ringostat.close()
+
+    def put_secret(self, name, value):
+        aws("secretsmanager").create_secret(Name=name, SecretString=json.dumps(value))
+
+    def put_connections(self, value):
+        """Replace the connections, and let the handlers know at once."""
+        aws("secretsmanager").put_secret_value(SecretId=SETTINGS.connections_secret, SecretString=json.dumps(value))
+        self._forget_connections()
+
+    def _forget_connections(self):
+        for secret in (api.CONNECTIONS, inbox.CONNECTIONS):
+            secret._read_at = secret._tried_at = float("-inf")
+
+    def put_auth_keys(self, value):
+        aws("secretsmanager").put_secret_value(SecretId=SETTINGS.auth_keys_secret, SecretString=json.dumps(value))
+
+    def pass_secret_minute(self):
+        self._seconds += 61
+
+    def post(self, connection, body, token="local", **request):
+        """Send a CRM's request through `api`; bytes go base64-encoded, as API Gateway does with what is no text."""
+        return self.request("POST", f"/crm/{connection}" + (f"/{token}" if token else ""), body, **request)
+
+    def request(self, method, path, body="", *, content_type="application/json", headers=None, query=None):
+        self._count += 1
+        raw = isinstance(body, bytes)
+        if not isinstance(body, str | bytes):
+            body = json.dumps(body, ensure_ascii=False)
+        event = {
+            "version": "2.0",
+            "routeKey": f"ANY {path}",
+            "rawPath": path,
+            "rawQueryString": "",
+            "queryStringParameters": query or {},
+            "headers": {"content-type": content_type, **(headers or {})},
+            "requestContext": {
+                "requestId": f"request-{self._count}",
+                "timeEpoch": self.clock.now(),
+                "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"},
+                "stage": "$default",
+            },
+            "body": base64.b64encode(body).decode() if raw else body,
+            "isBase64Encoded": raw,
+        }
+        answer = api.lambda_handler(event, Context())
+        text = answer.get("body") or ""
+        is_json = "json" in answer["headers"].get("Content-Type", "")
+        return Answer(answer["statusCode"], answer["headers"], json.loads(text) if is_json else text)
+
+    def put(self, body, **attributes):
+        """Put a message on the inbox queue, as another system would."""
+        sqs(PATIENT).send_message(
+            QueueUrl=SETTINGS.inbox_queue_url,
+            MessageBody=body if isinstance(body, str) else json.dumps(body),
+            MessageAttributes={
+                name.replace("_", "-"): {"DataType": "String", "StringValue": text} for name, text in attributes.items()
+            },
+        )
+
+    def take_inbox(self):
+        """Let `inbox` take what its queue holds; return how many messages it left there."""
+        return self._poll(SETTINGS.inbox_queue_url, lambda event: inbox.lambda_handler(event, Context()))
+
+    def deliver(self, seconds=60):
+        """Let `deliver` take the rings that are visible; return how many it wants to see again."""
+        ends_at = self.clock.time + seconds * 1000
+        return self._poll(SETTINGS.delivery_queue_url, lambda event: Run(self.worker, ends_at).deliver(rings_of(event)))
+
+    def due(self, project=106):
+        """Return the keys of all cards that are due, now or later."""
+        return self.cards.due(project, 2**53, 10_000)
+
+    def sweep(self):
+        sweeper = sweep.SWEEPER._replace(cards=self.cards, circuits=self.circuits, paces=self.paces)
+        return sweeper.sweep(self.clock.now())
+
+    def settle(self, seconds=61, rounds=50):
+        """Let time pass, sweep and deliver until nothing is due."""
+        for _ in range(rounds):
+            self.deliver()
+            if not self.due():
+                return
+            self.clock.pass_(seconds)
+            self.sweep()
+        raise AssertionError(f"still due after {rounds} rounds")
+
+    def _poll(self, url, handle):
+        left = 0
+        while messages := receive(url):
+            records = [record_of(message) for message in messages]
+            failures = {failure["itemIdentifier"] for failure in handle({"Records": records})["batchItemFailures"]}
+            left += len(failures)
+            for message in messages:
+                if message["MessageId"] not in failures:
+                    aws("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return left
+
+    def rejected(self):
+        """Return what the rejected queue holds: (attributes, wrapped event)."""
+        messages = receive(SETTINGS.rejected_queue_url)
+        return [
+            (
+                {name: value["StringValue"] for name, value in message["MessageAttributes"].items()},
+                json.loads(message["Body"]),
+            )
+            for message in messages
+        ]
+
+    def rings(self):
+        """Return the keys of the rings that are visible, one list a ring."""
+        return [json.loads(message["Body"])["keys"] for message in receive(SETTINGS.delivery_queue_url)]
+
+    def card(self, key) -> Card:
+        return self.cards.read([key])[key]
+
+
+def receive(url):
+    answer = aws("sqs").receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=10,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["All"],
+        VisibilityTimeout=365,
+        WaitTimeSeconds=0,
+    )
+    return answer.get("Messages", [])
+
+
+def record_of(message):
+    """Return the record that an event-source mapping makes of a received message."""
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {
+            name: {"dataType": value["DataType"], "stringValue": value.get("StringValue")}
+            for name, value in message.get("MessageAttributes", {}).items()
+        },
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:queue",
+        "awsRegion": "eu-central-1",
+    }

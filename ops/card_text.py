@@ -1,0 +1,66 @@
+"""The state of a card's delivery in words."""
+
+from collections.abc import Iterator
+
+from cards.card import NO_DIRECTION, NO_NAME, Card
+from ops.times import shown
+
+WAITING = {NO_DIRECTION: "neither a phone nor an e-mail is known", NO_NAME: "no name is known"}
+
+
+def state(card: Card) -> str:
+    """Return `delivered`, `due`, `retrying (2)`, `waiting (why)`, `refused (code)`, `in delivery` or `erased`."""
+    for holds, words in (
+        (card.erased is not None, "erased"),
+        (card.hash is None, f"waiting ({card.waiting or 'no content yet'})"),
+        (card.refused is not None, f"refused ({card.refused.code if card.refused else ''})"),
+        (card.lease_id is not None, "in delivery"),
+        (card.due_at is not None and card.attempts > 0, f"retrying ({card.attempts})"),
+        (card.hash == card.confirmed_hash and not card.ambiguous, "delivered"),
+        (card.due_at is not None, "due"),
+    ):
+        if holds:
+            return words
+    return "idle"
+
+
+def next_try(card: Card) -> int | None:
+    """Return when the card is tried next (ms since 1970), None if it is not due."""
+    return None if card.due_at is None else max(card.due_at, card.not_before or 0)
+
+
+def story(card: Card, now: int) -> Iterator[tuple[str, str]]:
+    """Yield what there is to tell of a card's delivery: a short title and a sentence each."""
+    if card.erased is not None:
+        yield "erased", f"{shown(card.erased, now)}; later events of it are skipped"
+        return
+    if card.hash is None:
+        yield "waits for", WAITING.get(card.waiting or "", "a first event of its own")
+    yield "confirmed", _confirmed(card, now)
+    if card.refused:
+        field = f", field {card.refused.field}" if card.refused.field else ""
+        yield "refused", f"{card.refused.code}{field}, {shown(card.refused.at, now)}; until its content changes"
+    yield from _coming(card, now)
+
+
+def _confirmed(card: Card, now: int) -> str:
+    if card.confirmed_at is None:
+        return "never: Ringostat has not confirmed any content of it"
+    newest = "the newest state" if card.confirmed_hash == card.hash else "an older state than the newest"
+    return f"{newest}, {shown(card.confirmed_at, now)}"
+
+
+def _coming(card: Card, now: int) -> Iterator[tuple[str, str]]:
+    if card.lease_id is not None:
+        ended = (card.lease_until or 0) <= now
+        yield "worker", f"has it until {shown(card.lease_until or 0, now)}" + (", and is dead" if ended else "")
+    if card.ambiguous:
+        yield "unclear", "nobody knows whether the last request arrived: a pause, then the newest state is posted"
+    if card.assert_at is not None:
+        yield "once more", f"{shown(card.assert_at, now)}, to be sure, because an earlier request may have come late"
+    if card.attempts:
+        yield "failures", f"{card.attempts} in a row"
+    if card.due_since is not None and card.due_at is not None and card.hash != card.confirmed_hash:
+        yield "due since", shown(card.due_since, now)
+    if (at := next_try(card)) is not None:
+        yield "next try", "now" if at <= now else f"{shown(at, now)} at the latest"

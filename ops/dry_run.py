@@ -1,0 +1,112 @@
+"""What a connection would make of a sample, by the production code's own decode, map and compose."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from cards.card import Composed, compose, key_of, stamped
+from errors import SenderError
+from mapping import engine
+from mapping.decode import decode
+from mapping.language.model import SECTIONS
+from mapping.outcome import Outcome
+from ops.offline import Connection
+from ops.samples import Sample
+
+DIRECTIONS = ("phones", "emails")
+USUAL = engine.Answer(202, "application/json", "")  # a verdict for each record
+BROKEN_BASE64 = Outcome("reject", code="bad-body", reason="the body is not base64, though isBase64Encoded is true")
+
+
+class Trial(NamedTuple):
+    """One event, what became of it, and what its sender would be told."""
+
+    sample: Sample
+    outcomes: list[Outcome]
+    answer: engine.Answer
+
+
+def tried(connection: Connection, sample: Sample, *, trace: bool = False) -> Trial:
+    """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
+    if sample.body is None:
+        return Trial(sample, [BROKEN_BASE64], USUAL._replace(status=400))
+    try:
+        body = decode(sample.body, sample.content_type)
+        outcomes = engine.run(connection.mapping, body, connection.settings, sample.headers, sample.query, trace=trace)
+    except SenderError as error:
+        refused = Outcome("reject", code=error.code, reason=str(error))
+        return Trial(sample, [refused], engine.Answer(error.status, "application/problem+json", ""))
+    return Trial(sample, outcomes, _answer(connection, body, outcomes))
+
+
+def _answer(connection: Connection, body: Any, outcomes: list[Outcome]) -> engine.Answer:
+    if connection.mapping.contract and all(outcome.result == "reject" for outcome in outcomes):
+        return engine.Answer(422, "application/problem+json", "")
+    return engine.answer(connection.mapping, body) or USUAL
+
+
+def composed(connection: Connection, outcome: Outcome) -> Composed | None:
+    """Return what Ringostat would be sent if a change were all that is known; None for a skip or reject."""
+    if outcome.result != "change":
+        return None
+    key = key_of(connection.project, connection.mapping.crm, outcome.card)
+    return compose(key, stamped(outcome.fields, changed_at=outcome.changed_at, received_at=outcome.changed_at or 0))
+
+
+def moment(milliseconds: int | None) -> str | None:
+    """Return a time as `2026-03-01T10:00:00.000Z`; one that no calendar holds as its number."""
+    if milliseconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    except (ValueError, OverflowError, OSError):
+        return f"{milliseconds} ms"
+
+
+def document(connection: Connection, trials: Iterable[Trial]) -> dict[str, Any]:
+    """Return outcomes and answer as JSON for programs; the answer is that to the last of several events."""
+    trials = list(trials)
+    outcomes = [_outcome(connection, outcome) for trial in trials for outcome in trial.outcomes]
+    last = trials[-1].answer
+    answer = {"status": last.status, "contentType": last.content_type, "body": last.body or None}
+    return {"outcomes": outcomes, "answer": answer}
+
+
+def _outcome(connection: Connection, outcome: Outcome) -> dict[str, Any]:
+    body = composed(connection, outcome)
+    changed = body is not None
+    return {
+        "result": outcome.result,
+        "record": outcome.record or None,
+        "kind": outcome.kind or None,
+        "card": outcome.card or None,
+        "carries": outcome.carries if changed else None,
+        "changed_at": moment(outcome.changed_at),
+        "fields": dict(_fields(connection, outcome, body)) if body else {},
+        "payload": body.payload if body else None,
+        "waiting": body.waiting if body else None,
+        "code": outcome.code or None,
+        "field": outcome.field or None,
+        "reason": outcome.reason or None,
+        "warnings": list(outcome.warnings),
+    }
+
+
+def _fields(connection: Connection, outcome: Outcome, body: Composed) -> Iterator[tuple[str, Any]]:
+    """Yield what the change sets, under Ringostat's names: its blocks together are two lists."""
+    kinds = {name.partition(".")[0] for name in outcome.fields}
+    for name in SECTIONS[outcome.kind]:
+        if name in outcome.fields:
+            yield name, outcome.fields[name]
+    if kinds & set(DIRECTIONS):
+        yield "contactDirections", body.payload["contactDirections"] if body.payload else []
+    if "organizations" in kinds:
+        yield "organizations", _organizations(connection, outcome)
+
+
+def _organizations(connection: Connection, outcome: Outcome) -> list[dict[str, Any]]:
+    """Return the organizations as the change names them, also those whose name only their own card knows."""
+    blocks = [name for name in outcome.fields if name.startswith("organizations.")]
+    found = {entry["externalId"]: entry["name"] for name in blocks for entry in outcome.fields[name] or ()}
+    identity = {"projectId": connection.project, "origin": connection.mapping.crm}
+    return [{**identity, "name": name, "externalId": identifier} for identifier, name in found.items()]

@@ -1,0 +1,154 @@
+"""The rejected queue as something to read: SQS has no peek, so messages are received, held, and given back."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws.queues import BATCH, dumps
+from aws.table import chunks
+from errors import Unavailable
+from ops.samples import Sample, samples_of
+from ops.stack import Stack
+
+SHORTEST_HOLD, LONGEST_HOLD = 120, 43_200  # seconds; SQS ends at 12 hours
+A_SECOND = 50  # messages that are surely read in a second
+EMPTY = 2  # answers without anything new that end a reading: one alone may miss some of SQS's servers
+LARGEST_BATCH = 200_000  # bytes of the messages in one call, below SQS's smallest limit
+GAVE_UP = "gave-up"
+GAVE_UP_REASON = "the bridge failed ten times on it; the log of InboxFunction says where"
+
+
+class Rejection(NamedTuple):
+    """One message of the queue. `body` is the event as the inbox queue takes it, with its first time of arrival."""
+
+    identity: str
+    receipt: str
+    connection: str
+    code: str
+    reason: str
+    received_at: int  # ms since 1970, UTC
+    request_id: str
+    body: str
+
+    @property
+    def event(self) -> tuple[str, str, int]:
+        """What tells an event from others, however often it was rejected."""
+        return self.connection, self.request_id, self.received_at
+
+    def sample(self) -> Sample:
+        """Return the event as a mapping gets it."""
+        return samples_of(self.body.encode(), "")[0]
+
+
+class Held:
+    """A reading of the queue: what it received is given back when it ends, but for what was deleted.
+
+    Nothing is lost if it is cut off: then SQS gives the messages back after at most `seconds`.
+    """
+
+    def __init__(self, stack: Stack, *, a_second: float = A_SECOND) -> None:
+        self._client = stack.client("sqs")
+        self._queue = stack.queue("RejectedQueue")
+        self._url = stack.queue_url("RejectedQueue")
+        self._poll_seconds = stack.poll_seconds
+        needed = int(stack.depth("RejectedQueue") / min(a_second, A_SECOND))
+        self.seconds = min(SHORTEST_HOLD + needed, LONGEST_HOLD)
+        self._receipts: dict[str, str] = {}
+        self._deleted: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        kept = [receipt for identity, receipt in self._receipts.items() if identity not in self._deleted]
+        for chunk in chunks(kept, BATCH):
+            # What is not given back, because it is gone or SQS fails, comes back by itself.
+            with contextlib.suppress(BotoCoreError, ClientError, Unavailable):
+                self._queue.hide(dict.fromkeys(chunk, 0))
+
+    def batches(self) -> Iterator[list[Rejection]]:
+        """Yield what was not seen before, at most ten at once, until the queue gives nothing new."""
+        empty = 0
+        while empty < EMPTY:
+            answer = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=BATCH,
+                VisibilityTimeout=self.seconds,
+                WaitTimeSeconds=self._poll_seconds,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["All"],
+            )
+            rejections = [rejection_of(message) for message in answer.get("Messages", ())]
+            new = [one for one in rejections if one.identity not in self._receipts]
+            self._receipts |= {one.identity: one.receipt for one in rejections}
+            empty = 0 if new else empty + 1
+            if new:
+                yield new
+
+    def all(self) -> list[Rejection]:
+        """Return everything that the queue gives."""
+        return [one for batch in self.batches() for one in batch]
+
+    def delete(self, rejections: Sequence[Rejection]) -> int:
+        """Delete messages; return how many SQS did not delete, which come back."""
+        failed = 0
+        for chunk in chunks(rejections, BATCH):
+            entries = [
+                {"Id": str(index), "ReceiptHandle": self._receipts[one.identity]} for index, one in enumerate(chunk)
+            ]
+            answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+            done = {chunk[int(entry["Id"])].identity for entry in answer.get("Successful", ())}
+            self._deleted |= done
+            failed += len(chunk) - len(done)
+        return failed
+
+
+def rejection_of(message: dict[str, Any]) -> Rejection:
+    """Return what a received message holds: a rejected event, or one that the redrive brought as it was."""
+    attributes = {name: entry.get("StringValue", "") for name, entry in message.get("MessageAttributes", {}).items()}
+    document = _document(message, attributes)
+    return Rejection(
+        message["MessageId"],
+        message["ReceiptHandle"],
+        str(document.get("connection") or ""),
+        attributes.get("code") or GAVE_UP,
+        attributes.get("reason") or GAVE_UP_REASON,
+        int(document.get("receivedAt") or 0),
+        str(document.get("requestId") or ""),
+        dumps(document) if document else message["Body"],
+    )
+
+
+def _document(message: dict[str, Any], attributes: dict[str, str]) -> dict[str, Any]:
+    """Return the event wrapped in JSON, empty if it is none: what came without code came by the redrive."""
+    first = {
+        "receivedAt": int(message.get("Attributes", {}).get("SentTimestamp", 0)),
+        "requestId": message["MessageId"],
+    }
+    if "connection" in attributes and "code" not in attributes:
+        headers = {"content-type": attributes.get("content-type") or "application/json"}
+        return {"connection": attributes["connection"], "body": message["Body"], "headers": headers, **first}
+    try:
+        document = json.loads(message["Body"])
+    except (ValueError, RecursionError):
+        return {}
+    if not (isinstance(document, dict) and "body" in document):
+        return {}
+    known = {name: value for name, value in document.items() if value is not None}
+    return {**first, **known}
+
+
+def sendable(rejections: Sequence[Rejection]) -> Iterator[list[Rejection]]:
+    """Yield the rejections in pieces that one SendMessageBatch takes."""
+    piece: list[Rejection] = []
+    for one in rejections:
+        if piece and (len(piece) == BATCH or sum(len(each.body) for each in [*piece, one]) > LARGEST_BATCH):
+            yield piece
+            piece = []
+        piece.append(one)
+    if piece:
+        yield piece

@@ -1,0 +1,199 @@
+"""Where a stack's things are, and its clients: a stack in AWS by its name, or the local world that `make run` runs."""
+
+import functools
+import json
+import os
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+import click
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+import clock
+from aws.queues import Queue
+from aws.table import Cards
+from connections import Connection, connection_of
+from errors import BridgeError
+from mapping.language import loader
+from mapping.language.expression import did_you_mean
+
+PATIENT: dict[str, Any] = {
+    "connect_timeout": 5,
+    "read_timeout": 30,
+    "retries": {"total_max_attempts": 5, "mode": "standard"},
+}
+LARGEST_SECRET = 65_536  # bytes; https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+DENIED = frozenset(("AccessDenied", "AccessDeniedException", "AWS.SimpleQueueService.AccessDenied"))
+
+
+class Stack:
+    """One deployed bridge. `ids` are the physical ids of its resources by the names of template.yaml.
+
+    `clock` gives ms since 1970; `poll_seconds` is how long an empty queue is listened to; `sleep` takes seconds.
+    Every method may raise botocore's errors.
+    """
+
+    def __init__(  # noqa: PLR0913 - what tests give instead
+        self,
+        client: Callable[[str], Any],
+        ids: Mapping[str, str],
+        hooks_url: str,
+        *,
+        poll_seconds: int = 1,
+        clock: Callable[[], int] = clock.now,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.client = functools.cache(client)
+        self.ids = ids
+        self.hooks_url = hooks_url
+        self.poll_seconds = poll_seconds
+        self.clock = clock
+        self.sleep = sleep
+
+    @functools.cached_property
+    def cards(self) -> Cards:
+        """The cards table."""
+        return Cards(self.client("dynamodb"), self.ids["CardsTable"])
+
+    def queue_url(self, name: str) -> str:
+        """Return the URL of `InboxQueue`, `RejectedQueue`, `DeliveryQueue` or `DeadDeliveryQueue`."""
+        return self.ids[name]
+
+    def queue(self, name: str) -> Queue:
+        """Return a queue by the same names."""
+        return Queue(self.client("sqs"), self.queue_url(name))
+
+    def depth(self, name: str) -> int:
+        """Return about how many messages a queue holds, those in work included."""
+        wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=self.queue_url(name), AttributeNames=wanted)
+        return sum(int(answer["Attributes"][attribute]) for attribute in wanted)
+
+    def secret(self, name: str) -> dict[str, Any]:
+        """Return the JSON object of `ConnectionsSecret` or `AuthKeysSecret`; raise ClickException if it is none."""
+        text = self.client("secretsmanager").get_secret_value(SecretId=self.ids[name]).get("SecretString", "")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise click.ClickException(f"{name} holds no JSON object: repair its value in Secrets Manager.")
+        return value
+
+    def put(self, name: str, entries: Mapping[str, Any]) -> None:
+        """Write a secret that was read; raise ClickException if it is too large for Secrets Manager."""
+        text = json.dumps(entries, ensure_ascii=False, indent=1)
+        if len(text.encode()) > LARGEST_SECRET:
+            raise click.ClickException(f"{name} would be larger than 64 KiB, which is all that a secret holds.")
+        self.client("secretsmanager").put_secret_value(SecretId=self.ids[name], SecretString=text)
+
+    @functools.cached_property
+    def environment(self) -> Mapping[str, str]:
+        """The variables of the functions, as they are deployed."""
+        answer = self.client("lambda").get_function_configuration(FunctionName=self.ids["DeliverFunction"])
+        variables: dict[str, str] = answer["Environment"]["Variables"]
+        return variables
+
+    def connection(self, name: str) -> Connection:
+        """Return a connection; raise ClickException if there is none of this name, BadConnection if it is broken."""
+        entries = self.secret("ConnectionsSecret")
+        connection = connection_of(entries, name)
+        if connection is None:
+            hint = did_you_mean(name, list(entries)) or "bridge connections lists them"
+            raise click.ClickException(f"there is no connection {name!r}; {hint}")
+        return connection
+
+
+def origin_of(connection: Connection) -> str:
+    """Return the name that the connection's CRM bears in keys and in Ringostat; raise BadMapping."""
+    return loader.load(connection.mapping).crm
+
+
+def in_aws(name: str, session: Any = None) -> Stack:
+    """Return a stack of the account and region that the usual AWS environment, or a session, names."""
+    session = session or boto3.Session()
+    config = Config(**PATIENT)
+    cloudformation = session.client("cloudformation", config=config)
+    outputs = cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", ())
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    ids = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources if "PhysicalResourceId" in one}
+    url = next((output["OutputValue"] for output in outputs if output["OutputKey"] == "HooksUrl"), "")
+    if not url or "CardsTable" not in ids:
+        raise click.ClickException(f"the stack {name!r} is not one of ringostat-bridge, or is not deployed yet")
+    return Stack(lambda service: session.client(service, config=config), ids, url)
+
+
+def in_local_world(port: str) -> Stack:
+    """Return the stack of the local world whose front listens on a port of this machine."""
+    address = f"http://127.0.0.1:{port}"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"{address}/_local", timeout=5) as answer:
+            found = json.load(answer)
+        endpoint, region, ids = found["endpoint"], found["region"], found["ids"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise click.ClickException(
+            f"no local world answers on port {port}: start it with `make run`, or name its port with BRIDGE_PORT=…"
+        ) from None
+    session: Any = boto3.Session("test", "test", region_name=region)
+    config = Config(**PATIENT, proxies={})
+    client = functools.partial(session.client, endpoint_url=endpoint, config=config)
+    # One process holds the queues of this world, so no answer misses a message.
+    return Stack(client, ids, f"{address}/crm/", poll_seconds=0)
+
+
+def of_stack(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that name a stack; the command gets it as `stack`, and AWS's errors become sentences."""
+
+    @click.option("--local", is_flag=True, help="The local world of `make run`, on the port BRIDGE_PORT (8080).")
+    @click.option(
+        "--stack", "stack_name", metavar="NAME", envvar="BRIDGE_STACK", help="The stack in AWS (BRIDGE_STACK)."
+    )
+    @functools.wraps(command)
+    def reaching(*, stack_name: str | None, local: bool, **others: Any) -> int:
+        try:
+            return command(stack=_reached(stack_name, local=local), **others)
+        except ClientError as error:
+            raise click.ClickException(_refused(error)) from None
+        except BotoCoreError as error:
+            raise click.ClickException(_unreached(error)) from None
+        except BridgeError as error:
+            raise click.ClickException(str(error)) from None
+
+    return reaching
+
+
+def _reached(name: str | None, *, local: bool) -> Stack:
+    given = click.get_current_context().obj
+    if isinstance(given, Stack):
+        return given
+    if local:
+        return in_local_world(os.environ.get("BRIDGE_PORT") or "8080")
+    if not name:
+        raise click.UsageError("say which bridge: --stack NAME in AWS, or --local")
+    return in_aws(name)
+
+
+def _refused(error: ClientError) -> str:
+    """Return what AWS refused: its text only where that names rights, for others may quote what was sent."""
+    code = error.response.get("Error", {}).get("Code", "unknown")
+    if code in DENIED:
+        return f"AWS does not permit this: {error.response['Error'].get('Message', code)}"
+    if error.operation_name == "DescribeStacks" and code == "ValidationError":
+        return "there is no stack of this name in this account and region; AWS_PROFILE and AWS_REGION choose them"
+    return f"AWS answered {code} to {error.operation_name}"
+
+
+def _unreached(error: BotoCoreError) -> str:
+    kind = type(error).__name__
+    hints = {
+        "NoCredentialsError": "sign in first (AWS_PROFILE, `aws sso login`)",
+        "NoRegionError": "name the region with AWS_REGION",
+        "ProfileNotFound": "AWS_PROFILE names a profile that this machine does not have",
+    }
+    return f"AWS cannot be reached ({kind}): {hints.get(kind, 'check the network and the sign-in')}"

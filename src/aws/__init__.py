@@ -1,0 +1,1 @@
+"""AWS: the only importer of botocore. Its errors end here as `Unavailable`."""

@@ -1,0 +1,74 @@
+"""Taking the leases of cards: what each needs is decided by `steps`, here it is written."""
+
+from collections.abc import Iterable, Sequence
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws.table import Cards
+from cards.card import Card
+from delivery import state
+from delivery.state import Lease
+from telemetry import failed, logger
+
+
+class Claims:
+    """The claims of one worker under one lease. `now` and `quiet` are in ms."""
+
+    def __init__(self, cards: Cards, lease: Lease, *, now: int, quiet: int) -> None:
+        self._cards = cards
+        self._lease = lease
+        self._now = now
+        self._quiet = quiet
+        self.waiting: dict[str, int] = {}  # cards in their quiet period, and when it ends
+
+    def claim(self, keys: Sequence[str]) -> list[Card]:
+        """Take the leases of the cards that may be delivered now; return those cards as they are under the lease.
+
+        One call for one card; two for a hundred, and one more for each that somebody else changed in between.
+        """
+        if len(keys) <= 1:
+            return self._each(keys)
+        cards = self._cards.read(keys).values()
+        ready = [card for card in cards if self._step(card) == "claim"]
+        lost = self._cards.write_all([state.claim_read(card, self._lease, self._now) for card in ready])
+        identity, until = self._lease
+        claimed = [card._replace(lease_id=identity, lease_until=until) for card in ready if card.key not in lost]
+        others = [self._instead(card) for card in cards if self._step(card) != "claim"]
+        return claimed + [card for card in others if card] + self._each(lost)
+
+    def _each(self, keys: Iterable[str]) -> list[Card]:
+        cards = [self._one(key) for key in keys]
+        return [card for card in cards if card]
+
+    def _one(self, key: str) -> Card | None:
+        try:
+            row = self._cards.write(state.claim(key, self._lease, self._now)).card
+        except (BotoCoreError, ClientError) as error:  # those that are claimed already are not to wait for this one
+            failed("not claimed", error, card=key)
+            self.waiting[key] = self._now + self._quiet
+            return None
+        return row if self._is_ours(row) else self._instead(row)
+
+    def _is_ours(self, row: Card | None) -> bool:
+        """Tell whether a row holds our lease, even if the claim failed: the SDK may have sent it twice."""
+        return row is not None and row.lease_id == self._lease.id
+
+    def _step(self, card: Card | None) -> state.Step:
+        return state.step(card, self._now, self._quiet)
+
+    def _instead(self, card: Card | None) -> Card | None:
+        """Do what a card that cannot simply be claimed needs; return it if that is a delivery."""
+        if card is None:
+            return None
+        match self._step(card):
+            case "reclaim":
+                logger.warning("a worker died in mid-delivery", card=card.key)
+                result = self._cards.write(state.reclaim(card, self._lease))
+                return result.card if self._is_ours(result.card) else None
+            case "settle":
+                self._cards.write(state.settle(card))
+            case "wait" if card.not_before is not None:
+                self.waiting[card.key] = card.not_before
+                if card.due_at is not None and card.due_at < card.not_before:
+                    self._cards.write(state.later(card))
+        return None

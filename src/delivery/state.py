@@ -1,0 +1,178 @@
+"""What may be done with a card now, and what an answer makes of it: the rules of delivery, pure.
+
+An attempt whose effect nobody can know (`ambiguous`) is followed by the quiet period, then by the newest state, and
+that once more later: a request that was believed dead may land after the one that replaced it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from aws.table import Write, due
+from cards.card import Card, Refusal
+
+# The same as `step(card, now, quiet_ms) == "claim"`, in the words of DynamoDB.
+CLAIMABLE = (
+    "attribute_exists(#due) AND attribute_exists(#hash) AND attribute_not_exists(#erased)"
+    " AND attribute_not_exists(#lease_id) AND (attribute_not_exists(#not_before) OR #not_before <= :now)"
+    " AND (attribute_not_exists(#confirmed_hash) OR #hash <> #confirmed_hash"
+    " OR #ambiguous = :true OR #assert_at <= :now)"
+)
+STILL_READ = " AND #rev = :rev"
+
+Step = Literal["claim", "reclaim", "settle", "wait", "leave"]
+
+
+class Policy(NamedTuple):
+    """How long to wait, in ms."""
+
+    quiet: int
+    assert_after: int
+    retry_base: int  # the first retry's bound; it doubles with each attempt
+    retry_cap: int
+    repair: int  # while a human repairs the configuration or the key
+
+    @classmethod
+    def of(cls, quiet_seconds: float, assert_after_seconds: float, retry_cap_seconds: float) -> "Policy":
+        """Return the policy of the settings; what they leave open follows from the quiet period."""
+        quiet, cap = int(quiet_seconds * 1000), int(retry_cap_seconds * 1000)
+        return cls(quiet, int(assert_after_seconds * 1000), quiet // 2, cap, min(5 * quiet, cap))
+
+
+class Lease(NamedTuple):
+    """One worker's right to deliver a card until its invocation has surely ended (ms since 1970)."""
+
+    id: str
+    until: int
+
+
+def step(card: Card | None, now: int, quiet: int) -> Step:
+    """Say what a worker may do with a card.
+
+    `claim` it; `reclaim` it from a worker that died in mid-delivery; `settle` it, for there is nothing to say; `wait`
+    until `ready_at`; `leave` it to whoever holds it, or for good.
+    """
+    if card is None or card.due_at is None or card.hash is None or card.erased:
+        return "leave"
+    if card.lease_id is not None:
+        return "reclaim" if (card.lease_until or 0) + quiet <= now else "leave"
+    if card.not_before is not None and card.not_before > now:
+        return "wait"
+    if card.hash != card.confirmed_hash or card.ambiguous:
+        return "claim"
+    if card.assert_at is None:
+        return "settle"
+    return "claim" if card.assert_at <= now else "settle"
+
+
+def claim(key: str, lease: Lease, now: int) -> Write:
+    """Return the one conditional update that takes a card's lease and is also its read."""
+    return Write(key, _leased(lease), CLAIMABLE, {"now": now, "true": True})
+
+
+def claim_read(card: Card, lease: Lease, now: int) -> Write:
+    """Return the claim of a card whose content was read before: it fails if the content has changed since."""
+    return Write(card.key, _leased(lease), CLAIMABLE + STILL_READ, {"now": now, "true": True, "rev": card.rev})
+
+
+def reclaim(card: Card, lease: Lease) -> Write:
+    """Return the claim of a card whose worker died: what it did is unknown."""
+    still = "#lease_id = :old AND attribute_exists(#due) AND attribute_exists(#hash) AND attribute_not_exists(#erased)"
+    return Write(card.key, {**_leased(lease), "ambiguous": True}, still, {"old": card.lease_id})
+
+
+def settle(card: Card) -> Write:
+    """Return the write that ends a card's being due without a POST, but for an assertion still owed."""
+    nothing_to_say = "#hash = #confirmed_hash AND attribute_not_exists(#lease_id) AND attribute_not_exists(#ambiguous)"
+    return Write(card.key, due(card.key, card.assert_at), nothing_to_say)
+
+
+def later(card: Card) -> Write:
+    """Return the write that lets a card that must wait be due no earlier, so that no sweep rings it in vain."""
+    return Write(
+        card.key,
+        due(card.key, card.not_before),
+        "attribute_exists(#due) AND #not_before = :until",
+        {"until": card.not_before},
+    )
+
+
+def _leased(lease: Lease) -> dict[str, Any]:
+    return {"lease_id": lease.id, "lease_until": lease.until}
+
+
+RELEASED: Mapping[str, Any] = {"lease_id": None, "lease_until": None}
+
+
+def confirmed(card: Card, now: int, policy: Policy) -> dict[str, Any]:
+    """Ringostat holds the claimed content. After an ambiguous attempt it is asserted once more."""
+    assert_at = card.assert_at if card.assert_at is not None and card.assert_at > now else None
+    if card.ambiguous:
+        assert_at = now + policy.assert_after
+    return {
+        **RELEASED,
+        **due(card.key, assert_at),
+        "assert_at": assert_at,
+        "confirmed_hash": card.hash,
+        "confirmed_at": now,
+        "not_before": None,
+        "ambiguous": None,
+        "attempts": None,
+        "refused": None,
+    }
+
+
+def ambiguous(card: Card, now: int, policy: Policy, jitter: float) -> dict[str, Any]:
+    """Nobody can know whether Ringostat took it: be quiet first, then post the newest state."""
+    return {**_again(card, now + max(policy.quiet, _backoff(card, policy, jitter))), "ambiguous": True}
+
+
+def retried(card: Card, now: int, policy: Policy, jitter: float) -> dict[str, Any]:
+    """Nothing was sent: try again soon."""
+    return _again(card, now + _backoff(card, policy, jitter))
+
+
+def postponed(card: Card, until: int) -> dict[str, Any]:
+    """Ringostat, or a human who must act, needs time until then."""
+    return _again(card, until)
+
+
+def released(card: Card, at: int) -> dict[str, Any]:
+    """Nothing was tried; it may be then."""
+    return {**RELEASED, **due(card.key, at)} if card.due_at is not None else dict(RELEASED)
+
+
+def refused(card: Card, refusal: Refusal) -> dict[str, Any]:
+    """Ringostat refused this content alone; only other content is posted again.
+
+    What an earlier attempt left unknown stays so, and an assertion stays owed: the other content may be the old one.
+    """
+    return {
+        **RELEASED,
+        **due(card.key, None),
+        "refused": refusal,
+        "not_before": None,
+        "ambiguous": card.ambiguous or None,
+        "attempts": None,
+    }
+
+
+def _again(card: Card, at: int) -> dict[str, Any]:
+    return {**RELEASED, **due(card.key, at), "not_before": at, "attempts": card.attempts + 1}
+
+
+def _backoff(card: Card, policy: Policy, jitter: float) -> int:
+    """Return a random wait (full jitter, `jitter` in 0…1) below a bound that doubles with each attempt."""
+    return int(min(policy.retry_cap, policy.retry_base * 2 ** min(card.attempts, 20)) * jitter)
+
+
+def record(card: Card, changes: Mapping[str, Any]) -> Write:
+    """Return the write of a result for a card that is still leased by us and still says what was posted."""
+    return Write(
+        card.key, changes, "#lease_id = :lease AND #hash = :posted", {"lease": card.lease_id, "posted": card.hash}
+    )
+
+
+def record_moved(card: Card, changes: Mapping[str, Any]) -> Write:
+    """Return the same when the content changed meanwhile: the card stays due, and a refusal of old content is moot."""
+    kept = {name: value for name, value in changes.items() if name not in ("due", "due_at", "refused")}
+    return Write(card.key, kept, "#lease_id = :lease", {"lease": card.lease_id})

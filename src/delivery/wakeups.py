@@ -1,0 +1,64 @@
+"""Rings: messages that say which cards may be due.
+
+They hold keys only, no personal data, and losing one loses nothing.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aws.queues import Message, Queue, dumps
+from aws.table import chunks
+from cards.card import project_of
+
+SCHEMA = 1
+KEYS_PER_RING = 100
+CARD = re.compile(r"[0-9]+#[^#]+#")  # of a card's key
+
+
+class Ring(NamedTuple):
+    """A received ring; `keys` is empty when the message is none, for a ring is not data."""
+
+    message_id: str
+    receipt: str
+    received: int  # how often SQS has handed it out
+    keys: Sequence[str]
+
+
+def ring(queue: Queue, rests: Mapping[str, int]) -> None:
+    """Say that these cards may be due, each in so many seconds: a message per project, rest and hundred keys.
+
+    The group is the project's number, so that SQS serves a quiet project beside a noisy one.
+    """
+    batches: dict[tuple[int, int], list[str]] = {}
+    for key, rest in rests.items():
+        batches.setdefault((project_of(key), rest), []).append(key)
+    messages = [
+        Message(dumps({"schema": SCHEMA, "keys": chunk}), group=str(project), delay=rest)
+        for (project, rest), keys in batches.items()
+        for chunk in chunks(keys, KEYS_PER_RING)
+    ]
+    if messages:
+        queue.send_all(messages)
+
+
+def rings_of(event: dict[str, Any]) -> list[Ring]:
+    """Return the rings of a Lambda event from the delivery queue."""
+    return [
+        Ring(
+            record["messageId"],
+            record["receiptHandle"],
+            int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
+            _keys(record["body"]),
+        )
+        for record in event["Records"]
+    ]
+
+
+def _keys(body: str) -> list[str]:
+    try:
+        message = json.loads(body)
+        return [key for key in message["keys"] if isinstance(key, str) and CARD.match(key)]
+    except (ValueError, TypeError, KeyError):
+        return []

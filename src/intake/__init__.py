@@ -1,0 +1,1 @@
+"""An event becomes cards: decode, map, merge, wake."""

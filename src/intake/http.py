@@ -1,0 +1,90 @@
+"""HTTP in and out: the event that a request carries, and what the CRM is told; errors as RFC 9457 problem details."""
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from errors import AllRejected, BridgeError, MethodNotAllowed, NotAllowed, SenderError, Unavailable
+from intake.ingest import Event, Verdict
+
+JSON = {"content-type": "application/json"}
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>ringostat-bridge</title>
+<body style="font-family: system-ui, sans-serif; max-width: 34rem; margin: 4rem auto; padding: 0 1rem">
+<h1>This address works</h1>
+<p>It is a webhook address: paste it into your CRM, which must send its events here by <b>POST</b>.
+A browser sends GET, so there is nothing more to see.</p>
+"""
+
+
+def event_of(request: dict[str, Any], connection: str) -> Event:
+    """Return the event that a request of the HTTP API carries; the bytes are the ones that the CRM signed."""
+    return Event(
+        connection=connection,
+        body=_raw(request.get("body") or "", is_base64=request.get("isBase64Encoded", False)),
+        headers={name.lower(): text for name, text in request.get("headers", {}).items()},
+        query=request.get("queryStringParameters") or {},
+        received_at=request["requestContext"]["timeEpoch"],
+        request_id=request["requestContext"]["requestId"],
+    )
+
+
+def _raw(body: str, *, is_base64: bool) -> bytes:
+    text = body.encode(errors="surrogatepass")
+    try:
+        return base64.b64decode(text) if is_base64 else text
+    except ValueError:
+        return text  # no gateway sends that; whoever does is told that the body cannot be read
+
+
+def page() -> Response[str]:
+    """Answer an admin who pastes the address into a browser; the same for every name, so it reveals nothing."""
+    return Response(200, "text/html; charset=utf-8", PAGE)
+
+
+def taken(request_id: str, verdicts: Sequence[Verdict]) -> Response[str]:
+    """Answer 202 with the verdicts: everything is in the table, or whole in a queue."""
+    body: dict[str, Any] = {"request_id": request_id}
+    for result in ("accepted", "unchanged", "stale"):
+        body[result] = sum(verdict.result == result for verdict in verdicts)
+    body["skipped"] = [verdict.told("code", "reason") for verdict in verdicts if verdict.result == "skipped"]
+    body["rejected"] = [verdict.told("code", "field", "reason") for verdict in verdicts if verdict.result == "rejected"]
+    return _json(202, "application/json", body)
+
+
+def queued(request_id: str) -> Response[str]:
+    """Answer 202 when the event lies whole in the inbox queue and its verdicts are not known yet."""
+    return _json(202, "application/json", {"request_id": request_id, "queued": True})
+
+
+def problem(error: BridgeError, request_id: str) -> Response[str]:
+    """Answer an error with a stable code and a sentence that quotes nothing of the request."""
+    if isinstance(error, SenderError):
+        body = _problem(error.status, error.code, error.title, str(error))
+    else:
+        body = _problem(503, Unavailable.code, Unavailable.title, "Nothing was stored; send the same request again.")
+    # Every refusal of access is the same to the byte, so that nobody learns which of its causes it has.
+    if not isinstance(error, NotAllowed):
+        body["request_id"] = request_id
+    if isinstance(error, AllRejected):
+        body["errors"] = error.records
+    return _json(body["status"], "application/problem+json", body, _headers(error))
+
+
+def _headers(error: BridgeError) -> dict[str, str | list[str]]:
+    if isinstance(error, MethodNotAllowed):
+        return {"Allow": "POST, GET, HEAD"}
+    return {} if isinstance(error, SenderError) else {"Retry-After": "30"}
+
+
+def _problem(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
+    return {"type": f"urn:ringostat-bridge:{code}", "title": title, "status": status, "code": code, "detail": detail}
+
+
+def _json(
+    status: int, content_type: str, body: dict[str, Any], headers: dict[str, str | list[str]] | None = None
+) -> Response[str]:
+    return Response(status, content_type, json.dumps(body), headers)

@@ -1,0 +1,264 @@
+"""An event becomes cards: decode, map, merge, ring; a verdict for every record. `api` and `inbox` come through here."""
+
+import base64
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws.clients import dynamodb, sqs
+from aws.queues import Message, Queue, dumps
+from aws.table import Cards
+from cards.card import CLOCK_TOLERANCE_MS, Fields, key_of, stamped
+from connections import Connection
+from delivery.wakeups import ring
+from errors import AllRejected, Unavailable
+from intake.merging import Merging
+from mapping import engine
+from mapping.decode import decode
+from mapping.language import loader
+from mapping.outcome import Outcome
+from settings import Settings
+from telemetry import count, logger
+
+DAY_SECONDS = 86_400
+MOST_LOGGED = 1000  # keys of cards in one line
+GIVE_UP_DAYS = 14  # delivery gives a card up after so many
+COUNTED = {  # the log keeps stale apart
+    "accepted": "RecordsAccepted",
+    "unchanged": "RecordsUnchanged",
+    "stale": "RecordsUnchanged",
+    "skipped": "RecordsSkipped",
+    "rejected": "RecordsRejected",
+}
+
+
+class Event(NamedTuple):
+    """One thing a CRM or another system sent us.
+
+    Header names are in lower case; `received_at` is the first time of arrival, in ms since 1970, UTC.
+    """
+
+    connection: str
+    body: bytes
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    received_at: int
+    request_id: str
+
+
+class Verdict(NamedTuple):
+    """How one record ended: accepted, unchanged, stale, skipped or rejected; the last two with a code and a reason."""
+
+    result: str
+    position: int  # in the list of the event that held the record
+    key: str = ""
+    code: str = ""
+    field: str = ""
+    reason: str = ""
+    warnings: Sequence[str] = ()
+
+    def told(self, *names: str) -> dict[str, Any]:
+        """Return what the sender is told of it: `index` and the attributes named."""
+        return {"index": self.position, **{name: getattr(self, name) for name in names}}
+
+
+class Stores(NamedTuple):
+    """Where events go."""
+
+    cards: Cards
+    delivery: Queue
+    rejected: Queue
+    retention_days: int = 0  # 0 keeps cards until they are erased
+    seconds: float = 2.0  # for the cards of one event; what takes longer comes again by the inbox queue
+
+    @classmethod
+    def of(cls, settings: Settings, config: Config, seconds: float) -> "Stores":
+        """Return the stores of the stack, with time-outs that fit who waits."""
+        return cls(
+            Cards(dynamodb(config), settings.cards_table),
+            Queue(sqs(config), settings.delivery_queue_url),
+            Queue(sqs(config), settings.rejected_queue_url),
+            settings.card_retention_days,
+            seconds,
+        )
+
+
+class Mapped(NamedTuple):
+    """An event and what its mapping made of it; `keys` are those of the outcomes' cards, empty where there is none."""
+
+    event: Event
+    connection: Connection
+    contract: str  # of a mapping whose sender is a programmer who can be told; empty for any other
+    outcomes: Sequence[Outcome]
+    keys: Sequence[str]
+
+
+def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> list[Verdict]:
+    """Merge an event into the cards and return a verdict for each of its records, at least one.
+
+    Raise SenderError for a body that cannot be decoded, and whatever a store raises: then nothing is acknowledged, and
+    the same event may come again. When it returns, everything accepted is in the table, and an event with a rejected
+    record lies whole in the rejected queue. Raise AllRejected instead if its sender is a programmer who can be told.
+    """
+    one = mapped(event, connection)
+    (verdicts,) = merge([one], stores, now)
+    conclude(one, verdicts, stores)
+    return verdicts
+
+
+def mapped(event: Event, connection: Connection) -> Mapped:
+    """Decode and map an event; raise SenderError for a body that cannot be decoded."""
+    mapping = loader.load(connection.mapping)
+    outcomes = engine.run(mapping, _decoded(event), connection.settings, event.headers, event.query)
+    keys = [key_of(connection.project, mapping.crm, outcome.card) if outcome.card else "" for outcome in outcomes]
+    return Mapped(event, connection, mapping.contract, outcomes, keys)
+
+
+def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdict]]:
+    """Merge events of one connection into the cards at once, ring and report; return a verdict for each record of each.
+
+    Raise whatever a store raises: then some of them may be in the table, and all may come again.
+    """
+    until = time.monotonic() + stores.seconds
+    merging = Merging(
+        stores.cards,
+        connection=events[0].connection.name,
+        now=now,
+        expires_at=_expiry(stores.retention_days, now),
+        in_time=lambda: time.monotonic() < until,
+    )
+    merged = merging.merge(_news(events))
+    _ring(merged.due, stores.delivery)
+    verdicts = [
+        [_verdict(outcome, key, merged.verdicts) for outcome, key in zip(one.outcomes, one.keys, strict=True)]
+        for one in events
+    ]
+    _report(events, list(chain.from_iterable(verdicts)))
+    return verdicts
+
+
+def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores) -> None:
+    """Keep an event whole if a record was rejected.
+
+    Raise AllRejected instead if every one was, and its sender is a programmer who can be told.
+    """
+    rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
+    if one.contract and len(rejected) == len(verdicts):
+        raise AllRejected([verdict.told("code", "field", "reason") for verdict in rejected])
+    if rejected:
+        reject(one.event, stores.rejected, rejected[0].code, rejected[0].reason)
+
+
+def takes_get(connection: Connection) -> bool:
+    """Tell whether a GET with a query string is an event of this connection's CRM."""
+    return loader.load(connection.mapping).get
+
+
+def declared_answer(event: Event, connection: Connection) -> engine.Answer | None:
+    """Return the answer that the CRM insists on, None for the usual one; raise BridgeError as `ingest` does."""
+    mapping = loader.load(connection.mapping)
+    return engine.answer(mapping, _decoded(event)) if mapping.answer else None
+
+
+def _decoded(event: Event) -> Any:
+    return decode(event.body, event.headers.get("content-type", ""))
+
+
+def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:
+    """Return what the changes say about each card, in their order."""
+    news: dict[str, list[Fields]] = {}
+    for one in events:
+        for outcome, key in zip(one.outcomes, one.keys, strict=True):
+            if outcome.result == "change":
+                received_at = one.event.received_at
+                fields = stamped(outcome.fields, changed_at=outcome.changed_at, received_at=received_at)
+                news.setdefault(key, []).append(fields)
+    return news
+
+
+def _expiry(retention_days: int, now: int) -> int | None:
+    """Return when a card expires (seconds since 1970): not while it may still be due, so 14 days later than asked."""
+    return now // 1000 + (retention_days + GIVE_UP_DAYS) * DAY_SECONDS if retention_days else None
+
+
+def _ahead(outcomes: Sequence[Outcome], received_at: int) -> int:
+    """Return how many changes bear a time so far in the future that their arrival counts instead."""
+    times = [outcome.changed_at for outcome in outcomes if outcome.result == "change"]
+    return sum(time is not None and time > received_at + CLOCK_TOLERANCE_MS for time in times)
+
+
+def _verdict(outcome: Outcome, key: str, merged: Mapping[str, list[str]]) -> Verdict:
+    """Return the verdict of a record; `merged` holds those of each card's changes, and loses the ones returned."""
+    verdict = Verdict("", outcome.index, key, outcome.code, outcome.field, outcome.reason, outcome.warnings)
+    if outcome.result != "change":
+        return verdict._replace(result="skipped" if outcome.result == "skip" else "rejected")
+    match merged[key].pop(0):
+        case "erased":
+            return verdict._replace(result="skipped", code="erased", reason="this card was erased on request")
+        case "too-large":
+            return verdict._replace(result="rejected", code="too-large", reason="the card would be larger than 350 KB")
+        case result:
+            return verdict._replace(result=result)
+
+
+def _ring(keys: Mapping[str, int], delivery: Queue) -> None:
+    """Ring; a ring that cannot be sent loses nothing, because the cards are due and the sweep rings them."""
+    try:
+        ring(delivery, keys)
+    except (BotoCoreError, ClientError, Unavailable):
+        logger.warning("not rung: the sweep will", cards=len(keys))
+
+
+def _report(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> None:
+    """Log one line for events that were merged together, and count every record."""
+    results = Counter(verdict.result for verdict in verdicts)
+    for result, number in results.items():
+        count(COUNTED[result], number)
+    logger.info(
+        "ingested",
+        request_id=" ".join(one.event.request_id for one in events),
+        connection=events[0].connection.name,
+        events=len(events),
+        bytes=sum(len(one.event.body) for one in events),
+        records=results,
+        cards=[verdict.key for verdict in verdicts if verdict.key][:MOST_LOGGED],
+        **{name: found for name, found in _odd(events, verdicts).items() if found},
+    )
+
+
+def _odd(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return what is logged only if there is any."""
+    return {
+        "codes": Counter(verdict.code for verdict in verdicts if verdict.code),
+        "ahead": sum(_ahead(one.outcomes, one.event.received_at) for one in events),
+        "warnings": [warning for verdict in verdicts for warning in verdict.warnings][:20],
+    }
+
+
+def keep(event: Event, inbox: Queue) -> None:
+    """Put an event whole into the inbox queue, with its first time of arrival."""
+    inbox.send(Message(_wrapped(event)))
+
+
+def reject(event: Event, rejected: Queue, code: str, reason: str) -> None:
+    """Put an event whole into the rejected queue, where it can be read, and replayed once its cause is mended."""
+    rejected.send(Message(_wrapped(event), {"connection": event.connection, "code": code, "reason": reason[:1000]}))
+
+
+def _wrapped(event: Event) -> str:
+    return dumps(
+        {
+            "connection": event.connection,
+            "body": base64.b64encode(event.body).decode(),
+            "isBase64Encoded": True,
+            "headers": dict(event.headers),
+            "query": dict(event.query),
+            "receivedAt": event.received_at,
+            "requestId": event.request_id,
+        }
+    )

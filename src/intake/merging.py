@@ -1,0 +1,149 @@
+"""The news of one event merged into their cards in the table, while others write there too.
+
+A contact may know its organization by id only. Its name then comes from the organization's card: each time the contact
+changes, and when the organization comes or is renamed, for the first contacts that wanted its name before it had one.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from aws import table
+from aws.table import Cards
+from cards.card import Card, Fields, absorb, employers, name_for_contacts, project_of
+from errors import Unavailable
+
+RING_FIRST_MS = 60_000  # the ring normally comes first; the sweep looks after it
+REST_MS = 5_000  # after a POST of a card: people edit in bursts, and what they do meanwhile shares the next one
+TRIES = 5  # merges of one card that other requests change at the same time
+MOST_WANTED = 10  # organizations of one merge whose names are asked for; the others' come with the next event
+
+News = Mapping[str, Sequence[Fields]]
+
+
+class Merged(NamedTuple):
+    """The verdict on each change by key, in their order, and the cards to ring, each in so many seconds."""
+
+    verdicts: Mapping[str, list[str]]
+    due: Mapping[str, int]
+
+
+class Merging:
+    """Merge news, given by the keys of their cards. `now` is in ms, `expires_at` in seconds since 1970, UTC.
+
+    `in_time` says whether there is time for one more call.
+    """
+
+    def __init__(
+        self,
+        cards: Cards,
+        *,
+        connection: str,
+        now: int,
+        expires_at: int | None,
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._cards = cards
+        self._connection = connection
+        self._now = now
+        self._expires_at = expires_at
+        self._in_time = in_time
+        self._known: dict[str, Card] = {}
+        self._due: dict[str, int] = {}
+
+    def merge(self, news: News) -> Merged:
+        """Write all news: one call to read and one to write per hundred cards.
+
+        Raise Unavailable when others keep changing the same cards, or when time is up. Part of the news is written
+        then, and all of it may come again.
+        """
+        named_by_id = (key for card, changes in news.items() for fields in changes for key in employers(card, fields))
+        self._read([*news, *named_by_id])
+        renamed = {key: name_for_contacts(self._known[key]) for key in news if _is_organization(key)}
+        verdicts = self._write(news)
+        renamed = {key: before for key, before in renamed.items() if name_for_contacts(self._known[key]) != before}
+        if late := self._names_of(renamed) | self._names_wanted(news):
+            self._read(late)
+            self._write({key: names for key, names in late.items() if self._known[key].rev})
+        return Merged(verdicts, self._due)
+
+    def _read(self, keys: Iterable[str]) -> None:
+        unread = list(dict.fromkeys(key for key in keys if key not in self._known))
+        found = self._cards.read(unread) if unread else {}
+        self._known |= {key: found.get(key) or self._new(key) for key in unread}
+
+    def _new(self, key: str) -> Card:
+        return Card(key, connection=self._connection)
+
+    def _write(self, news: News) -> dict[str, list[str]]:
+        verdicts: dict[str, list[str]] = {}
+        todo = sorted(news, key=lambda key: not _is_organization(key))  # a contact beside its organization finds it
+        for project in {project_of(key) for key in todo}:
+            self._cards.enrol(project)
+        for _ in range(TRIES):
+            writes = []
+            for key in todo:
+                before = self._known[key]
+                after, verdicts[key] = absorb(before, news[key])
+                if names := self._names(after):
+                    after, _ = absorb(after, names)
+                self._known[key] = after
+                if _must_ring(before, after):
+                    self._due[key] = self._rest(after)
+                if after is not before:
+                    writes.append(self._written(before, after))
+            conflicts = self._cards.write_all(writes, self._in_time)
+            self._known |= {key: card or self._new(key) for key, card in conflicts.items()}
+            todo = [key for key in todo if key in conflicts]
+            if not todo:
+                return verdicts
+        raise Unavailable("Other requests kept changing the same cards.")
+
+    def _rest(self, card: Card) -> int:
+        """Return in how many seconds a card is to be posted: at once, unless Ringostat took it a moment ago."""
+        since = REST_MS if card.confirmed_at is None else max(0, self._now - card.confirmed_at)
+        return math.ceil(max(0, REST_MS - since) / 1000)
+
+    def _written(self, before: Card, after: Card) -> table.Write:
+        due_at = None if after.hash == before.hash else max(self._now + RING_FIRST_MS, after.not_before or 0)
+        return table.merged(before, after, due_at=due_at, expires_at=self._expires_at)
+
+    def _names(self, card: Card) -> list[Fields]:
+        """Return the names of a contact's organizations, as far as their cards have been read and have one."""
+        known = (self._known.get(key) for key in employers(card.key, card.fields))
+        return [names for organization in known if organization and (names := name_for_contacts(organization))]
+
+    def _names_of(self, organizations: Iterable[str]) -> dict[str, list[Fields]]:
+        """Return names for the contacts that wanted them, of organizations read afresh: `want` moves no revision."""
+        found = self._cards.read(list(organizations)).values() if organizations else ()
+        late: dict[str, list[Fields]] = {}
+        for organization in found:
+            for contact in organization.wanted_by:
+                late.setdefault(contact, []).append(name_for_contacts(organization))
+        return late
+
+    def _names_wanted(self, news: News) -> dict[str, list[Fields]]:
+        """Ask nameless organizations for their names; return those that came between the reading and the asking."""
+        wanting: dict[str, list[str]] = {}
+        for contact in news:
+            for key in employers(contact, self._known[contact].fields):
+                if not name_for_contacts(self._known.get(key) or self._new(key)):
+                    wanting.setdefault(key, []).append(contact)
+        late: dict[str, list[Fields]] = {}
+        for key in list(wanting)[:MOST_WANTED]:
+            if not self._in_time():
+                break
+            organization = self._cards.want(key, wanting[key], self._expires_at)
+            if organization and (names := name_for_contacts(organization)):
+                late |= {contact: [*late.get(contact, ()), names] for contact in wanting[key]}
+        return late
+
+
+def _is_organization(key: str) -> bool:
+    return key.split("#", 2)[2].startswith("organization:")
+
+
+def _must_ring(before: Card, after: Card) -> bool:
+    """Ring for new content, and for old content whose ring may have been lost."""
+    unconfirmed = after.hash is not None and after.hash != after.confirmed_hash
+    return unconfirmed and (after.hash != before.hash or before.due_at is not None)

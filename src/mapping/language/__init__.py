@@ -1,0 +1,1 @@
+"""The language of mapping files: its compiler, from TOML to rules."""

@@ -1,0 +1,171 @@
+"""From a mapping file, and the preset that it extends, to a Mapping; all problems are told at once."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from errors import BadMapping
+from mapping.language.expression import did_you_mean
+from mapping.language.model import Mapping, Parts, Record, Section
+from mapping.language.parser import Problem, Reader
+from mapping.language.positions import Place, Source
+
+if TYPE_CHECKING:
+    from mapping.language.rule import Rule
+
+PRESETS = Path(__file__).parents[1] / "presets"
+DEEPEST_EXTENDS = 5
+
+
+@lru_cache(maxsize=64)
+def load(name: str) -> Mapping:
+    """Return the mapping of a preset's or user's file in `presets/`; raises BadMapping with all its problems."""
+    if name not in presets():
+        raise BadMapping(f"there is no mapping '{name}'; {did_you_mean(name, presets()) or 'see bridge presets'}")
+    return _checked(_preset(name), name)
+
+
+def load_file(path: str | Path) -> Mapping:
+    """Return the mapping of any file; its `extends` names a preset. Raises BadMapping with all its problems."""
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadMapping(f"{path}: error: cannot be read as UTF-8 text ({type(error).__name__})") from None
+    return _checked(Source(str(path), text), Path(path).stem)
+
+
+def presets() -> list[str]:
+    """Return the names that `load` knows, sorted."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def _preset(name: str) -> Source:
+    return Source(f"presets/{name}.toml", (PRESETS / f"{name}.toml").read_text("utf-8-sig"))
+
+
+def _checked(source: Source, name: str) -> Mapping:
+    problems: list[Problem] = []
+    mapping = _Assembly(source, problems).mapping(name)
+    problems.sort(key=lambda problem: (problem.source.name, problem.line, problem.column))
+    errors = [str(problem) for problem in problems if problem.severity == "error"]
+    if errors or mapping is None:
+        raise BadMapping("\n".join(errors))
+    return mapping._replace(warnings=tuple(str(problem) for problem in problems))
+
+
+class _Assembly:
+    """Reads a file and those it extends, and checks what only the whole can tell."""
+
+    def __init__(self, source: Source, problems: list[Problem]) -> None:
+        self.reader = Reader(source, problems)
+        self.problems = problems
+
+    def mapping(self, name: str) -> Mapping | None:
+        """Return the mapping, for use only if no error was noted."""
+        parts = self._parts(self.reader, 0)
+        if parts is None:
+            return None
+        values = parts.values
+        records = tuple(_completed(record, values) for record in self._records(parts))
+        self._check(parts, records)
+        return Mapping(
+            name,
+            self.reader.source,
+            values.get("crm", ""),
+            values.get("title", ""),
+            values.get("help", ""),
+            values.get("verify", ""),
+            values.get("contract", ""),
+            values.get("get", False),
+            values.get("timeZone", ""),
+            records,
+            parts.sections,
+            parts.lookups,
+            parts.answer,
+            (),
+        )
+
+    def _parts(self, reader: Reader, depth: int, *, replaced: bool = False) -> Parts | None:
+        """Read a file and those it extends; records that are `replaced` by a file that extends it are not read."""
+        data = reader.toml()
+        if data is None:
+            return None
+        if replaced:
+            data.pop("record", None)
+        parts = reader.parts(data)
+        if (extended := parts.values.get("extends")) is None:
+            return parts
+        if extended not in presets() or depth == DEEPEST_EXTENDS:
+            message = (
+                f"there is no preset '{extended}'"
+                if depth < DEEPEST_EXTENDS
+                else "mappings extend each other in a circle"
+            )
+            reader.wrong(("extends",), message, did_you_mean(extended, presets()))
+            return None
+        parent_reader = Reader(_preset(extended), self.problems)
+        parent = self._parts(parent_reader, depth + 1, replaced=replaced or parts.records is not None)
+        reader.lookups_used += parent_reader.lookups_used
+        return parent and parts.over(parent)
+
+    def _records(self, parts: Parts) -> tuple[Record, ...]:
+        whole = Record(
+            Place(self.reader.source, ()), "contact", None, None, "change", "contact", "change", "", None, None, ""
+        )
+        return parts.records or (whole,)
+
+    def _check(self, parts: Parts, records: tuple[Record, ...]) -> None:
+        if not parts.values.get("crm"):
+            self.reader.wrong(
+                (), "crm is missing", 'write crm = "…", the name that contacts of this CRM bear in Ringostat'
+            )
+        for record in records:
+            self._check_record(record, parts)
+        for name, section in parts.sections.items():
+            self._check_section(name, section)
+            if name not in {record.section for record in records if record.do == "change"}:
+                self._at(section.places[""], f"no record uses [{name}]", warning=True)
+        for name, place in self.reader.lookups_used:
+            if name not in parts.lookups:
+                self._at(place, f"there is no [lookups.{name}]", did_you_mean(name, parts.lookups))
+        for name in parts.lookups.keys() - {name for name, _ in self.reader.lookups_used}:
+            self._at(Place(self.reader.source, ("lookups", name)), "no rule uses this table", warning=True)
+
+    def _check_record(self, record: Record, parts: Parts) -> None:
+        if record.do != "change":
+            return
+        if record.section not in parts.sections:
+            self._at(record.place, f"there is no section [{record.section}]", f"add [{record.section}]")
+        if record.carries == "thin":
+            hint = 'write do = "reject" and a message that tells what to set up instead'
+            self._at(record.place, "a thin record changes nothing", hint)
+
+    def _check_section(self, name: str, section: Section) -> None:
+        mapped = section.places.keys()  # not the rules: a broken one is told already
+        place = section.places[""]
+        if name == "contact" and not mapped & {"phones", "emails"}:
+            self._at(place, "neither phones nor emails are mapped", "add [[contact.phones]]")
+        if not mapped & _IDS[name]:
+            needed = " or ".join(sorted(_IDS[name]))
+            self._at(place, f"{needed} is not mapped", f'add {min(_IDS[name])} = "…"')
+
+    def _at(self, place: Place, message: str, hint: str = "", *, warning: bool = False) -> None:
+        reader = Reader(place.source, self.problems)
+        (reader.doubtful if warning else reader.wrong)(place.path, message, hint)
+
+
+_IDS = {
+    "contact": {"externalId"},
+    "lead": {"contactId", "leadId"},
+    "deal": {"contactId"},
+    "organization": {"externalId"},
+}
+
+
+def _completed(record: Record, values: dict[str, Any]) -> Record:
+    """Return a record with what it leaves to its mapping."""
+    changed_at: Rule | None = record.changed_at or values.get("changedAt")
+    event_id: Rule | None = record.event_id or values.get("eventId")
+    return record._replace(
+        changed_at=changed_at, event_id=event_id, carries=record.carries or values.get("carries", "full")
+    )

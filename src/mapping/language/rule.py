@@ -1,0 +1,149 @@
+"""What a mapping says about one value: an expression, alternatives, a fixed text, a join, a template."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from mapping import normalize
+from mapping.language.expression import Expression, View
+from mapping.language.positions import Place
+
+Convert = Callable[[Any], str | None]  # from what was found to a text, or None where it is empty for this field
+
+
+class Select(NamedTuple):
+    """What one expression finds."""
+
+    expression: Expression
+
+    def read(self, current: Any, view: View, convert: Convert) -> str | None:
+        """Return the text of what is found, or None."""
+        found = self.expression.read(current, view)
+        if view.seen is not None:
+            view.seen.append((self.expression, found))
+        return None if found is None else convert(found)
+
+    def is_present(self, current: Any, view: View) -> bool:
+        """Tell whether the event says anything about it, be it that it is empty."""
+        return self.expression.is_present(current, view)
+
+
+class First(NamedTuple):
+    """The first alternative that is not empty; in a partial change only those that the event speaks of."""
+
+    rules: tuple["Rule", ...]
+
+    def read(self, current: Any, view: View, convert: Convert) -> str | None:
+        """Return the text of the first alternative that has one."""
+        for rule in self.rules:
+            if (found := rule.read(current, view, convert)) is not None:
+                return found
+        return None
+
+    def is_present(self, current: Any, view: View) -> bool:
+        """Tell whether any alternative is present; a fixed text says nothing of the event, unless there is no other."""
+        speaking = [rule for rule in self.rules if not isinstance(rule, Fixed)] or self.rules
+        return any(rule.is_present(current, view) for rule in speaking)
+
+
+class Fixed(NamedTuple):
+    """The same text for every event."""
+
+    value: str
+
+    def read(self, _: Any, __: View, convert: Convert) -> str | None:
+        """Return the text."""
+        return convert(self.value)
+
+    def is_present(self, _: Any, __: View) -> bool:
+        """Return True: there is no path that an event could leave out."""
+        return True
+
+
+class Join(NamedTuple):
+    """The parts that are not empty, with a text between them."""
+
+    rules: tuple["Rule", ...]
+    between: str
+
+    def read(self, current: Any, view: View, convert: Convert) -> str | None:
+        """Return the joined text; None in a partial change with only some parts: half a name replaces no whole one."""
+        if view.partial and not self.is_present(current, view):
+            return None
+        parts = [part for rule in self.rules if (part := rule.read(current, view, normalize.text))]
+        return convert(self.between.join(parts))
+
+    def is_present(self, current: Any, view: View) -> bool:
+        """Tell whether all parts are present."""
+        return all(rule.is_present(current, view) for rule in self.rules)
+
+
+class Template(NamedTuple):
+    """A text with placeholders; in a link each but one at the very start is percent-encoded."""
+
+    parts: tuple[str | Expression, ...]
+    link: bool
+
+    def read(self, current: Any, view: View, convert: Convert) -> str | None:
+        """Return the filled text, or None where a part is empty."""
+        if view.partial and not self.is_present(current, view):
+            return None
+        filled = ""
+        for part in self.parts:
+            piece = part if isinstance(part, str) else self._fill(part, current, view, first=not filled)
+            if piece is None:
+                return None
+            filled += piece
+        return convert(filled)
+
+    def _fill(self, part: Expression, current: Any, view: View, *, first: bool) -> str | None:
+        if not self.link:
+            return Select(part).read(current, view, normalize.text)
+        found = Select(part).read(current, view, normalize.address if first else normalize.identity)
+        return found if first or found is None else normalize.encoded(found)
+
+    def is_present(self, current: Any, view: View) -> bool:
+        """Tell whether all placeholders are present."""
+        return all(part.is_present(current, view) for part in self.parts if not isinstance(part, str))
+
+
+class Adjusted(NamedTuple):
+    """A rule with texts that count as empty, a table to translate by, and a text for when nothing is left."""
+
+    rule: "Rule"
+    ignore: frozenset[str]
+    lookup: str | Mapping[str, str] | None  # the name of one of the mapping's tables, or a table of its own
+    default: str | None
+
+    def read(self, current: Any, view: View, convert: Convert) -> str | None:
+        """Return the adjusted text."""
+
+        def kept(value: Any) -> str | None:
+            found = convert(value)
+            return None if found in self.ignore else found
+
+        found = self.rule.read(current, view, kept)
+        if found is not None and self.lookup is not None:
+            table = view.lookups.get(self.lookup, {}) if isinstance(self.lookup, str) else self.lookup
+            found = table.get(found)
+        return self.default if found is None else found
+
+    def is_present(self, current: Any, view: View) -> bool:
+        """Tell whether the inner rule is present."""
+        return self.rule.is_present(current, view)
+
+
+Rule = Select | First | Fixed | Join | Template | Adjusted
+
+
+def place_of(rule: Rule) -> Place | None:
+    """Return where a rule's first expression stands."""
+    match rule:
+        case Select(expression=expression):
+            return expression.place
+        case First(rules=rules) | Join(rules=rules):
+            return next((place for inner in rules if (place := place_of(inner))), None)
+        case Template(parts=parts):
+            return next((part.place for part in parts if not isinstance(part, str)), None)
+        case Adjusted(rule=inner):
+            return place_of(inner)
+    return None
