@@ -11,9 +11,10 @@ from bench.corpus import START
 from bench.environment import QUEUES, SECRETS, TABLE
 from bench.stand_in import Aws
 from connections import Connection, Secret, connection_of
+from delivery.answer import Answer
 from delivery.circuits import Circuits
 from delivery.pace import Paces
-from delivery.ringostat import Answer, Ringostat
+from delivery.ringostat import Ringostat
 from delivery.wakeups import rings_of
 from delivery.worker import Run
 from handlers import api, deliver, inbox, sweep

@@ -1,6 +1,7 @@
 """Which cards an operator means by an id of the CRM."""
 
-from cards.card import Card, key_of
+from cards.card import Card
+from cards.key import key_of
 from connections import Connection
 from ops.stack import Stack, origin_of
 

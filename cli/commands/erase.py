@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from aws.table import Cards, Write
-from cards.card import key_of
+from aws.table import Cards
+from cards.key import key_of
+from cards.write import Write
 from cli import exits
 from cli.commands.rejected import mapped
 from cli.identities import found, keys_of

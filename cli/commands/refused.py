@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import click
 
-from aws.table import BATCH, Write, card_of, chunks, due
+from aws.table import BATCH, card_of, chunks
 from cards.card import Card
+from cards.write import Write, due
 from cli import exits
 from cli.filters import Filter, filtered
 from cli.terminal import Cell, columns, say

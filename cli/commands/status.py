@@ -4,7 +4,8 @@ import json
 
 import click
 
-from cards.card import Card, project_of
+from cards.card import Card
+from cards.key import project_of
 from cli import exits
 from cli.identities import found
 from cli.terminal import Cell, columns, say

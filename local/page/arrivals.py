@@ -8,7 +8,7 @@ from itertools import islice, takewhile
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from cards.card import key_of
+from cards.key import key_of
 from local.front import Passage
 from mapping.outcome import Outcome
 from ops.dry_run import tried

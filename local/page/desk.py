@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from cards.card import key_of
+from cards.key import key_of
 from connections import connection_of
 from local.emulator import Emulator
 from local.emulator.reply import Reply, said

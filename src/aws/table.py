@@ -14,30 +14,20 @@ from typing import Any, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
 
-from cards.card import Card, Refusal, Stamped, project_of
+from cards.card import Card, Refusal, Stamped
+from cards.key import PROJECTS
+from cards.write import SCHEMA, Write
 from errors import Unavailable
 
-SCHEMA = 1
 BATCH = 100  # items of one BatchGetItem or TransactWriteItems
-PROJECTS = "#projects"
 MOST_WANTING = 100  # contacts that wait for one organization's name; the others get it with their next event
 PAUSES = (0.01, 0.03, 0.1)  # s: a transaction that holds a row is over in milliseconds, and the SDK does not try again
-ABSENT = "attribute_not_exists(#rev)"
 
 _KNOWN = frozenset(Card._fields)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Item = dict[str, Any]
 T = TypeVar("T")
-
-
-class Write(NamedTuple):
-    """Attributes of one row to set (None removes them), the condition for it, and the condition's values."""
-
-    key: str
-    changes: Mapping[str, Any]
-    condition: str = ""
-    values: Mapping[str, Any] = {}
 
 
 class Written(NamedTuple):
@@ -233,40 +223,6 @@ class Cards:
                 break
             more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
         return keys
-
-
-def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | None) -> Write:
-    """Return the write of a card's new content; it happens only if the row is still the one that was read.
-
-    `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is, unless the card has
-    nothing to post. Lease, quiet period and assertion belong to the wire, not to the content, and are never touched;
-    nor is a refusal of the same content, which may be younger than what was read.
-    """
-    changes: dict[str, Any] = {
-        "schema": SCHEMA,
-        "connection": after.connection,
-        "fields": after.fields,
-        "rev": after.rev,
-        "hash": after.hash,
-        "waiting": after.waiting,
-        "expires_at": expires_at,
-        **({} if after.hash == before.hash else {"refused": None}),
-        **_due(after, due_at),
-    }
-    if before.rev == 0:
-        return Write(after.key, changes, ABSENT)
-    return Write(after.key, changes, "#rev = :rev AND attribute_not_exists(#erased)", {"rev": before.rev})
-
-
-def _due(card: Card, at: int | None) -> dict[str, Any]:
-    if card.hash is None:
-        return due(card.key, None)
-    return {} if at is None else {**due(card.key, at), "due_since": at}
-
-
-def due(key: str, at: int | None) -> dict[str, Any]:
-    """Return the changes that put a card into its project's part of the index of due cards, or (None) take it out."""
-    return {"due": None if at is None else str(project_of(key)), "due_at": at}
 
 
 def card_of(item: Item) -> Card:

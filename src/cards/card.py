@@ -1,10 +1,12 @@
-"""Card, change, merge and compose: what is known of one contact, lead or organization. Pure."""
+"""Card, merge and compose: what is known of one contact, lead or organization. Pure."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
+
+from cards.key import CardKey, is_organization, key_of
 
 CLOCK_TOLERANCE_MS = 5 * 60 * 1000
 LARGEST_BYTES = 350_000  # DynamoDB ends at 400 KiB an item
@@ -23,13 +25,6 @@ class Stamped(NamedTuple):
 
 
 Fields = Mapping[str, Stamped]
-
-
-class Change(NamedTuple):
-    """What one record of an event says about one card."""
-
-    key: str
-    fields: Fields
 
 
 class Refusal(NamedTuple):
@@ -84,24 +79,6 @@ def canonical(value: Any) -> str:
     return _CANONICAL.encode(value)
 
 
-def key_of(project: int, origin: str, card: str) -> str:
-    """Return a card's key, `106#Pipedrive#contact:42`; an id that is an e-mail or a phone stands in it as a hash."""
-    kind, _, identity = card.partition(":")
-    if "@" in identity or identity.startswith("+") or len(identity) > 200:  # noqa: PLR2004 - DynamoDB keys end at 2 KiB
-        identity = "sha256-" + hashlib.sha256(identity.encode()).hexdigest()[:32]
-    return f"{project}#{origin}#{kind}:{identity}"
-
-
-def project_of(key: str) -> int:
-    """Return the Ringostat project that a card belongs to."""
-    return int(key.partition("#")[0])
-
-
-def endpoint_of(key: str) -> Literal["contacts", "organizations"]:
-    """Return the endpoint that a card is posted to."""
-    return "organizations" if key.split("#", 2)[2].startswith("organization:") else "contacts"
-
-
 def stamped(fields: Mapping[str, Any], *, changed_at: int | None, received_at: int) -> dict[str, Stamped]:
     """Stamp the fields of an outcome.
 
@@ -128,11 +105,10 @@ def _newer(a: Stamped, b: Stamped) -> Stamped:
 
 def compose(key: str, fields: Fields) -> Composed:
     """Build the body of Ringostat's contract (docs: help.ringostat.com, article 9221318) from a card."""
-    project, origin, _ = key.split("#", 2)
-    endpoint = endpoint_of(key)
+    parts = CardKey.parse(key)
     values = {name: stamp.value for name, stamp in fields.items()}
-    identity = {"projectId": int(project), "origin": origin}
-    if endpoint == "organizations":
+    identity = {"projectId": parts.project, "origin": parts.origin}
+    if is_organization(key):
         return _organization(identity, values)
     return _contact(identity, values)
 
@@ -179,10 +155,10 @@ def _contact(identity: dict[str, Any], values: Mapping[str, Any]) -> Composed:
 
 def employers(key: str, fields: Fields) -> list[str]:
     """Return the keys of the organizations that a contact's card names by id only."""
-    project, origin, _ = key.split("#", 2)
+    parts = CardKey.parse(key)
     blocks = [stamp.value for name, stamp in fields.items() if name.startswith("organizations.")]
     return [
-        key_of(int(project), origin, f"organization:{entry['externalId']}")
+        key_of(parts.project, parts.origin, f"organization:{entry['externalId']}")
         for block in blocks
         for entry in block or ()
         if not entry["name"]

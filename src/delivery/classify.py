@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from delivery.ringostat import Answer, says_all
+from delivery.answer import Answer, says_all
 
 AnswerClass = Literal[
     "confirmed",  # Ringostat holds what was posted

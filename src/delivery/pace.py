@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from aws.table import Cards, Write
+from aws.table import Cards
+from cards.write import Write
 
 CACHE_MS = 10_000
 SLOWER = 70  # per cent, after a request to slow down

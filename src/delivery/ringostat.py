@@ -15,20 +15,19 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from http import HTTPStatus
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
+from delivery.answer import MAX_BODY, Answer, says_all
 from errors import OperatorError
 
 Endpoint = Literal["contacts", "organizations"]
 Record = bytes | Mapping[str, Any]
 
-MAX_BODY = 64 * 1024
 IDLE_SECONDS = (
     30.0  # Lambda freezes between invocations, and a path frozen for minutes may be dead without having said so
 )
@@ -36,23 +35,6 @@ WIRE_FAULTS = (OSError, http.client.HTTPException, HTTPError, ValueError, TypeEr
 
 # At WARNING it quotes headers that it cannot parse, and an answer may echo what we sent.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
-
-
-class Answer(NamedTuple):
-    """What came back of one POST.
-
-    `status` is None when no status line arrived. `headers` have lower-case names. `body` is raw, at most 64 KiB.
-    `complete` is True when nothing of the answer is missing. `sent` is False only if certainly no byte of the
-    request left.
-    `error` is empty or one of: key, dns, connect, certificate, tls, timeout, reset, garbled, truncated, too-long.
-    """
-
-    status: int | None
-    headers: Mapping[str, str] = {}
-    body: bytes = b""
-    complete: bool = False
-    sent: bool = True
-    error: str = ""
 
 
 class Ringostat:
@@ -231,11 +213,6 @@ def _received(response: HTTPResponse) -> bytes:
     while len(received) <= MAX_BODY and (more := response.read(MAX_BODY + 1 - len(received))):
         received += more
     return received
-
-
-def says_all(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Tell an answer that is meant to be empty from one cut inside its headers: http.client reads both alike."""
-    return bool(body) or status == HTTPStatus.NO_CONTENT or headers.get("content-length", "").strip() == "0"
 
 
 def _body(endpoint: Endpoint, records: Sequence[Record]) -> bytes:

@@ -7,8 +7,8 @@ that once more later: a request that was believed dead may land after the one th
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from aws.table import Write, due
 from cards.card import Card, Refusal
+from cards.write import Write, due
 
 # The same as `step(card, now, quiet_ms) == "claim"`, in the words of DynamoDB.
 CLAIMABLE = (

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from aws.queues import Message, Queue, dumps
 from aws.table import chunks
-from cards.card import project_of
+from cards.key import project_of
 
 SCHEMA = 1
 KEYS_PER_RING = 100

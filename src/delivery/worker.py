@@ -10,15 +10,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.queues import Queue, dumps
 from aws.table import Cards, chunks
-from cards.card import Card, Refusal, compose, endpoint_of, project_of
+from cards.card import Card, Refusal, compose
+from cards.key import endpoint_of, project_of
 from connections import Secret, auth_key_of
 from delivery import state
+from delivery.answer import Answer
 from delivery.bisect import settle, unposted
 from delivery.circuits import PROBE, Circuits
 from delivery.classify import Judgement, classify, shape
 from delivery.leases import Claims
 from delivery.pace import Paces
-from delivery.ringostat import Answer, Endpoint, Ringostat
+from delivery.ringostat import Endpoint, Ringostat
 from delivery.state import Lease, Policy
 from delivery.wakeups import Ring
 from errors import Unavailable

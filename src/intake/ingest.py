@@ -13,7 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws.clients import dynamodb, sqs
 from aws.queues import Message, Queue, dumps
 from aws.table import Cards
-from cards.card import CLOCK_TOLERANCE_MS, Fields, key_of, stamped
+from cards.card import CLOCK_TOLERANCE_MS, Fields, stamped
+from cards.key import key_of
 from connections import Connection
 from delivery.wakeups import ring
 from errors import AllRejected, Unavailable

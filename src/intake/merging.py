@@ -8,9 +8,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from aws import table
 from aws.table import Cards
-from cards.card import Card, Fields, absorb, employers, name_for_contacts, project_of
+from cards.card import Card, Fields, absorb, employers, name_for_contacts
+from cards.key import is_organization, project_of
+from cards.write import Write, merged
 from errors import Unavailable
 
 RING_FIRST_MS = 60_000  # the ring normally comes first; the sweep looks after it
@@ -59,7 +60,7 @@ class Merging:
         """
         named_by_id = (key for card, changes in news.items() for fields in changes for key in employers(card, fields))
         self._read([*news, *named_by_id])
-        renamed = {key: name_for_contacts(self._known[key]) for key in news if _is_organization(key)}
+        renamed = {key: name_for_contacts(self._known[key]) for key in news if is_organization(key)}
         verdicts = self._write(news)
         renamed = {key: before for key, before in renamed.items() if name_for_contacts(self._known[key]) != before}
         if late := self._names_of(renamed) | self._names_wanted(news):
@@ -77,7 +78,7 @@ class Merging:
 
     def _write(self, news: News) -> dict[str, list[str]]:
         verdicts: dict[str, list[str]] = {}
-        todo = sorted(news, key=lambda key: not _is_organization(key))  # a contact beside its organization finds it
+        todo = sorted(news, key=lambda key: not is_organization(key))  # a contact beside its organization finds it
         for project in {project_of(key) for key in todo}:
             self._cards.enrol(project)
         for _ in range(TRIES):
@@ -104,9 +105,9 @@ class Merging:
         since = REST_MS if card.confirmed_at is None else max(0, self._now - card.confirmed_at)
         return math.ceil(max(0, REST_MS - since) / 1000)
 
-    def _written(self, before: Card, after: Card) -> table.Write:
+    def _written(self, before: Card, after: Card) -> Write:
         due_at = None if after.hash == before.hash else max(self._now + RING_FIRST_MS, after.not_before or 0)
-        return table.merged(before, after, due_at=due_at, expires_at=self._expires_at)
+        return merged(before, after, due_at=due_at, expires_at=self._expires_at)
 
     def _names(self, card: Card) -> list[Fields]:
         """Return the names of a contact's organizations, as far as their cards have been read and have one."""
@@ -137,10 +138,6 @@ class Merging:
             if organization and (names := name_for_contacts(organization)):
                 late |= {contact: [*late.get(contact, ()), names] for contact in wanting[key]}
         return late
-
-
-def _is_organization(key: str) -> bool:
-    return key.split("#", 2)[2].startswith("organization:")
 
 
 def _must_ring(before: Card, after: Card) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cards.card import key_of
+from cards.key import key_of
 from local.in_process import aws
 from settings import SETTINGS
 

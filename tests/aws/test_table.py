@@ -5,10 +5,12 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aws import table
 from aws.clients import PATIENT, dynamodb
-from aws.table import Write
-from cards.card import Card, Refusal, absorb, key_of, stamped
+from aws.table import Cards
+from cards import write
+from cards.card import Card, Refusal, absorb, stamped
+from cards.key import key_of
+from cards.write import Write
 from delivery import state
 from delivery.state import Lease
 from settings import SETTINGS
@@ -29,7 +31,7 @@ def filled(number=42, changed_at=1, **values):
 
 
 def save(bridge, card, before=NEW, due_at=5):
-    return bridge.cards.write_all([table.merged(before, card, due_at=due_at, expires_at=None)])
+    return bridge.cards.write_all([write.merged(before, card, due_at=due_at, expires_at=None)])
 
 
 def test_a_card_is_read_as_it_was_written(nowhere):
@@ -112,7 +114,7 @@ def test_attributes_of_a_newer_version_survive_a_write(nowhere):
 def test_a_refusal_recorded_since_the_card_was_read_outlives_news_that_change_no_content(nowhere):
     card = filled(fullName="Olena")
     save(nowhere, card)
-    nowhere.cards.write(Write(card.key, {"refused": Refusal(card.hash, "400", "", 7), **table.due(card.key, None)}))
+    nowhere.cards.write(Write(card.key, {"refused": Refusal(card.hash, "400", "", 7), **write.due(card.key, None)}))
     again, _ = absorb(card, [stamped({"fullName": "Olena"}, changed_at=2, received_at=2)])
 
     save(nowhere, again, before=card, due_at=None)
@@ -123,7 +125,7 @@ def test_a_refusal_recorded_since_the_card_was_read_outlives_news_that_change_no
 
 def test_only_the_writes_in_conflict_are_returned(nowhere):
     save(nowhere, filled(2))
-    writes = [table.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in range(101)]
+    writes = [write.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in range(101)]
 
     conflicts = nowhere.cards.write_all(writes)
 
@@ -137,7 +139,7 @@ def test_calls_grow_with_hundreds_not_with_cards(nowhere):
     client.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="count")
     try:
         nowhere.cards.write_all(
-            [table.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in range(101)]
+            [write.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in range(101)]
         )
         nowhere.cards.read([key(number) for number in range(101)])
     finally:
@@ -166,12 +168,12 @@ def test_a_card_with_nothing_to_post_is_not_due(nowhere):
 
 
 def test_a_broken_table_is_not_taken_for_a_conflict(aws):
-    cards = table.Cards(dynamodb(PATIENT), "no-such-table")
+    cards = Cards(dynamodb(PATIENT), "no-such-table")
 
     with pytest.raises(ClientError):
-        cards.write(table.merged(Card(""), filled(), due_at=5, expires_at=None))
+        cards.write(write.merged(Card(""), filled(), due_at=5, expires_at=None))
     with pytest.raises(ClientError):
-        cards.write_all([table.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in (1, 2)])
+        cards.write_all([write.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in (1, 2)])
 
 
 maybe = st.one_of(st.none(), st.integers(8, 12))

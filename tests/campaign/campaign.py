@@ -18,7 +18,8 @@ import time_machine
 from botocore.exceptions import BotoCoreError, ClientError
 from moto import mock_aws
 
-from cards.card import ORGANIZATION_NAME, Card, Stamped, compose, digest, key_of, merge
+from cards.card import ORGANIZATION_NAME, Card, Stamped, compose, digest, merge
+from cards.key import key_of
 from delivery.ringostat import Ringostat
 from errors import BridgeError
 from local.in_process import START, Bridge, aws

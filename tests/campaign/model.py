@@ -9,12 +9,12 @@ from collections import deque
 from functools import cache
 from typing import Any, NamedTuple
 
-from aws import table
 from cards import card as cards
+from cards import write
 from cards.card import Card, Refusal, canonical, stamped
 from delivery import state
+from delivery.answer import Answer
 from delivery.classify import classify
-from delivery.ringostat import Answer
 from delivery.state import Lease, Policy
 from intake.merging import Merging
 from tests.campaign.expressions import holds
@@ -94,7 +94,7 @@ class Rules(NamedTuple):
 
     absorb: Any = cards.absorb
     stamped: Any = stamped
-    merged: Any = table.merged
+    merged: Any = write.merged
     step: Any = state.step
     claim: Any = state.claim
     claim_read: Any = state.claim_read

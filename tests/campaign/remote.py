@@ -3,7 +3,8 @@
 import threading
 import time
 
-from cards.card import digest, key_of
+from cards.card import digest
+from cards.key import key_of
 from local.emulator import Emulator
 from local.emulator.book import Book
 from local.in_process import AUTH_KEYS

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from cards.card import key_of
+from cards.key import key_of
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"

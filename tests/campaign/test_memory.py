@@ -6,10 +6,11 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aws import table
 from aws.queues import Message, Queue
-from aws.table import Cards, Write
+from aws.table import Cards
+from cards import write
 from cards.card import Card, Refusal, Stamped
+from cards.write import Write
 from delivery import state
 from delivery.circuits import Circuits
 from delivery.state import Lease
@@ -74,7 +75,7 @@ writes = st.one_of(
         results,
     ),
     st.builds(
-        lambda before, after, due_at: table.merged(
+        lambda before, after, due_at: write.merged(
             before, after._replace(key=before.key), due_at=due_at, expires_at=None
         ),
         cards,
@@ -86,7 +87,7 @@ writes = st.one_of(
             card.key,
             {
                 "rev": 1,
-                **table.due(card.key, due_at),
+                **write.due(card.key, due_at),
                 "hash": card.hash,
                 "confirmed_hash": "a",
                 "assert_at": card.assert_at,

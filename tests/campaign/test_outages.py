@@ -8,7 +8,8 @@ from botocore.exceptions import BotoCoreError
 
 from aws.clients import PATIENT, sqs
 from aws.queues import Queue
-from cards.card import key_of, stamped
+from cards.card import stamped
+from cards.key import key_of
 from delivery.wakeups import ring
 from intake.merging import Merging
 from local.in_process import START, aws

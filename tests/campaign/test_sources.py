@@ -2,7 +2,7 @@
 
 import random
 
-from cards.card import key_of
+from cards.key import key_of
 from connections import connection_of
 from local.in_process import CONNECTIONS, START
 from mapping import engine

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cards.card import Card, Stamped, absorb, apply, compose, digest, endpoint_of, key_of, merge, stamped
+from cards.card import Card, Stamped, absorb, apply, compose, digest, merge, stamped
+from cards.key import endpoint_of, key_of
 
 KEY = "106#Pipedrive#contact:42"
 PHONE = [{"value": "+380670000001", "name": None, "primary": False}]

@@ -1,6 +1,6 @@
 import json
 
-from aws.table import Write
+from cards.write import Write
 from cli.commands.erase import TOMBSTONE, bury
 from tests.cli.people import person
 

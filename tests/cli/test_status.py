@@ -1,6 +1,6 @@
 import pytest
 
-from cards.card import key_of
+from cards.key import key_of
 from tests.cli.people import person
 
 KEY = "106#Pipedrive#contact:42"

@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from delivery import ringostat
+from delivery.answer import Answer
 from delivery.classify import classify
-from delivery.ringostat import Answer, Ringostat
+from delivery.ringostat import Ringostat
 from errors import OperatorError
 
 KEY = "canary-auth-key"

@@ -3,7 +3,8 @@
 import pytest
 import time_machine
 
-from cards.card import key_of, stamped
+from cards.card import stamped
+from cards.key import key_of
 from delivery.circuits import FAILURES_IN_A_ROW, PROBE
 from delivery.classify import Judgement
 from delivery.pace import Pace

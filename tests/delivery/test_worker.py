@@ -5,8 +5,9 @@ import json
 import pytest
 
 from aws.clients import PATIENT, dynamodb
-from aws.table import Write
-from cards.card import key_of, stamped
+from cards.card import stamped
+from cards.key import key_of
+from cards.write import Write
 from delivery import state
 from delivery.wakeups import Ring, rings_of
 from delivery.worker import Run

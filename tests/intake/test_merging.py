@@ -4,8 +4,10 @@ import itertools
 
 import pytest
 
-from aws.table import MOST_WANTING, Write
-from cards.card import compose, key_of, stamped
+from aws.table import MOST_WANTING
+from cards.card import compose, stamped
+from cards.key import key_of
+from cards.write import Write
 from errors import Unavailable
 from intake.merging import Merging
 

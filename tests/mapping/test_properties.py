@@ -19,7 +19,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from cards.card import compose, key_of, stamped
+from cards.card import compose, stamped
+from cards.key import key_of
 from errors import BadBody, BadMapping, SenderError, TooLarge
 from mapping import engine, normalize
 from mapping.decode import decode

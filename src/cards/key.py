@@ -1,0 +1,49 @@
+"""The keys of rows in the cards table: those of cards, `106#Pipedrive#contact:42`, and those of a project. Pure."""
+
+import hashlib
+from typing import Literal, NamedTuple
+
+PROJECTS = "#projects"  # the row that lists the projects which ever had a card
+LONGEST_ID = 200  # characters; a key of DynamoDB ends at 2 KiB
+
+
+class CardKey(NamedTuple):
+    """The parts of a card's key."""
+
+    project: int
+    origin: str
+    kind: str  # contact, lead or organization
+    identity: str  # the CRM's id, or its hash
+
+    @classmethod
+    def parse(cls, key: str) -> "CardKey":
+        """Return the parts of a key; raise ValueError for a text that is none."""
+        project, origin, card = key.split("#", 2)
+        kind, _, identity = card.partition(":")
+        return cls(int(project), origin, kind, identity)
+
+    def __str__(self) -> str:
+        return f"{self.project}#{self.origin}#{self.kind}:{self.identity}"
+
+
+def key_of(project: int, origin: str, card: str) -> str:
+    """Return the key of a card that a mapping names `contact:42`; an e-mail or a phone as an id stands in as a hash."""
+    kind, _, identity = card.partition(":")
+    if "@" in identity or identity.startswith("+") or len(identity) > LONGEST_ID:
+        identity = "sha256-" + hashlib.sha256(identity.encode()).hexdigest()[:32]
+    return str(CardKey(project, origin, kind, identity))
+
+
+def project_of(key: str) -> int:
+    """Return the Ringostat project that a card belongs to."""
+    return int(key.partition("#")[0])
+
+
+def is_organization(key: str) -> bool:
+    """Tell an organization's card from a contact's or a lead's."""
+    return CardKey.parse(key).kind == "organization"
+
+
+def endpoint_of(key: str) -> Literal["contacts", "organizations"]:
+    """Return the endpoint that a card is posted to."""
+    return "organizations" if is_organization(key) else "contacts"
