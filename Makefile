@@ -74,9 +74,6 @@ contracts: $(VENV)/done ## write docs/openapi.json, docs/asyncapi.yaml and all J
 	PYTHONPATH=src $(RUN) -m tools.contracts
 	PYTHONPATH=src $(RUN) -m tools.mapping_schema
 
-models: $(VENV)/done ## write src/aws/models anew from the pinned botocore
-	$(RUN) -m tools.aws_models
-
 # A registry without advisories, or none at all, is not a fault of the bridge: it is said, and nothing fails.
 audit: .venv-audit/done ## look the Lambda bundle up in the advisories, where those can be reached
 	@mkdir -p build && rm -f build/audit.json
@@ -111,6 +108,5 @@ pins: $(VENV)/done ## renew the pinned requirements
 	  $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links --group $${set%%:*} --output-file $${set#*:} \
 	    $$(case $${set%%:*} in bundle|browser) echo --constraints requirements-dev.txt;; esac); done
-	@$(MAKE) --no-print-directory models
 
-.PHONY: help setup run test slow build deploy campaign bench lint contracts models audit sbom scan browser screenshots pins
+.PHONY: help setup run test slow build deploy campaign bench lint contracts audit sbom scan browser screenshots pins

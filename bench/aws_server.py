@@ -1,13 +1,11 @@
 """The stand-in for AWS over HTTP, for functions in processes of their own with their real clients."""
 
 import json
-import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from aws.client import Failure
 from bench.stand_in import Aws
 
 
@@ -21,9 +19,8 @@ class AwsServer:
 
             def do_POST(self) -> None:
                 operation = self.headers["X-Amz-Target"].rpartition(".")[2]  # GetItem
-                call = re.sub(r"(?<=.)([A-Z])", r"_\1", operation).lower()
                 arguments: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                status, answer = _answer(aws, call, arguments)
+                status, answer = _answer(aws, operation, arguments)
                 body = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/x-amz-json-1.0")
@@ -39,10 +36,9 @@ class AwsServer:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
 
-def _answer(aws: Aws, call: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def _answer(aws: Aws, operation: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """Return the status and the body of an answer; an error names itself and may bring the row that it is about."""
     try:
-        return 200, getattr(aws, call)(**arguments)
-    except ClientError as error:
-        rest = {name: value for name, value in error.response.items() if name != "Error"}
-        return 400, {"__type": error.response["Error"]["Code"], **rest}
+        return 200, aws.call(operation, **arguments)
+    except Failure as error:
+        return 400, {"__type": f"com.amazonaws#{error.aws_code}", **error.answer}

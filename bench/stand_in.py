@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from botocore import xform_name
+
 from local.memory import Memory
 
 
@@ -22,19 +24,17 @@ class Aws:
         self.secrets: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        operation = self._secret if name == "get_secret_value" else getattr(self.memory, name)
-
-        def call(**parameters: Any) -> Any:
-            with self._lock:
-                started = time.thread_time()
-                self.calls[name] += 1
-                try:
-                    return operation(parameters)
-                finally:
-                    self.seconds += time.thread_time() - started
-
-        return call
+    def call(self, operation: str, /, **parameters: Any) -> Any:
+        """Do an operation by its name in AWS's API, as `aws.client` does."""
+        name = xform_name(operation)
+        work = self._secret if name == "get_secret_value" else getattr(self.memory, name)
+        with self._lock:
+            started = time.thread_time()
+            self.calls[name] += 1
+            try:
+                return work(parameters)
+            finally:
+                self.seconds += time.thread_time() - started
 
     def _secret(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return {"SecretString": self.secrets[parameters["SecretId"]]}

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from aws.queues import Queue
+from aws.secrets import Secret
 from aws.table import Cards
 from bench.corpus import START
 from bench.environment import QUEUES, SECRETS, TABLE
 from bench.stand_in import Aws
-from connections import Connection, Secret, connection_of
+from connections import Connection, connection_of
 from delivery.answer import Answer
 from delivery.circuits import Circuits
 from delivery.pace import Paces

@@ -9,8 +9,10 @@ from typing import Any, Literal, NamedTuple
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aws.client import Failure
 from cli.commands.connections import problems
 from connections import auth_key_of
+from errors import BridgeError
 from ops import auth_check
 from ops.blockers import troubles
 from ops.stack import Stack
@@ -43,6 +45,8 @@ def surviving(subject: str, remedy: str) -> Callable[[Check], Check]:
             except ClientError as error:
                 code = error.response.get("Error", {}).get("Code", "an error")
                 yield Finding("wrong", f"{subject}: AWS answers {code} to {error.operation_name}", remedy)
+            except Failure as error:
+                yield Finding("wrong", f"{subject}: AWS answers {error.aws_code} to {error.operation}", remedy)
             except (BotoCoreError, KeyError) as error:
                 yield Finding("wrong", f"{subject}: cannot be reached ({type(error).__name__})", remedy)
             except click.ClickException as error:
@@ -73,7 +77,7 @@ def _keys(stack: Stack) -> dict[str, Any]:
     """Return the auth keys, empty where they cannot be read: that has a check of its own."""
     try:
         return stack.secret("AuthKeysSecret")
-    except (ClientError, BotoCoreError, click.ClickException):
+    except (ClientError, BotoCoreError, BridgeError, click.ClickException):
         return {}
 
 

@@ -5,17 +5,23 @@ It plays API Gateway and the pollers of the queues.
 
 import base64
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import botocore.session
 from aws_lambda_powertools.utilities.circuit_breaker import base as circuits_of_process
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from moto.core.models import botocore_stubber
 
-from aws.clients import PATIENT, dynamodb, secretsmanager, sqs
+from aws.client import Client
+from aws.clients import PATIENT, QUICK, dynamodb, secretsmanager, sqs
+from aws.secrets import Secret
 from aws.table import Cards
 from cards.card import Card
-from connections import Secret
 from delivery.circuits import Circuits
 from delivery.pace import Paces
 from delivery.ringostat import Ringostat
@@ -59,7 +65,60 @@ api.STORES = api.STORES._replace(seconds=60)  # on a busy machine emulated AWS i
 @cache
 def aws(service):
     """Return a client for what stands around the functions; their own know only what they call."""
-    return botocore.session.Session().create_client(service, config=PATIENT)
+    return botocore.session.Session().create_client(service, config=Config(retries={"total_max_attempts": 1}))
+
+
+def by_moto(client, operation, body):
+    """Answer a request of our own client by moto, which listens below botocore's clients only."""
+    headers = HTTPHeaders.from_dict(client.signed(operation, body))
+    status, _, answer = botocore_stubber.process_request(
+        AWSPreparedRequest("POST", client.url, headers, body, stream_output=False)
+    )
+    return status, answer.encode() if isinstance(answer, str) else answer
+
+
+by_http = Client.exchange
+Client.exchange = by_moto
+CLIENTS = [make(patience) for make in (dynamodb, secretsmanager, sqs) for patience in (QUICK, PATIENT)]
+
+
+@contextmanager
+def overheard(hear, clients=CLIENTS):
+    """Tell of every request of the functions before it is sent: `hear(client, operation, parameters)`.
+
+    What it raises stands for AWS's answer.
+    """
+
+    def heard(client, exchange, operation, body):
+        hear(client, operation, json.loads(body))
+        return exchange(operation, body)
+
+    before = [(client, client.exchange) for client in clients]
+    for client, exchange in before:
+        client.exchange = partial(heard, client, exchange)
+    try:
+        yield
+    finally:
+        for client, exchange in before:
+            client.exchange = exchange
+
+
+@contextmanager
+def counted():
+    """Give a list that grows by the name of each operation that the functions call."""
+    calls = []
+    with overheard(lambda _, operation, __: calls.append(operation)):
+        yield calls
+
+
+def unreachable(service, operation=""):
+    """Return a `hear` for a service, or one of its operations, that does not answer."""
+
+    def hear(client, called, _):
+        if client.service.name == service and operation in ("", called):
+            raise ConnectionError
+
+    return hear
 
 
 class Clock:
@@ -130,7 +189,7 @@ class Bridge:
         circuits_of_process._LOCAL_SUCCESSES.clear()
         circuits_of_process._LAST_OBSERVED_STATE.clear()
         for stores in (api.STORES, inbox.STORES):
-            stores.cards._enrolled.clear()
+            stores.cards.forget()
         self._forget_connections()
 
     def __enter__(self):
@@ -149,7 +208,7 @@ class Bridge:
 
     def _forget_connections(self):
         for secret in (api.CONNECTIONS, inbox.CONNECTIONS):
-            secret._read_at = secret._tried_at = float("-inf")
+            secret.forget()
 
     def put_auth_keys(self, value):
         aws("secretsmanager").put_secret_value(SecretId=SETTINGS.auth_keys_secret, SecretString=json.dumps(value))
@@ -189,7 +248,7 @@ class Bridge:
 
     def put(self, body, **attributes):
         """Put a message on the inbox queue, as another system would."""
-        sqs(PATIENT).send_message(
+        aws("sqs").send_message(
             QueueUrl=SETTINGS.inbox_queue_url,
             MessageBody=body if isinstance(body, str) else json.dumps(body),
             MessageAttributes={

@@ -8,8 +8,9 @@ from bisect import bisect_left, bisect_right, insort
 from itertools import count
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore import xform_name
 
+from aws.client import Failure
 from tests.campaign.expressions import clauses, holds
 
 
@@ -27,7 +28,7 @@ class Memory:
         self._receives = receives
 
     def client(self):
-        """Return what looks like a client of boto3."""
+        """Return what the bridge takes for a client."""
         return Client(self)
 
     def get_item(self, params):
@@ -56,7 +57,7 @@ class Memory:
     def transact_write_items(self, params):
         updates = [(item["Update"]["Key"]["key"]["S"], item["Update"]) for item in params["TransactItems"]]
         if not all(self._holds(key, update) for key, update in updates):
-            raise ClientError({"Error": {"Code": "TransactionCanceledException"}}, "TransactWriteItems")
+            raise Failure("TransactWriteItems", "TransactionCanceledException")
         for key, update in updates:
             self._updated(key, update)
         return {}
@@ -84,10 +85,9 @@ class Memory:
 
     def _check(self, operation, key, params):
         if not self._holds(key, params):
-            error = {"Error": {"Code": "ConditionalCheckFailedException"}}
-            if params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and key in self.rows:
-                error["Item"] = dict(self.rows[key])
-            raise ClientError(error, operation)
+            shown = params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and key in self.rows
+            answer = {"Item": dict(self.rows[key])} if shown else {}
+            raise Failure(operation, "ConditionalCheckFailedException", answer)
 
     def _updated(self, key, params):
         names, values = params["ExpressionAttributeNames"], params.get("ExpressionAttributeValues", {})
@@ -145,13 +145,13 @@ class Memory:
 
 
 class Client:
-    """Methods in the spelling of boto3."""
+    """A client of this account, as aws.client has one."""
 
     def __init__(self, memory):
         self._memory = memory
 
-    def __getattr__(self, name):
-        return lambda **params: getattr(self._memory, name)(params)
+    def call(self, operation, **params):
+        return getattr(self._memory, xform_name(operation))(params)
 
 
 class Entry(NamedTuple):

@@ -6,14 +6,16 @@ import os
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 import click
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 import clock
+from aws.client import Failure
 from aws.queues import Queue
 from aws.table import Cards
 from connections import Connection, connection_of
@@ -28,6 +30,20 @@ PATIENT: dict[str, Any] = {
 }
 LARGEST_SECRET = 65_536  # bytes; https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 DENIED = frozenset(("AccessDenied", "AccessDeniedException", "AWS.SimpleQueueService.AccessDenied"))
+
+
+class Signed(NamedTuple):
+    """A client of boto3, signed in as its user is, with the door of the functions' own clients."""
+
+    client: Any
+
+    def call(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        """Call an operation by its name in AWS's API; raise Failure for an error that AWS answered."""
+        try:
+            answer: dict[str, Any] = getattr(self.client, xform_name(operation))(**parameters)
+        except ClientError as error:
+            raise Failure(operation, str(error.response["Error"]["Code"]), error.response) from error
+        return answer
 
 
 class Stack:
@@ -57,7 +73,7 @@ class Stack:
     @functools.cached_property
     def cards(self) -> Cards:
         """The cards table."""
-        return Cards(self.client("dynamodb"), self.ids["CardsTable"])
+        return Cards(Signed(self.client("dynamodb")), self.ids["CardsTable"])
 
     def queue_url(self, name: str) -> str:
         """Return the URL of `InboxQueue`, `RejectedQueue`, `DeliveryQueue` or `DeadDeliveryQueue`."""
@@ -65,7 +81,7 @@ class Stack:
 
     def queue(self, name: str) -> Queue:
         """Return a queue by the same names."""
-        return Queue(self.client("sqs"), self.queue_url(name))
+        return Queue(Signed(self.client("sqs")), self.queue_url(name))
 
     def depth(self, name: str) -> int:
         """Return about how many messages a queue holds, those in work included."""

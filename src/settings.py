@@ -31,4 +31,18 @@ class Settings(NamedTuple):
         return cls(**{name: kinds[name](environment[name.upper()]) for name in cls._fields})
 
 
+class Region(NamedTuple):
+    """Where AWS is: the variables that AWS itself defines."""
+
+    region: str
+    endpoint_url: str  # of an emulator; empty for AWS
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Region":
+        """Raise KeyError where no region is named."""
+        region = environment.get("AWS_REGION") or environment["AWS_DEFAULT_REGION"]
+        return cls(region, environment.get("AWS_ENDPOINT_URL", ""))
+
+
 SETTINGS = Settings.of(os.environ)
+AWS = Region.of(os.environ)

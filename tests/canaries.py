@@ -4,6 +4,7 @@ It hears what is really written: log lines after formatting, metrics as printed,
 HTTP answers, and what an invocation raises, for Lambda prints that too.
 """
 
+import contextlib
 import functools
 import json
 import logging
@@ -15,8 +16,8 @@ from contextlib import contextmanager
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
 
 import telemetry
-from aws.clients import PATIENT, QUICK, dynamodb, sqs
 from handlers import api, deliver, inbox, sweep
+from local.in_process import overheard
 from settings import SETTINGS
 
 NAMES = (
@@ -40,6 +41,7 @@ class Witness:
         self.heard = Counter()
         self.leaks = []
         self._wanted = frozenset()
+        self.hearing = contextlib.ExitStack()
 
     def hear(self, kind, text):
         self.heard[kind] += 1
@@ -107,10 +109,7 @@ def installed():
         logging.getLogger(name).addHandler(Overhearing(witness.hear))
         logging.getLogger(name).setLevel(logging.INFO)
     cloudwatch.print = functools.partial(printed, witness.hear)  # the metrics' way out is print()
-    for config in (QUICK, PATIENT):
-        for client in (sqs(config), dynamodb(config)):
-            service = client.meta.service_model.service_name
-            client.meta.events.register(f"provide-client-params.{service}", functools.partial(sent, witness.hear))
+    witness.hearing.enter_context(overheard(functools.partial(sent, witness.hear)))
     for module in (api, deliver, inbox, sweep):
         module.lambda_handler = invoked(witness.hear, module.lambda_handler)
     return witness
@@ -121,11 +120,11 @@ def printed(hear, text):
     print(text)  # noqa: T201 - as it would have been
 
 
-def sent(hear, params, model, **_):
+def sent(hear, client, operation, params):
     """Hear what a call to AWS says outside the places where personal data may lie."""
-    if model.service_model.service_name == "dynamodb":
+    if client.service.name == "dynamodb":
         hear("key", " ".join(sorted(set(keys_in(params)))))
-    elif model.name.startswith("SendMessage"):
+    elif operation.startswith("SendMessage"):
         for message in params.get("Entries", [params]):
             _message(hear, params["QueueUrl"], message)
 

@@ -9,14 +9,13 @@ from itertools import cycle
 import jmespath
 import phonenumbers
 import pytest
-from botocore.exceptions import ClientError
 
 import telemetry
-from aws.clients import PATIENT, QUICK, dynamodb, sqs
+from aws.client import Failure
 from aws.queues import Message
 from errors import BadBody
 from handlers import api, deliver
-from local.in_process import Context, connection
+from local.in_process import Context, connection, overheard
 from mapping import direct
 from messages import parse
 from ops.samples import TYPES
@@ -221,26 +220,17 @@ class Trouble:
 
     def __init__(self):
         self.operations = ()
-        self.clients = [dynamodb(QUICK), dynamodb(PATIENT), sqs(QUICK)]  # tests send with the patient one
-        for client in self.clients:
-            client.meta.events.register_first("before-send", self._fail, unique_id="trouble")
 
-    def _fail(self, request, event_name, **_):
-        operation = event_name.rpartition(".")[2]
+    def hear(self, _, operation, parameters):
         if operation in self.operations:
-            quoted = (request.body or b"").decode()
-            raise ClientError({"Error": {"Code": "ValidationException", "Message": quoted}}, operation)
-
-    def stop(self):
-        for client in self.clients:
-            client.meta.events.unregister("before-send", unique_id="trouble")
+            raise Failure(operation, "ValidationException", {"message": json.dumps(parameters)})
 
 
 @pytest.fixture
 def trouble():
     trouble = Trouble()
-    yield trouble
-    trouble.stop()
+    with overheard(trouble.hear):
+        yield trouble
 
 
 QUOTE = {"error": {"message": "phone 067 000 00 12 of Olena Koval", "olena@example.com": ["Коваль"], "code": "Коваль"}}
@@ -301,7 +291,7 @@ def deliver_watched(bridge, witness):
     """Deliver; what Lambda would print of an error is heard."""
     try:
         bridge.deliver()
-    except ClientError:
+    except Failure:
         witness.hear("error of an invocation", traceback.format_exc())
 
 

@@ -3,11 +3,12 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
 
 from access import proves
 from access.request import Request
-from connections import Secret, auth_key_of, connection_of
+from aws.client import Failure
+from aws.secrets import Secret
+from connections import auth_key_of, connection_of
 from errors import BadConnection, Unavailable
 
 MINUTE, HOUR = 60, 3600
@@ -20,10 +21,10 @@ class Vault:
         self.value = value
         self.calls = 0
 
-    def get_secret_value(self, SecretId):  # noqa: ARG002, N803 - boto3's own name
+    def call(self, operation, **_):
         self.calls += 1
         if self.value is None:
-            raise ClientError({"Error": {"Code": "InternalServiceError"}}, "GetSecretValue")
+            raise Failure(operation, "InternalServiceError")
         return {"SecretString": self.value if isinstance(self.value, str) else json.dumps(self.value)}
 
 

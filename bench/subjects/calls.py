@@ -7,18 +7,16 @@ from typing import Any, NamedTuple
 
 from moto import mock_aws
 
-from aws.clients import PATIENT, QUICK, dynamodb, secretsmanager, sqs
 from bench.corpus import FORM, START, direct, kommo, person
 from bench.measure import Figure, Table
 from delivery.wakeups import rings_of
 from delivery.worker import Run
 from handlers import inbox
 from local.emulator import Emulator
-from local.in_process import AUTH_KEYS, Bridge, Context, receive, record_of
+from local.in_process import AUTH_KEYS, Bridge, Context, overheard, receive, record_of
 from settings import SETTINGS
 
 PERSON, KOMMO = person(1).decode(), kommo(1, 100).decode()
-CLIENTS = [make(config) for make in (dynamodb, sqs, secretsmanager) for config in (QUICK, PATIENT)]
 
 
 class Case(NamedTuple):
@@ -34,17 +32,8 @@ class Case(NamedTuple):
 def counted() -> Iterator[Counter[str]]:
     """Count the requests of all clients, retries included, by operation."""
     calls: Counter[str] = Counter()
-
-    def note(event_name: str, **_: Any) -> None:
-        calls[event_name.rpartition(".")[2]] += 1
-
-    for client in CLIENTS:
-        client.meta.events.register("before-send", note)
-    try:
+    with overheard(lambda _, operation, __: calls.update([operation])):
         yield calls
-    finally:
-        for client in CLIENTS:
-            client.meta.events.unregister("before-send", note)
 
 
 def count(case: Case, bridge: Bridge) -> Counter[str]:

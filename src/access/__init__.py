@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from access import signatures, tokens
 from access.request import Request
 from access.scrub import without_proofs
-from connections import Connection, Secret, connection_of
+from aws.secrets import Secret
+from connections import Connection, connection_of
 from errors import NotAllowed, SenderError
 
 if TYPE_CHECKING:

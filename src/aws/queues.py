@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from aws.client import ServiceClient
 from aws.table import chunks
 from errors import Unavailable
 
@@ -22,15 +23,15 @@ class Message(NamedTuple):
 
 
 class Queue:
-    """One queue. Every method may raise botocore's errors when SQS fails."""
+    """One queue. Every method raises Unavailable when SQS fails."""
 
-    def __init__(self, client: Any, url: str) -> None:
+    def __init__(self, client: ServiceClient, url: str) -> None:
         self._client = client
         self._url = url
 
     def send(self, message: Message) -> None:
         """Send one message with one call."""
-        self._client.send_message(QueueUrl=self._url, **_entry(message))
+        self._client.call("SendMessage", QueueUrl=self._url, **_entry(message))
 
     def send_all(self, messages: Sequence[Message]) -> None:
         """Send messages with one call per ten; raise Unavailable if SQS took only some of them."""
@@ -39,14 +40,15 @@ class Queue:
             return
         for chunk in chunks(messages, BATCH):
             entries = [{"Id": str(index), **_entry(message)} for index, message in enumerate(chunk)]
-            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            answer = self._client.call("SendMessageBatch", QueueUrl=self._url, Entries=entries)
             if answer.get("Failed"):
                 raise Unavailable(f"SQS took only {len(answer['Successful'])} of {len(entries)} messages.")
 
     def hide(self, seconds: Mapping[str, int]) -> None:
         """Keep received messages, given by receipt handle, invisible for so many seconds more."""
         for chunk in chunks(list(seconds.items()), BATCH):
-            answer = self._client.change_message_visibility_batch(
+            answer = self._client.call(
+                "ChangeMessageVisibilityBatch",
                 QueueUrl=self._url,
                 Entries=[
                     {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": delay}

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from botocore.exceptions import ClientError
-
+from aws.client import Failure, ServiceClient
 from cards.card import Card, Refusal, Stamped
 from cards.key import PROJECTS
 from cards.write import SCHEMA, Write
@@ -47,24 +46,34 @@ def _always() -> bool:
 
 
 class Cards:
-    """The table, read and written by key. Every method may raise botocore's errors when DynamoDB fails."""
+    """The table, read and written by key. Every method raises Unavailable when DynamoDB fails."""
 
-    def __init__(self, client: Any, table: str) -> None:
+    def __init__(self, client: ServiceClient, table: str) -> None:
         self._client = client
         self._table = table
         self._enrolled: set[int] = set()
 
+    def forget(self) -> None:
+        """Forget which projects are enrolled, as a new process has."""
+        self._enrolled.clear()
+
     def read(self, keys: Sequence[str]) -> dict[str, Card]:
         """Return the cards that exist, read consistently: one call, or one per hundred keys."""
         if len(keys) == 1:
-            item = self._client.get_item(TableName=self._table, Key=_key(keys[0]), ConsistentRead=True).get("Item")
+            item = self._client.call("GetItem", TableName=self._table, Key=_key(keys[0]), ConsistentRead=True).get(
+                "Item"
+            )
             return {keys[0]: card_of(item)} if item else {}
         return {card.key: card for chunk in chunks(keys) for card in self._read_many(chunk)}
 
     def row(self, key: str) -> dict[str, Any]:
         """Return the plain attributes of a row that is no card, empty if there is none."""
-        answer = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True)
-        return {name: _plain(value) for name, value in answer.get("Item", {}).items()}
+        return {name: _plain(value) for name, value in self._item(key).items()}
+
+    def _item(self, key: str) -> Item:
+        answer = self._client.call("GetItem", TableName=self._table, Key=_key(key), ConsistentRead=True)
+        item: Item = answer.get("Item", {})
+        return item
 
     def projects(self) -> list[int]:
         """Return the projects that ever had a card: each has a partition of its own in the index of due cards."""
@@ -73,7 +82,8 @@ class Cards:
     def enrol(self, project: int) -> None:
         """Note that a project has cards, once in the life of this process."""
         if project not in self._enrolled:
-            self._client.update_item(
+            self._client.call(
+                "UpdateItem",
                 TableName=self._table,
                 Key=_key(PROJECTS),
                 UpdateExpression="ADD #projects :project",
@@ -85,7 +95,7 @@ class Cards:
     def _read_many(self, keys: Sequence[str]) -> Iterator[Card]:
         wanted: Any = {self._table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
         for _ in range(5):
-            answer = self._client.batch_get_item(RequestItems=wanted)
+            answer = self._client.call("BatchGetItem", RequestItems=wanted)
             yield from (card_of(item) for item in answer["Responses"].get(self._table, ()))
             wanted = answer.get("UnprocessedKeys")
             if not wanted:
@@ -96,10 +106,10 @@ class Cards:
         """Do one write with one call, which is also the read of the row."""
         try:
             answer = self._updated(write)
-        except ClientError as error:
-            if _code(error) != "ConditionalCheckFailedException":
+        except Failure as error:
+            if error.aws_code != "ConditionalCheckFailedException":
                 raise
-            item: Any = error.response.get("Item")
+            item: Any = error.answer.get("Item")
             return Written(done=False, item=item)
         return Written(done=True, item=answer["Attributes"])
 
@@ -108,12 +118,12 @@ class Cards:
         update = {**self._update(write), **returned}
         for pause in PAUSES:
             try:
-                return self._client.update_item(**update)
-            except ClientError as error:
-                if _code(error) != "TransactionConflictException":
+                return self._client.call("UpdateItem", **update)
+            except Failure as error:
+                if error.aws_code != "TransactionConflictException":
                     raise
                 time.sleep(pause)
-        return self._client.update_item(**update)
+        return self._client.call("UpdateItem", **update)
 
     def want(self, organization: str, contacts: Sequence[str], expires_at: int | None) -> Card | None:
         """Note on an organization's row that contacts want its name; return the row, of revision 0 if it is new.
@@ -131,9 +141,9 @@ class Cards:
         update["UpdateExpression"] += " ADD #wanted_by :contacts"
         update["ExpressionAttributeValues"][":contacts"] = {"SS": list(contacts)[:MOST_WANTING]}
         try:
-            answer = self._client.update_item(**update, ReturnValues="ALL_NEW")
-        except ClientError as error:
-            if _code(error) != "ConditionalCheckFailedException":
+            answer = self._client.call("UpdateItem", **update, ReturnValues="ALL_NEW")
+        except Failure as error:
+            if error.aws_code != "ConditionalCheckFailedException":
                 raise
             return None
         return card_of(answer["Attributes"])
@@ -163,13 +173,13 @@ class Cards:
 
     def _write_each(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
         conflicts: dict[str, Card | None] = {}
-        failure: ClientError | None = None
+        failure: Failure | None = None
         for write in writes:
             if not in_time():
                 raise Unavailable("DynamoDB takes too long.")
             try:
                 result = self.write(write)
-            except ClientError as error:
+            except Failure as error:
                 failure = error
                 continue
             if not result.done:
@@ -181,9 +191,9 @@ class Cards:
     def _transact(self, writes: Sequence[Write]) -> bool:
         """Do all writes or none; none also where together they are larger than the 4 MB of one transaction."""
         try:
-            self._client.transact_write_items(TransactItems=[{"Update": self._update(write)} for write in writes])
-        except ClientError as error:
-            if _code(error) not in ("TransactionCanceledException", "ValidationException"):
+            self._client.call("TransactWriteItems", TransactItems=[{"Update": self._update(write)} for write in writes])
+        except Failure as error:
+            if error.aws_code not in ("TransactionCanceledException", "ValidationException"):
                 raise
             return False
         return True
@@ -208,7 +218,8 @@ class Cards:
         keys: list[str] = []
         more: dict[str, Any] = {}
         while len(keys) < limit:
-            answer = self._client.query(
+            answer = self._client.call(
+                "Query",
                 TableName=self._table,
                 IndexName="due",
                 KeyConditionExpression="#due = :due AND #due_at <= :now",
@@ -265,7 +276,3 @@ def _plain(value: Item) -> Any:
     if kind == "SS":
         return tuple(sorted(plain))
     return int(plain) if kind == "N" else plain
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])

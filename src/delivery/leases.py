@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from aws.table import Cards
 from cards.card import Card
 from delivery import state
 from delivery.state import Lease
+from errors import Unavailable
 from telemetry import failed, logger
 
 
@@ -43,7 +42,7 @@ class Claims:
     def _one(self, key: str) -> Card | None:
         try:
             row = self._cards.write(state.claim(key, self._lease, self._now)).card
-        except (BotoCoreError, ClientError) as error:  # those that are claimed already are not to wait for this one
+        except Unavailable as error:  # those that are claimed already are not to wait for this one
             failed("not claimed", error, card=key)
             self.waiting[key] = self._now + self._quiet
             return None

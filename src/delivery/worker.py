@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from aws.queues import Queue, dumps
+from aws.secrets import Secret
 from aws.table import Cards, chunks
 from cards.card import Card, Refusal, compose
 from cards.key import endpoint_of, project_of
-from connections import Secret, auth_key_of
+from connections import auth_key_of
 from delivery import state
 from delivery.answer import Answer
 from delivery.bisect import settle, unposted
@@ -231,7 +230,7 @@ class Run:
     def _hide(self, seconds: Mapping[str, int]) -> None:
         try:
             self._worker.rings.hide(seconds)
-        except (BotoCoreError, ClientError, Unavailable) as error:
+        except Unavailable as error:
             failed("rings come back later than they should", error)
 
 

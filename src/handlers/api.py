@@ -4,12 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
 from access import admit
 from aws.clients import QUICK, secretsmanager, sqs
 from aws.queues import Queue
-from connections import Connection, Secret
+from aws.secrets import Secret
+from connections import Connection
 from errors import BridgeError, MethodNotAllowed, NotFound, SenderError, Unavailable
 from intake import http
 from intake.ingest import Event, Stores, declared_answer, ingest, keep, takes_get
@@ -67,7 +67,7 @@ def kept(event: Event) -> Response[str]:
     """Acknowledge what the inbox queue has taken; raise Unavailable if it has not."""
     try:
         keep(event, INBOX)
-    except (BotoCoreError, ClientError) as error:
+    except Unavailable as error:
         raise Unavailable("Neither the table nor the queue takes the event.") from error
     return http.queued(event.request_id)
 

@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 import clock
 from aws.clients import PATIENT, dynamodb, secretsmanager, sqs
 from aws.queues import Queue
+from aws.secrets import Secret
 from aws.table import Cards
-from connections import Secret
 from delivery.circuits import Circuits
 from delivery.pace import Paces
 from delivery.ringostat import Ringostat

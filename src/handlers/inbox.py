@@ -8,7 +8,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import clock
 from aws.clients import PATIENT, secretsmanager
-from connections import Secret, connection_of
+from aws.secrets import Secret
+from connections import connection_of
 from errors import AllRejected, SenderError, TooLarge, UnknownConnection
 from intake.ingest import Event, Mapped, Stores, Verdict, conclude, mapped, merge, reject
 from settings import SETTINGS

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from aws.client import Patience
 from aws.clients import dynamodb, sqs
 from aws.queues import Message, Queue, dumps
 from aws.table import Cards
@@ -78,12 +76,12 @@ class Stores(NamedTuple):
     seconds: float = 2.0  # for the cards of one event; what takes longer comes again by the inbox queue
 
     @classmethod
-    def of(cls, settings: Settings, config: Config, seconds: float) -> "Stores":
+    def of(cls, settings: Settings, patience: Patience, seconds: float) -> "Stores":
         """Return the stores of the stack, with time-outs that fit who waits."""
         return cls(
-            Cards(dynamodb(config), settings.cards_table),
-            Queue(sqs(config), settings.delivery_queue_url),
-            Queue(sqs(config), settings.rejected_queue_url),
+            Cards(dynamodb(patience), settings.cards_table),
+            Queue(sqs(patience), settings.delivery_queue_url),
+            Queue(sqs(patience), settings.rejected_queue_url),
             settings.card_retention_days,
             seconds,
         )
@@ -211,7 +209,7 @@ def _ring(keys: Mapping[str, int], delivery: Queue) -> None:
     """Ring; a ring that cannot be sent loses nothing, because the cards are due and the sweep rings them."""
     try:
         ring(delivery, keys)
-    except (BotoCoreError, ClientError, Unavailable):
+    except Unavailable:
         logger.warning("not rung: the sweep will", cards=len(keys))
 
 

@@ -7,14 +7,13 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from access import SCHEMES, admit, fault, proves
 from access.request import Request
-from connections import Secret
+from aws.secrets import Secret
 from errors import NotAllowed, Unavailable
 from intake.ingest import Event
 from mapping.decode import decode
@@ -374,13 +373,13 @@ class Vault:
         entry = {"mapping": "pipedrive", "project": 106, "crm_url": "https://x"}
         self.text = json.dumps({name: {**entry, "verify": verify} for name, verify in entries.items()})
 
-    def get_secret_value(self, SecretId):  # noqa: ARG002, N803 - boto3's own name
+    def call(self, _, **__):
         return {"SecretString": self.text}
 
 
 class Broken:
-    def get_secret_value(self, SecretId):  # noqa: ARG002, N803 - boto3's own name
-        raise EndpointConnectionError(endpoint_url="https://secretsmanager")
+    def call(self, operation, **_):
+        raise Unavailable(operation)
 
 
 def connections(verify=None):

@@ -1,10 +1,10 @@
 """The cards table: conditions hold, unknown attributes survive, calls grow with batches."""
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aws.client import Failure
 from aws.clients import PATIENT, dynamodb
 from aws.table import Cards
 from cards import write
@@ -13,6 +13,7 @@ from cards.key import key_of
 from cards.write import Write
 from delivery import state
 from delivery.state import Lease
+from local.in_process import counted
 from settings import SETTINGS
 
 PHONE = [{"value": "+380670000001", "name": None, "primary": False}]
@@ -88,7 +89,7 @@ def test_an_erased_card_keeps_nothing_but_its_key(nowhere):
 
     nowhere.cards.erase(card.key, 7)
 
-    row = dynamodb(PATIENT).get_item(TableName=SETTINGS.cards_table, Key={"key": {"S": card.key}})["Item"]
+    row = dynamodb(PATIENT).call("GetItem", TableName=SETTINGS.cards_table, Key={"key": {"S": card.key}})["Item"]
     assert set(row) == {"key", "connection", "schema", "rev", "erased"}
     assert nowhere.due() == []
 
@@ -106,7 +107,7 @@ def test_attributes_of_a_newer_version_survive_a_write(nowhere):
 
     save(nowhere, card._replace(rev=2), before=card)
 
-    row = dynamodb(PATIENT).get_item(TableName=SETTINGS.cards_table, Key={"key": {"S": card.key}})["Item"]
+    row = dynamodb(PATIENT).call("GetItem", TableName=SETTINGS.cards_table, Key={"key": {"S": card.key}})["Item"]
     assert row["invented_later"] == {"S": "kept"}
     assert nowhere.card(card.key).rev == 2
 
@@ -134,16 +135,11 @@ def test_only_the_writes_in_conflict_are_returned(nowhere):
 
 
 def test_calls_grow_with_hundreds_not_with_cards(nowhere):
-    calls = []
-    client = dynamodb(PATIENT)
-    client.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="count")
-    try:
+    with counted() as calls:
         nowhere.cards.write_all(
             [write.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in range(101)]
         )
         nowhere.cards.read([key(number) for number in range(101)])
-    finally:
-        client.meta.events.unregister("before-call.dynamodb", unique_id="count")
 
     assert calls == ["TransactWriteItems"] * 2 + ["BatchGetItem"] * 2
 
@@ -170,9 +166,9 @@ def test_a_card_with_nothing_to_post_is_not_due(nowhere):
 def test_a_broken_table_is_not_taken_for_a_conflict(aws):
     cards = Cards(dynamodb(PATIENT), "no-such-table")
 
-    with pytest.raises(ClientError):
+    with pytest.raises(Failure):
         cards.write(write.merged(Card(""), filled(), due_at=5, expires_at=None))
-    with pytest.raises(ClientError):
+    with pytest.raises(Failure):
         cards.write_all([write.merged(Card(""), filled(number), due_at=5, expires_at=None) for number in (1, 2)])
 
 

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from functools import partial
 
 from botocore import xform_name
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError
 
-from aws.clients import PATIENT, QUICK, dynamodb, sqs
-from local.in_process import aws
+from errors import Unavailable
+from local.in_process import CLIENTS, aws
 
 
 class Aws:
@@ -24,30 +24,38 @@ class Aws:
         self.versions: dict[str, list[tuple[int, str | None]]] = defaultdict(list)  # of each card: revision, hash
 
     def __enter__(self):
-        for service, client in self._clients():
-            client._make_api_call = partial(self._call, service, client._make_api_call)
+        for client in CLIENTS:
+            client.call = partial(self._call, client.service.name, client.call)
+        aws("sqs")._make_api_call = partial(self._polled, aws("sqs")._make_api_call)
         return self
 
     def __exit__(self, *_):
-        for _, client in self._clients():
-            del client._make_api_call
+        for client in [*CLIENTS, aws("sqs")]:
+            vars(client).pop("call", None)
+            vars(client).pop("_make_api_call", None)
 
-    def _clients(self):
-        theirs = [(service.__name__, service(config)) for service in (dynamodb, sqs) for config in (QUICK, PATIENT)]
-        return [*theirs, ("sqs", aws("sqs"))]
-
-    def _call(self, service, original, operation, params):
+    def _call(self, service, original, operation, **params):
+        """Do a call of the functions."""
         self.calls[operation] += 1
         if service in self.down:
-            raise EndpointConnectionError(endpoint_url=service)
-        own = getattr(self.memory, xform_name(operation), None)
-        answer = own(params) if own else original(operation, params)
+            raise Unavailable(service)
+        answer = self._done(original, operation, params)
         for update in _updates(operation, params):
             self._note(update)
         if operation in self.deaf:
             self.deaf.remove(operation)
-            raise ReadTimeoutError(endpoint_url=service)
+            raise Unavailable(service)
         return answer
+
+    def _polled(self, original, operation, params):
+        """Do a call of what stands around the functions, in botocore's way."""
+        if "sqs" in self.down:
+            raise EndpointConnectionError(endpoint_url="sqs")
+        return self._done(lambda name, **given: original(name, given), operation, params)
+
+    def _done(self, original, operation, params):
+        own = getattr(self.memory, xform_name(operation), None)
+        return own(params) if own else original(operation, **params)
 
     def _note(self, update):
         values = update.get("ExpressionAttributeValues", {})

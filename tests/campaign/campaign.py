@@ -15,13 +15,13 @@ from random import Random
 from typing import Any, NamedTuple
 
 import time_machine
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 from moto import mock_aws
 
 from cards.card import ORGANIZATION_NAME, Card, Stamped, compose, digest, merge
 from cards.key import key_of
 from delivery.ringostat import Ringostat
-from errors import BridgeError
+from errors import BridgeError, Unavailable
 from local.in_process import START, Bridge, aws
 from local.memory import Memory
 from settings import SETTINGS
@@ -278,7 +278,7 @@ class Campaign:
                 continue
             self.rejected += event.rejected > 0
             self.accepted[identity] = event.truths
-        with suppress(BotoCoreError, ClientError):
+        with suppress(BotoCoreError, Unavailable):
             self.bridge.take_inbox()
         return number
 
@@ -301,7 +301,7 @@ class Campaign:
 
     def _deliver(self):
         fault = self._prepared() if self.plan.faults and self.random.random() < 0.8 else ""
-        with suppress(BotoCoreError, ClientError, BridgeError, Killed):
+        with suppress(BridgeError, Killed):
             self.bridge.deliver()
         self.remote.calm()
         if fault in WIRE and len(self.remote.coming_faults()) == 1:

@@ -16,6 +16,7 @@ from delivery.circuits import Circuits
 from delivery.state import Lease
 from local.in_process import aws
 from local.memory import Memory
+from ops.stack import Signed
 from settings import SETTINGS
 
 KEYS = ["106#X#contact:1", "106#X#contact:2", "107#X#contact:1"]
@@ -146,7 +147,7 @@ def emptied():
 @ONE_AWS
 @given(st.lists(calls, max_size=12))
 def test_a_table_in_memory_answers_as_motos(nowhere, sequence):
-    moto = Cards(emptied(), SETTINGS.cards_table)
+    moto = Cards(Signed(emptied()), SETTINGS.cards_table)
     memory = Cards(Memory(lambda: 0).client(), SETTINGS.cards_table)
 
     for call in sequence:
@@ -170,7 +171,7 @@ def test_circuit_breakers_do_the_same_on_both(nowhere, sequence):
 @given(st.lists(queue_calls, max_size=12))
 def test_a_queue_in_memory_does_as_motos(nowhere, sequence):
     url = aws("sqs").create_queue(QueueName=f"queue-{next(numbers)}")["QueueUrl"]
-    clients = [aws("sqs"), Memory(lambda: 0).client()]
+    clients = [Signed(aws("sqs")), Memory(lambda: 0).client()]
     held = [[], []]
 
     for name, *arguments in sequence:
@@ -180,17 +181,21 @@ def test_a_queue_in_memory_does_as_motos(nowhere, sequence):
             elif name == "receive":
                 messages.extend(received(client, url))
             elif name == "delete" and messages:
-                client.delete_message(QueueUrl=url, ReceiptHandle=messages.pop()["ReceiptHandle"])
+                client.call("DeleteMessage", QueueUrl=url, ReceiptHandle=messages.pop()["ReceiptHandle"])
             elif name == "hide" and messages:
                 Queue(client, url).hide({messages.pop()["ReceiptHandle"]: 0})
         assert seen(held[0]) == seen(held[1]), name
 
 
 def received(client, url):
-    answer = client.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=2, MessageAttributeNames=["All"], MessageSystemAttributeNames=["All"],
+    answer = client.call(
+        "ReceiveMessage",
+        QueueUrl=url,
+        MaxNumberOfMessages=2,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["All"],
         VisibilityTimeout=99,
-    )  # fmt: skip
+    )
     return answer.get("Messages", [])
 
 

@@ -12,7 +12,7 @@ from delivery import state
 from delivery.wakeups import Ring, rings_of
 from delivery.worker import Run
 from intake.merging import Merging
-from local.in_process import AUTH_KEYS
+from local.in_process import AUTH_KEYS, counted
 from settings import SETTINGS
 
 
@@ -322,16 +322,11 @@ def test_a_claim_that_the_sdk_sent_twice_is_still_ours(bridge, ringostat):
 def test_one_card_costs_two_calls_and_many_cost_three(bridge, ringostat):
     keys = [change(bridge, number) for number in range(1, 33)]
     rung(bridge, [keys.pop()])
-    calls = []
-    client = dynamodb(PATIENT)
-    client.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="count")
-    try:
+    with counted() as calls:
         rung(bridge, keys[:1])
         single = list(calls)
         calls.clear()
         rung(bridge, keys[1:])
-    finally:
-        client.meta.events.unregister("before-call.dynamodb", unique_id="count")
 
     assert single == ["UpdateItem", "UpdateItem"]
     assert calls == ["BatchGetItem", "TransactWriteItems", "TransactWriteItems"]
@@ -340,7 +335,7 @@ def test_one_card_costs_two_calls_and_many_cost_three(bridge, ringostat):
 def test_rows_carry_their_schema(bridge):
     change(bridge)
 
-    row = dynamodb(PATIENT).get_item(TableName=SETTINGS.cards_table, Key={"key": {"S": key()}})["Item"]
+    row = dynamodb(PATIENT).call("GetItem", TableName=SETTINGS.cards_table, Key={"key": {"S": key()}})["Item"]
 
     assert row["schema"] == {"N": "1"}
     assert json.loads(row["fields"]["S"])["externalId"][0] == "42"

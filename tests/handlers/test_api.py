@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
-from aws.clients import QUICK, dynamodb, sqs
+from aws.clients import QUICK
 from aws.table import Cards
 from handlers import api
-from local.in_process import connection
+from local.in_process import connection, counted, overheard, unreachable
 from settings import SETTINGS
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -220,43 +219,21 @@ def test_the_programmer_behind_direct_is_told_what_is_wrong(nowhere):
     assert nowhere.rejected() == []
 
 
-def unreachable(**_):
-    raise EndpointConnectionError(endpoint_url="https://unreachable")
-
-
-@pytest.fixture
-def fail():
-    """Make calls of a client fail as if its service could not be reached."""
-    failing = []
-
-    def fail(client, operation=""):
-        event = f"before-send.{client.meta.service_model.service_id.hyphenize()}" + (
-            f".{operation}" if operation else ""
-        )
-        client.meta.events.register_first(event, unreachable, unique_id=event)
-        failing.append((client, event))
-
-    yield fail
-    for client, event in failing:
-        client.meta.events.unregister(event, unique_id=event)
-
-
-def test_when_the_table_fails_the_event_is_kept_whole_and_taken_later(nowhere, fail):
-    fail(dynamodb(QUICK), "GetItem")
-
-    answer = nowhere.post("acme", person())
+def test_when_the_table_fails_the_event_is_kept_whole_and_taken_later(nowhere):
+    with overheard(unreachable("dynamodb", "GetItem")):
+        answer = nowhere.post("acme", person())
 
     assert (answer.status, answer.body) == (202, {"request_id": "request-1", "queued": True})
     assert nowhere.cards.read([KEY]) == {}
 
+    assert nowhere.take_inbox() == 0
+    assert nowhere.cards.read([KEY]).keys() == {KEY}
 
-def test_what_was_kept_becomes_the_card_with_its_first_time_of_arrival(nowhere, fail):
-    fail(dynamodb(QUICK), "UpdateItem")
+
+def test_what_was_kept_becomes_the_card_with_its_first_time_of_arrival(nowhere):
     arrived = nowhere.clock.time + 1
-    nowhere.post("acme", person(when=None))
-    dynamodb(QUICK).meta.events.unregister(
-        "before-send.dynamodb.UpdateItem", unique_id="before-send.dynamodb.UpdateItem"
-    )
+    with overheard(unreachable("dynamodb", "UpdateItem")):
+        nowhere.post("acme", person(when=None))
     nowhere.clock.pass_(3600)
 
     assert nowhere.take_inbox() == 0
@@ -264,40 +241,32 @@ def test_what_was_kept_becomes_the_card_with_its_first_time_of_arrival(nowhere, 
     assert nowhere.card(KEY).fields["fullName"][1:] == (arrived, arrived)
 
 
-def test_when_both_stores_fail_the_crm_is_told_to_come_again(nowhere, fail):
-    fail(dynamodb(QUICK))
-    fail(sqs(QUICK))
-
-    answer = nowhere.post("acme", person())
+def test_when_both_stores_fail_the_crm_is_told_to_come_again(nowhere):
+    with overheard(unreachable("dynamodb")), overheard(unreachable("sqs")):
+        answer = nowhere.post("acme", person())
 
     assert (answer.status, answer.body["code"], answer.headers["Retry-After"]) == (503, "unavailable", "30")
 
 
-def test_a_ring_that_cannot_be_sent_loses_nothing(nowhere, fail):
-    fail(sqs(QUICK))
+def test_a_wake_up_that_cannot_be_sent_loses_nothing(nowhere):
+    with overheard(unreachable("sqs")):
+        answer = nowhere.post("acme", person())
 
-    assert nowhere.post("acme", person()).body["accepted"] == 1
+    assert answer.body["accepted"] == 1
     assert nowhere.due() == [KEY]
 
 
 def test_a_request_meets_at_most_three_calls(nowhere):
     nowhere.post("acme", person(1))
-    calls = []
-    for client in (dynamodb(QUICK), sqs(QUICK)):
-        client.meta.events.register("before-call", lambda model, **_: calls.append(model.name), unique_id="count")
-    try:
+    with counted() as calls:
         nowhere.post("acme", person())
         nowhere.post("acme", person())
-        nowhere.rings()
-    finally:
-        for client in (dynamodb(QUICK), sqs(QUICK)):
-            client.meta.events.unregister("before-call", unique_id="count")
 
-    assert calls[:3] == ["GetItem", "UpdateItem", "SendMessage"]
+    assert calls == ["GetItem", "UpdateItem", "SendMessage"] * 2
 
 
 def test_the_cards_table_of_api_answers_or_fails_fast():
     assert isinstance(api.STORES.cards, Cards)
-    assert QUICK.read_timeout * 4 < 3
-    assert QUICK.retries["total_max_attempts"] == 1
+    assert QUICK.read_seconds * 4 < 3
+    assert QUICK.attempts == 1
     assert SETTINGS.cards_table == "cards"

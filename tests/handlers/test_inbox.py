@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from aws.clients import PATIENT, dynamodb, sqs
+from local.in_process import counted, overheard
 from tests.handlers.test_api import KEY, person
 
 
@@ -90,21 +90,14 @@ def test_one_bad_message_does_not_hold_up_the_others(nowhere):
 
 
 def test_ten_messages_cost_one_read_one_write_and_one_ring(nowhere):
-    calls = []
     nowhere.put(person(99), connection="acme")
     nowhere.take_inbox()
-    for client in (dynamodb(PATIENT), sqs(PATIENT)):
-        client.meta.events.register("before-call", lambda model, **_: calls.append(model.name), unique_id="count")
-    try:
+    with counted() as calls:
         for number in range(1, 11):
             nowhere.put(person(number), connection="acme")
         nowhere.take_inbox()
-    finally:
-        for client in (dynamodb(PATIENT), sqs(PATIENT)):
-            client.meta.events.unregister("before-call", unique_id="count")
 
-    ours = [name for name in calls if name not in ("ReceiveMessage", "DeleteMessage")]
-    assert ours[10:] == ["BatchGetItem", "TransactWriteItems", "SendMessage"]
+    assert calls == ["BatchGetItem", "TransactWriteItems", "SendMessage"]
     assert len(nowhere.cards.read([f"106#Pipedrive#contact:{number}" for number in range(1, 11)])) == 10
 
 
@@ -118,17 +111,14 @@ def test_messages_of_one_card_are_merged_in_one_batch_whatever_their_order(nowhe
 
 
 def test_a_message_whose_card_cannot_be_written_leaves_the_others_in_peace(nowhere):
-    def fail(params, **_):
-        if b'contact:2"' in params["body"]:
+    def fail(_, __, parameters):
+        if 'contact:2"' in json.dumps(parameters):
             raise ConnectionError
 
-    dynamodb(PATIENT).meta.events.register("before-call", fail, unique_id="fail")
-    try:
+    with overheard(fail):
         for number in range(1, 5):
             nowhere.put(person(number), connection="acme")
         left = nowhere.take_inbox()
-    finally:
-        dynamodb(PATIENT).meta.events.unregister("before-call", unique_id="fail")
 
     assert left == 1
     assert nowhere.cards.read([f"106#Pipedrive#contact:{number}" for number in range(1, 5)]).keys() == {
