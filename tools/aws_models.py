@@ -16,9 +16,9 @@ from botocore.loaders import Loader
 from local.template import ROOT
 
 MODELS = ROOT / "src" / "aws" / "models"
-# What src calls, and Powertools' circuit breaker: a test reads both.
+# What src calls; a test compares.
 OPERATIONS = {
-    "dynamodb": ("BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
+    "dynamodb": ("BatchGetItem", "GetItem", "Query", "TransactWriteItems", "UpdateItem"),
     "secretsmanager": ("GetSecretValue",),
     "sqs": ("ChangeMessageVisibilityBatch", "SendMessage", "SendMessageBatch"),
 }

@@ -10,7 +10,7 @@ from moto import mock_aws
 from aws.clients import PATIENT, QUICK, dynamodb, secretsmanager, sqs
 from bench.corpus import FORM, START, direct, kommo, person
 from bench.measure import Figure, Table
-from delivery.wakeups import rings_of
+from delivery.wakeups import wakeups_of
 from delivery.worker import Run
 from handlers import inbox
 from local.emulator import Emulator
@@ -22,7 +22,7 @@ CLIENTS = [make(config) for make in (dynamodb, sqs, secretsmanager) for config i
 
 
 class Case(NamedTuple):
-    """What is done, in a bridge that is warm: secrets read, the project enrolled, circuits known."""
+    """What is done, in a bridge that is warm: secrets read, the project enrolled, its throttle known."""
 
     name: str
     most: int | None
@@ -114,7 +114,7 @@ def _delivered(body: str, connection: str, content_type: str = "application/json
 
 
 def _deliver(bridge: Bridge, event: dict[str, Any]) -> None:
-    Run(bridge.worker, bridge.clock.time + 60_000).deliver(rings_of(event))
+    Run(bridge.worker, bridge.clock.time + 60_000).deliver(wakeups_of(event))
 
 
 def _messages(bridge: Bridge) -> list[dict[str, Any]]:
