@@ -1,4 +1,4 @@
-"""How far deliveries are: due cards, circuits, queues. Looked up once a second while somebody watches."""
+"""How far deliveries are: due cards, circuits, queues. Looked up once a second while the page is open."""
 
 import threading
 from collections.abc import Callable, Sequence

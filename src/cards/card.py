@@ -61,7 +61,7 @@ class Card(NamedTuple):
 
 
 def is_confirmed(card: Card) -> bool:
-    """Tell whether Ringostat surely holds a card's present content: after an ambiguous attempt nobody can know."""
+    """Return whether Ringostat surely holds a card's present content: after an ambiguous attempt that is unknown."""
     return card.hash is not None and card.hash == card.confirmed_hash and not card.ambiguous
 
 

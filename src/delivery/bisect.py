@@ -28,7 +28,7 @@ def post_all(
     A refused or too big array is split until every record was accepted, or refused alone. Any other answer holds for
     the records of its POST and ends the posting; so does `may_start()` when it says that there is no time. The records
     left are `unposted` (code: the class of that answer, or `no-time`), or `ambiguous` with the code `refused-array`
-    where a refused array had held them, for nobody knows whether Ringostat applies the good part of one.
+    where a refused array had held them, as it is unknown whether Ringostat applies the good part.
     Worst cases: 1 bad of 10 costs 7 POSTs, 1 of 100 costs 10, 3 of 100 cost 28, 100 of 100 cost 217.
     """
     stack = [_Group(records)] if records else []

@@ -15,7 +15,7 @@ from delivery.policy import LONGEST_RETRY_AFTER_SECONDS, SLOW_DOWN_SECONDS
 AnswerClass = Literal[
     "confirmed",  # Ringostat holds what was posted
     "not-sent",  # nothing left: retry
-    "ambiguous",  # nobody can know whether it was applied
+    "ambiguous",  # it is unknown whether it was applied
     "slow-down",  # the whole project waits
     "bad-data",  # the array, or the record if it was alone
     "too-big",

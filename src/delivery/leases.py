@@ -50,7 +50,7 @@ class Leases:
         return row if self._is_ours(row) else self._instead(row)
 
     def _is_ours(self, row: Card | None) -> bool:
-        """Tell whether a row holds our lease, even if the claim failed: the SDK may have sent it twice."""
+        """Return whether a row holds our lease, even if the claim failed: the SDK may have sent it twice."""
         return row is not None and row.lease_id == self._lease.id
 
     def _step(self, card: Card | None) -> state.Step:

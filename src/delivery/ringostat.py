@@ -150,7 +150,7 @@ class _Exchange:
         self._go_on(connected, sent=True)
 
     def finish(self, answer: Answer) -> bool:
-        """Hand the answer over; return False if nobody waits for it any more."""
+        """Hand the answer over; return False if the deadline has passed."""
         with self._lock:
             self._answer = self._answer or answer
             return not self._abandoned

@@ -1,6 +1,6 @@
 """What may be done with a card now, and what an answer makes of it: the rules of delivery, pure.
 
-An attempt whose effect nobody can know (`ambiguous`) is followed by the quiet period, then by the newest state, and
+An attempt whose effect cannot be known (`ambiguous`) is followed by the quiet period, then by the newest state, and
 that once more later: a request that was believed dead may land after the one that replaced it.
 """
 
@@ -70,7 +70,7 @@ def settle(card: Card) -> Write:
 
 
 def later(card: Card) -> Write:
-    """Return the write that lets a card that must wait be due no earlier, so that no sweep wakes it in vain."""
+    """Return the write that lets a card that must wait be due no earlier, so that no sweep wakes it before."""
     return Write(
         card.key,
         due(card.key, card.not_before),
@@ -84,9 +84,7 @@ def _leased(lease: Lease) -> dict[str, Any]:
 
 
 RELEASED: Mapping[str, Any] = {"lease_id": None, "lease_until": None}
-
-
-SOON = ("ambiguous", "not-sent", "slow-down", "unposted")
+SOON = ("ambiguous", "not-sent", "slow-down", "unposted")  # tried again while its wake-up can be hidden
 
 
 class Result(NamedTuple):
@@ -149,7 +147,7 @@ def confirmed(card: Card, now: int, policy: Policy) -> dict[str, Any]:
 
 
 def ambiguous(card: Card, now: int, policy: Policy, jitter: float) -> dict[str, Any]:
-    """Nobody can know whether Ringostat took it: be quiet first, then post the newest state."""
+    """Be quiet first, then post the newest state: it is unknown whether Ringostat took it."""
     return {**_again(card, now + max(policy.quiet_ms, _backoff(card, policy, jitter))), "ambiguous": True}
 
 

@@ -51,7 +51,7 @@ class Throttle(NamedTuple):
 
 
 def gate(throttle: Throttle, now: int) -> Gate:
-    """Say whether cards may be claimed and posted now: all, those of one probe, or none."""
+    """Return which cards may be claimed and posted now: all (`closed`), those of one probe, or none (`open`)."""
     if throttle.circuit is None:
         return "closed"
     return "open" if now < (throttle.rests_until or 0) else "probe"

@@ -38,7 +38,7 @@ class Throttles:
         return known
 
     def admits(self, project: int, now: int) -> bool:
-        """Tell whether a POST may start. Of an open circuit that has rested, one worker may: the probe."""
+        """Return whether a POST may start. On an open circuit that has rested only one may: the probe."""
         throttle = self.read(project, now)
         if gate(throttle, now) != "probe":
             return throttle.circuit is None
