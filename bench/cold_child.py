@@ -88,22 +88,18 @@ def bare_inbox(_):
 
 
 def bare_deliver(_):
-    """Start boto3 with its clients, Logger, Metrics, the circuit breaker and urllib3."""
+    """Start boto3 with its clients, Logger, Metrics and urllib3."""
     clients("dynamodb", "sqs", "secretsmanager")
     import urllib3
-    from aws_lambda_powertools.utilities.circuit_breaker import circuit_breaker
 
     powertools()
-    return urllib3, circuit_breaker
+    return urllib3
 
 
 def bare_sweep(_):
-    """Start boto3 with its clients, Logger, Metrics and the circuit breaker."""
+    """Start boto3 with its clients, Logger and Metrics."""
     clients("dynamodb", "sqs")
-    from aws_lambda_powertools.utilities.circuit_breaker import circuit_breaker
-
     powertools()
-    return circuit_breaker
 
 
 def function(name):

@@ -11,12 +11,12 @@ from aws.table import Cards
 from bench.corpus import START
 from bench.environment import QUEUES, SECRETS, TABLE
 from bench.stand_in import Aws
+from cards.endpoints import Endpoint
 from connections import Connection, connection_of
 from delivery.answer import Answer
-from delivery.circuits import Circuits
-from delivery.pace import Paces
 from delivery.ringostat import Ringostat
-from delivery.wakeups import rings_of
+from delivery.throttles import Throttles
+from delivery.wakeups import wakeups_of
 from delivery.worker import Run
 from handlers import api, deliver, inbox, sweep
 from intake.ingest import Event, Stores, Verdict, ingest
@@ -33,21 +33,20 @@ class World:
         self.aws.secrets |= SECRETS
         self.clock = clock
         self.cards = Cards(self.aws, TABLE)
-        rings = Queue(self.aws, QUEUES["rings"])
-        self.stores = Stores(self.cards, rings, Queue(self.aws, QUEUES["rejected"]))
+        wakeups = Queue(self.aws, QUEUES["rings"])
+        self.stores = Stores(self.cards, wakeups, Queue(self.aws, QUEUES["rejected"]))
         self.ringostat = Ringostat(ringostat_url, deadline_seconds=10)
-        circuits, paces = Circuits(self.aws, TABLE, 30), Paces(self.cards, 1000)
+        throttles = Throttles(self.cards, deliver.POLICY)
         self.worker = deliver.WORKER._replace(
             cards=self.cards,
             ringostat=self.ringostat,
             auth_keys=Secret(self.aws, "auth-keys"),
-            rings=rings,
-            circuits=circuits,
-            paces=paces,
+            wakeups=wakeups,
+            throttles=throttles,
             clock=clock,
             jitter=lambda: 0.5,
         )
-        self.sweeper = sweep.SWEEPER._replace(cards=self.cards, rings=rings, circuits=circuits, paces=paces)
+        self.sweeper = sweep.SWEEPER._replace(cards=self.cards, wakeups=wakeups, throttles=throttles)
 
     def enter(self) -> "World":
         """Let the handlers of this process use this world."""
@@ -74,7 +73,7 @@ class World:
 
     def deliver(self, records: Sequence[dict[str, Any]], seconds: int = 60) -> dict[str, Any]:
         """Deliver what the records of a batch ring for."""
-        return Run(self.worker, self.clock() + seconds * 1000).deliver(rings_of({"Records": records}))
+        return Run(self.worker, self.clock() + seconds * 1000).deliver(wakeups_of({"Records": records}))
 
     def drain(self) -> None:
         """Deliver batch by batch, as Lambda hands them out, until nothing rings."""
@@ -132,7 +131,7 @@ class Nowhere:
         self.posts = 0
         self.records = 0
 
-    def post(self, _: str, records: Sequence[bytes], **__: Any) -> Answer:
+    def post(self, _: Endpoint, records: Sequence[bytes], **__: Any) -> Answer:
         """Take the records."""
         self.posts += 1
         self.records += len(records)

@@ -11,7 +11,6 @@ from functools import cache, partial
 from typing import Any
 
 import botocore.session
-from aws_lambda_powertools.utilities.circuit_breaker import base as circuits_of_process
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
@@ -22,10 +21,10 @@ from aws.clients import PATIENT, QUICK, dynamodb, secretsmanager, sqs
 from aws.secrets import Secret
 from aws.table import Cards
 from cards.card import Card
-from delivery.circuits import Circuits
-from delivery.pace import Paces
+from delivery.policy import EVER_MS
 from delivery.ringostat import Ringostat
-from delivery.wakeups import rings_of
+from delivery.throttles import Throttles
+from delivery.wakeups import wakeups_of
 from delivery.worker import Run
 from handlers import api, deliver, inbox, sweep
 from local import template
@@ -169,25 +168,20 @@ class Bridge:
         self.put_secret(SETTINGS.auth_keys_secret, AUTH_KEYS)
         self.cards = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
         self._forget_other_bridges()
-        self.circuits = Circuits(dynamodb(PATIENT), SETTINGS.cards_table, SETTINGS.circuit_seconds)
-        self.paces = Paces(self.cards, SETTINGS.sweep_most)
+        self.throttles = Throttles(self.cards, deliver.POLICY)
         self._ringostat = Ringostat(ringostat_url, deadline_seconds=2)
         self.worker = deliver.WORKER._replace(
             ringostat=self._ringostat,
             auth_keys=Secret(secretsmanager(PATIENT), SETTINGS.auth_keys_secret, lambda: self._seconds),
             cards=self.cards,
-            circuits=self.circuits,
-            paces=self.paces,
+            throttles=self.throttles,
             clock=self.clock.now,
             jitter=lambda: 0.5,
             **worker,
         )
 
     def _forget_other_bridges(self):
-        """Forget what handlers and Powertools keep for the life of a process."""
-        circuits_of_process._LOCAL_FAILURES.clear()
-        circuits_of_process._LOCAL_SUCCESSES.clear()
-        circuits_of_process._LAST_OBSERVED_STATE.clear()
+        """Forget what handlers keep for the life of a process."""
         for stores in (api.STORES, inbox.STORES):
             stores.cards.forget()
         self._forget_connections()
@@ -261,16 +255,18 @@ class Bridge:
         return self._poll(SETTINGS.inbox_queue_url, lambda event: inbox.lambda_handler(event, Context()))
 
     def deliver(self, seconds=60):
-        """Let `deliver` take the rings that are visible; return how many it wants to see again."""
+        """Let `deliver` take the wake-ups that are visible; return how many it wants to see again."""
         ends_at = self.clock.time + seconds * 1000
-        return self._poll(SETTINGS.delivery_queue_url, lambda event: Run(self.worker, ends_at).deliver(rings_of(event)))
+        return self._poll(
+            SETTINGS.delivery_queue_url, lambda event: Run(self.worker, ends_at).deliver(wakeups_of(event))
+        )
 
     def due(self, project=106):
         """Return the keys of all cards that are due, now or later."""
-        return self.cards.due(project, 2**53, 10_000)
+        return self.cards.due(project, EVER_MS, 10_000)
 
     def sweep(self):
-        sweeper = sweep.SWEEPER._replace(cards=self.cards, circuits=self.circuits, paces=self.paces)
+        sweeper = sweep.SWEEPER._replace(cards=self.cards, throttles=self.throttles)
         return sweeper.sweep(self.clock.now())
 
     def settle(self, seconds=61, rounds=50):
@@ -306,7 +302,7 @@ class Bridge:
         ]
 
     def rings(self):
-        """Return the keys of the rings that are visible, one list a ring."""
+        """Return the keys of the wake-ups that are visible, one list each."""
         return [json.loads(message["Body"])["keys"] for message in receive(SETTINGS.delivery_queue_url)]
 
     def card(self, key) -> Card:

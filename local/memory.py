@@ -42,12 +42,6 @@ class Memory:
         }
         return {"Responses": found, "UnprocessedKeys": {}}
 
-    def put_item(self, params):
-        key = params["Item"]["key"]["S"]
-        self._check("PutItem", key, params)
-        self._put(key, dict(params["Item"]))
-        return {}
-
     def update_item(self, params):
         key = params["Key"]["key"]["S"]
         self._check("UpdateItem", key, params)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from aws.table import Cards
+from cards.key import throttle_key
+from delivery.throttle import Throttle
 from ops.times import shown
 
 CIRCUITS = {
@@ -33,13 +35,18 @@ class Trouble(NamedTuple):
         return f"{self.what}. {self.remedy[0].upper()}{self.remedy[1:]}."
 
 
+def throttle_of(cards: Cards, project: int) -> Throttle:
+    """Return what holds a project back, as its row says now."""
+    return Throttle.of(cards.row(throttle_key(project)))
+
+
 def troubles(cards: Cards, project: int, now: int) -> Iterator[Trouble]:
     """Yield what holds a project's cards back at `now` (ms since 1970)."""
-    for name, (what, remedy) in CIRCUITS.items():
-        row = cards.row(f"{project}#circuit#{name}")
-        if row.get("state", "closed").lower() != "closed":
-            since = f" since {shown(row['opened_at'] * 1000, now)}" if row.get("opened_at") else ""
-            yield Trouble(f"project {project}: {what}{since}; its cards wait", remedy)
-    until = cards.row(f"{project}#pace").get("not_before", 0)
+    throttle = throttle_of(cards, project)
+    if throttle.circuit:
+        what, remedy = CIRCUITS[throttle.circuit]
+        since = f" since {shown(throttle.failing_since, now)}" if throttle.failing_since else ""
+        yield Trouble(f"project {project}: {what}{since}; its cards wait", remedy)
+    until = throttle.not_before or 0
     if until > now:
         yield Trouble(f"project {project}: Ringostat asked to wait until {shown(until, now)}", "nothing to do")

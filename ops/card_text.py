@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from cards.card import NO_DIRECTION, NO_NAME, Card
+from cards.card import Card, is_confirmed
+from cards.endpoints import NO_DIRECTION, NO_NAME
 from ops.times import shown
 
 WAITING = {NO_DIRECTION: "neither a phone nor an e-mail is known", NO_NAME: "no name is known"}
@@ -16,7 +17,7 @@ def state(card: Card) -> str:
         (card.refused is not None, f"refused ({card.refused.code if card.refused else ''})"),
         (card.lease_id is not None, "in delivery"),
         (card.due_at is not None and card.attempts > 0, f"retrying ({card.attempts})"),
-        (card.hash == card.confirmed_hash and not card.ambiguous, "delivered"),
+        (is_confirmed(card), "delivered"),
         (card.due_at is not None, "due"),
     ):
         if holds:
@@ -55,12 +56,12 @@ def _coming(card: Card, now: int) -> Iterator[tuple[str, str]]:
         ended = (card.lease_until or 0) <= now
         yield "worker", f"has it until {shown(card.lease_until or 0, now)}" + (", and is dead" if ended else "")
     if card.ambiguous:
-        yield "unclear", "nobody knows whether the last request arrived: a pause, then the newest state is posted"
+        yield "unclear", "it is not known whether the last request arrived: a pause, then the newest state is posted"
     if card.assert_at is not None:
         yield "once more", f"{shown(card.assert_at, now)}, to be sure, because an earlier request may have come late"
     if card.attempts:
         yield "failures", f"{card.attempts} in a row"
-    if card.due_since is not None and card.due_at is not None and card.hash != card.confirmed_hash:
+    if card.due_since is not None and card.due_at is not None and not is_confirmed(card):
         yield "due since", shown(card.due_since, now)
     if (at := next_try(card)) is not None:
         yield "next try", "now" if at <= now else f"{shown(at, now)} at the latest"

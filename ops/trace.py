@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from mapping.engine import OF_A_CONTACT
 from mapping.language.model import SECTIONS, Section
 from mapping.language.rule import place_of
 from mapping.outcome import Outcome, Step
@@ -11,13 +12,6 @@ from ops.offline import Connection
 
 BLOCKS = {"phones": "phone", "emails": "email", "organizations": "organization"}
 KEPT = "not in this event; what is known stays"
-OF_A_CONTACT = (
-    "contactId",
-    "leadId",
-    "leadLink",
-    "dealLink",
-    "googleClientId",
-)  # all that a lead or deal says of its contact
 
 
 class Row(NamedTuple):
@@ -32,7 +26,7 @@ def rows(connection: Connection, outcome: Outcome) -> Iterator[Row]:
     """Yield a row for each field that the outcome's section has, in Ringostat's order; needs a trace."""
     section = connection.mapping.sections[outcome.kind]
     on_contact = outcome.kind in ("lead", "deal") and outcome.card.startswith("contact:")
-    for name in OF_A_CONTACT if on_contact else SECTIONS[outcome.kind]:
+    for name in ("contactId", *OF_A_CONTACT) if on_contact else SECTIONS[outcome.kind]:
         if name in SECTIONS[outcome.kind] and not (name == "contactId" and not on_contact):
             yield from (_entries if name in BLOCKS else _scalar)(name, section, outcome)
     yield from _hints(connection, outcome)

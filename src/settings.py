@@ -21,7 +21,7 @@ class Settings(NamedTuple):
     assert_after_seconds: float  # a second confirmation after an ambiguous answer
     retry_cap_seconds: float  # the longest wait between two attempts
     circuit_seconds: int  # how long an open circuit rests before a POST tries again; ten times that if a human must act
-    sweep_most: int  # cards of a project that one sweep rings at most
+    sweep_most: int  # cards of a project that one sweep wakes at most
     card_retention_days: int  # 0 keeps cards until they are erased
 
     @classmethod

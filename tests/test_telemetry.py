@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import telemetry
+from cards.key import throttle_key
+from cards.write import Write
 from intake.ingest import COUNTED
-from tests.delivery.test_worker import change, key, rung
+from tests.delivery.test_worker import change, key, woken
 from tests.handlers.test_api import person
 
 SRC = Path(__file__).parents[1] / "src"
@@ -94,7 +96,7 @@ def test_a_delivery_counts_its_cards_and_only_the_stacks_name_is_a_dimension(bri
     change(bridge)
     change(bridge, 7)
 
-    rung(bridge, [key(), key(7)])
+    woken(bridge, [key(), key(7)])
 
     records = metrics()
     assert totals(records) == {"CardsPosted": 4, "CardsConfirmed": 1, "CardsRefused": 1}
@@ -120,7 +122,7 @@ def test_an_answer_that_nobody_understands_is_counted_and_marked_in_the_log(
     ringostat.faults(answer)
     change(bridge)
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     assert ("AnswersUnknown" in totals(metrics())) is unknown
 
@@ -144,7 +146,7 @@ def test_the_age_of_the_oldest_content_counts_from_its_event_however_often_it_wa
     for _ in range(3):
         ringostat.faults({"status": 503})
         bridge.clock.pass_(200)
-        rung(bridge, bridge.due())
+        woken(bridge, bridge.due())
     bridge.post("acme", person(2))
 
     age = swept(bridge, metrics).values["OldestDueSeconds"]
@@ -161,10 +163,10 @@ def test_a_card_whose_ring_is_on_its_way_is_not_old(bridge, metrics):
 def test_a_card_that_is_due_only_to_be_asserted_is_not_old(bridge, ringostat, metrics):
     bridge.post("acme", person(1))
     ringostat.faults({"status": 503})
-    rung(bridge, bridge.due())
+    woken(bridge, bridge.due())
     ringostat.faults()
     bridge.clock.pass_(200)
-    rung(bridge, bridge.due())
+    woken(bridge, bridge.due())
 
     assert bridge.due()
     assert swept(bridge, metrics).values["OldestDueSeconds"] == 0
@@ -174,11 +176,12 @@ def test_a_card_that_is_due_only_to_be_asserted_is_not_old(bridge, ringostat, me
 def test_projects_with_an_open_circuit_are_counted_until_it_closes(bridge, metrics, seconds):
     change(bridge)
     change(bridge, project=107)
-    circuits = bridge.circuits._store
+    rests_until = bridge.clock.time + 300_000 - seconds * 1000
 
-    circuits.save_open("106#circuit#auth", 5, bridge.clock.time // 1000 - seconds)
+    bridge.cards.write(Write(throttle_key(106), {"circuit": "auth", "rests_until": rests_until}))
     opened = swept(bridge, metrics).values["CircuitsOpen"]
-    circuits.save_closed("106#circuit#auth")
+    bridge.cards.write(Write(throttle_key(106), {"circuit": None, "rests_until": None}))
+    bridge.clock.pass_(10)
 
     assert (opened, swept(bridge, metrics).values["CircuitsOpen"]) == (1, 0)
 
@@ -204,7 +207,7 @@ def test_a_time_from_the_future_is_seen_in_the_log(bridge, logged, minutes, ahea
 def test_the_line_of_a_post_names_its_cards_so_that_the_story_of_one_can_be_read(bridge, logged):
     change(bridge)
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     (line,) = [line for line in logged() if line["message"] == "posted"]
     assert (line["cards"], line["number"], line["unknown"]) == ([key()], 1, False)

@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from bench.corpus import FORM, START, direct, kommo, person
 from bench.measure import Figure, Table
-from delivery.wakeups import rings_of
+from delivery.wakeups import wakeups_of
 from delivery.worker import Run
 from handlers import inbox
 from local.emulator import Emulator
@@ -20,7 +20,7 @@ PERSON, KOMMO = person(1).decode(), kommo(1, 100).decode()
 
 
 class Case(NamedTuple):
-    """What is done, in a bridge that is warm: secrets read, the project enrolled, circuits known."""
+    """What is done, in a bridge that is warm: secrets read, the project enrolled, its throttle known."""
 
     name: str
     most: int | None
@@ -103,7 +103,7 @@ def _delivered(body: str, connection: str, content_type: str = "application/json
 
 
 def _deliver(bridge: Bridge, event: dict[str, Any]) -> None:
-    Run(bridge.worker, bridge.clock.time + 60_000).deliver(rings_of(event))
+    Run(bridge.worker, bridge.clock.time + 60_000).deliver(wakeups_of(event))
 
 
 def _messages(bridge: Bridge) -> list[dict[str, Any]]:

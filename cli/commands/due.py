@@ -5,12 +5,11 @@ import click
 from cards.card import Card
 from cli import exits
 from cli.terminal import Cell, columns, say
+from delivery.policy import EVER_MS
 from ops.blockers import troubles
 from ops.card_text import next_try, state
 from ops.stack import Stack, of_stack
 from ops.times import away, local
-
-FAR = 2**53  # ms since 1970: every card that is due, now or later
 
 
 @click.command(short_help="List the cards that Ringostat has not confirmed yet, newest first.")
@@ -21,7 +20,7 @@ def command(stack: Stack, project: int | None, limit: int) -> int:
     """List the cards that are due, newest first: state, key, since when, next try. No personal data."""
     now = stack.clock()
     projects = [project] if project is not None else stack.cards.projects()
-    keys = [key for each in projects for key in stack.cards.due(each, FAR, limit + 1, newest=True)]
+    keys = [key for each in projects for key in stack.cards.due(each, EVER_MS, limit + 1, newest=True)]
     cards = sorted(stack.cards.read(keys).values(), key=lambda card: card.due_since or 0, reverse=True)
     for row in columns(_row(card, now) for card in cards[:limit]):
         say(*row)

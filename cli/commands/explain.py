@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from cards.card import NO_DIRECTION, NO_NAME, Composed
+from cards.endpoints import NO_DIRECTION, NO_NAME, Composed
 from cards.key import key_of
 from cli import exits
 from cli.terminal import Cell, Part, columns, say, say_json

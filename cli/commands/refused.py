@@ -6,11 +6,11 @@ import click
 
 from aws.table import BATCH, card_of, chunks
 from cards.card import Card
-from cards.write import Write, due
 from cli import exits
 from cli.filters import Filter, filtered
 from cli.terminal import Cell, columns, say
-from delivery.wakeups import ring
+from delivery import state
+from delivery.wakeups import wake
 from ops.stack import Stack, of_stack
 from ops.times import local
 from ops.times import since as parsed
@@ -38,7 +38,7 @@ def list_(stack: Stack, connection: str, code: str, since: str | None) -> int:
 @click.option("--dry-run", is_flag=True, help="Count only; nothing is written.")
 @of_stack
 def retry(stack: Stack, connection: str, code: str, since: str | None, *, dry_run: bool) -> int:
-    """Make refused cards due again and ring for them, after what Ringostat refused was mended there."""
+    """Make refused cards due again and wake delivery, after what Ringostat refused was fixed there."""
     cards = refused(stack, Filter(connection, code, parsed(since, stack.clock())))
     if dry_run:
         say(f"{len(cards)} would be retried, nothing was written")
@@ -76,9 +76,7 @@ def _row(card: Card) -> tuple[str | Cell, ...]:
 
 def _retry(stack: Stack, cards: list[Card]) -> int:
     now = stack.clock()
-    changes = {"refused": None, "attempts": None, "due_since": now}
-    writes = [Write(card.key, {**changes, **due(card.key, now)}, "attribute_exists(#refused)") for card in cards]
-    lost = stack.cards.write_all(writes)
+    lost = stack.cards.write_all([state.retry(card, now) for card in cards])
     keys = [card.key for card in cards if card.key not in lost]
-    ring(stack.queue("DeliveryQueue"), dict.fromkeys(keys, 0))
+    wake(stack.queue("DeliveryQueue"), dict.fromkeys(keys, 0))
     return len(keys)

@@ -17,9 +17,8 @@ Check = Callable[[Any, str], Iterator[Problem]]
 
 
 def problems(endpoint: str, body: Any, project: int) -> list[Problem]:
-    """Return everything that is wrong with the body of a request to `contacts` or `organizations` of a project."""
-    item = contact(project) if endpoint == "contacts" else organization(project)
-    return list(record({endpoint: array(item, at_least_one=True)})(body, ""))
+    """Return everything that is wrong with the body of a request to an endpoint for a project."""
+    return list(record({endpoint: array(ITEMS[endpoint](project), at_least_one=True)})(body, ""))
 
 
 def contact(project: int) -> Check:
@@ -139,3 +138,5 @@ def some_id(value: Any, path: str) -> Iterator[Problem]:
 
 text = expecting(lambda value: isinstance(value, str) and bool(value.strip()), "must be a text that is not empty")
 link = expecting(is_link, "must be a whole https URL")
+
+ITEMS: Mapping[str, Callable[[int], Check]] = {"contacts": contact, "organizations": organization}

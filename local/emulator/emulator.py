@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from local.emulator import shown
 from local.emulator.book import Book, Key
-from local.emulator.contract import problems
+from local.emulator.contract import ITEMS, problems
 from local.emulator.faults import Fault, Faults, fault_of
 from local.emulator.live import Changes
 from local.emulator.reply import Reply, said
@@ -95,8 +95,7 @@ class Emulator:
         """Return the cards as posted last, the calls, and the number of requests to the API."""
         with self._lock:
             return {
-                "contacts": self._book.cards("contacts"),
-                "organizations": self._book.cards("organizations"),
+                **{name: self._book.cards(name) for name in ITEMS},
                 "calls": self._book.calls(),
                 "requests": self._traffic.count,
             }

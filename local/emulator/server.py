@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local.emulator.assets import asset
+from local.emulator.contract import ITEMS
 from local.emulator.faults import NONE, Fault
 from local.emulator.reply import Reply, said
 
-SYNC = {"/minicrm/contacts/sync": "contacts", "/minicrm/organizations/sync": "organizations"}
+SYNC = {f"/minicrm/{name}/sync": name for name in ITEMS}
 ONLINE = "/sipstatus/online"  # changes nothing, so `bridge doctor` tries an auth key with it
 CONTROL = "/_emulator/"
 MAX_BODY = 16 * 1024 * 1024

@@ -8,6 +8,7 @@ from itertools import islice, takewhile
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from cards.endpoints import endpoint_for
 from cards.key import key_of
 from local.front import Passage
 from mapping.outcome import Outcome
@@ -103,8 +104,7 @@ def book_id(project: int, origin: str, card: str) -> str:
     """Return the `id` of a row of the book for `contact:42`, `lead:7` or `organization:9`."""
     kind, _, number = card.partition(":")
     id_name = "leadId" if kind == "lead" else "externalId"
-    endpoint = "organizations" if kind == "organization" else "contacts"
-    return json.dumps([project, origin, endpoint, id_name, number], ensure_ascii=False)
+    return json.dumps([project, origin, endpoint_for(kind).name, id_name, number], ensure_ascii=False)
 
 
 def row(event: Arrival, connection: Connection) -> dict[str, Any]:

@@ -1,22 +1,24 @@
-"""How far deliveries are: due cards, circuits, queues. Looked up once a second while somebody watches."""
+"""How far deliveries are: due cards, circuits, queues. Looked up once a second while the page is open."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cards.card import Card
+from cards.key import CardKey
+from delivery.policy import EVER_MS
+from delivery.throttle import Throttle
 from errors import BridgeError
 from local.page.arrivals import book_id
-from ops.blockers import CIRCUITS
+from ops.blockers import CIRCUITS, throttle_of
 from ops.card_text import next_try, state
 from ops.stack import Stack
 
 LOOK_SECONDS = 1
 LISTED = 50
-FAR = 2**53  # ms since 1970: cards that are due now or later
 QUEUES = {"inbox": "InboxQueue", "rejected": "RejectedQueue", "dead": "DeadDeliveryQueue"}
 
 
@@ -64,14 +66,15 @@ class Delivery:
     def look(self) -> dict[str, Any]:
         """Return due cards, circuits, the depth of queues, and the state of each card that came lately."""
         cards = self._stack.cards
-        due = cards.due(self._project, FAR, LISTED + 1, newest=True)
+        due = cards.due(self._project, EVER_MS, LISTED + 1, newest=True)
         recent = self._recent()
+        throttle = throttle_of(cards, self._project)
         known = cards.read(list(dict.fromkeys([*due[:LISTED], *recent])))
         return {
             "due": [_due(known[key]) for key in due[:LISTED] if key in known],
             "more": len(due) > LISTED,
-            "circuits": [_circuit(name, cards.row(f"{self._project}#circuit#{name}")) for name in CIRCUITS],
-            "pause": cards.row(f"{self._project}#pace").get("not_before", 0),
+            "circuits": [_circuit(name, throttle) for name in CIRCUITS],
+            "pause": throttle.not_before or 0,
             "depths": {name: self._stack.depth(queue) for name, queue in QUEUES.items()},
             "states": {key: state(known[key]) for key in recent if key in known},
         }
@@ -79,29 +82,31 @@ class Delivery:
 
 def _due(card: Card) -> dict[str, Any]:
     values = {name: card.fields[name].value for name in ("fullName", "name") if name in card.fields}
-    project, origin, rest = card.key.split("#", 2)
+    key = CardKey.parse(card.key)
+    identity = _identity(card, key)
     return {
         "key": card.key,
-        "id": book_id(int(project), origin, f"{rest.partition(':')[0]}:{_identity(card, rest)}"),
-        "name": values.get("fullName") or values.get("name") or rest,
+        "id": book_id(key.project, key.origin, f"{key.kind}:{identity}"),
+        "name": values.get("fullName") or values.get("name") or f"{key.kind}:{key.identity}",
         "state": state(card),
         "since": card.due_since,
         "next": next_try(card),
     }
 
 
-def _identity(card: Card, rest: str) -> str:
+def _identity(card: Card, key: CardKey) -> str:
     """Return the card's id as the CRM writes it: where it is a phone or an e-mail, its key holds a hash."""
-    field = card.fields.get("leadId" if rest.startswith("lead:") else "externalId")
-    return str(field.value) if field and field.value else rest.partition(":")[2]
+    field = card.fields.get("leadId" if key.kind == "lead" else "externalId")
+    return str(field.value) if field and field.value else key.identity
 
 
-def _circuit(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+def _circuit(name: str, throttle: Throttle) -> dict[str, Any]:
     what, remedy = CIRCUITS[name]
+    is_open = throttle.circuit == name
     return {
         "name": name,
-        "state": str(row.get("state", "closed")).lower(),
-        "since": row.get("opened_at"),
+        "state": "open" if is_open else "closed",
+        "since": throttle.failing_since / 1000 if is_open and throttle.failing_since else None,
         "what": what,
         "remedy": remedy,
     }

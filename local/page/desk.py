@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from cards.endpoints import ENDPOINTS
 from cards.key import key_of
 from connections import connection_of
 from local.emulator import Emulator
@@ -98,7 +99,7 @@ class Desk:
             return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
     def _card(self, project: int, origin: str, endpoint: str, id_name: str, number: str) -> dict[str, Any]:
-        kind = "organization" if endpoint == "organizations" else "lead" if id_name == "leadId" else "contact"
+        kind = "lead" if id_name == "leadId" else ENDPOINTS[endpoint].kinds[0]
         key = key_of(project, origin, f"{kind}:{number}")
         known = self._stack.cards.read([key])
         events = self.arrivals.of_card(key, EVENTS_OF_A_CARD)

@@ -6,14 +6,11 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cards.key import CardKey, is_organization, key_of
+from cards.endpoints import ORGANIZATION_NAME, Composed, composed
+from cards.key import CardKey, key_of
 
 CLOCK_TOLERANCE_MS = 5 * 60 * 1000
 LARGEST_BYTES = 350_000  # DynamoDB ends at 400 KiB an item
-RESPONSIBLE_NOBODY = "0"
-NO_DIRECTION = "no-phone-or-email"
-NO_NAME = "no-name"
-ORGANIZATION_NAME = "organizationName."  # + id: a field of a contact's card that comes from the organization's card
 
 
 class Stamped(NamedTuple):
@@ -63,12 +60,9 @@ class Card(NamedTuple):
     wanted_by: tuple[str, ...] = ()  # of an organization: the contacts that came before its name
 
 
-class Composed(NamedTuple):
-    """The body that Ringostat is sent for a card, or why there is none yet."""
-
-    endpoint: str  # contacts | organizations
-    payload: dict[str, Any] | None
-    waiting: str | None = None
+def is_confirmed(card: Card) -> bool:
+    """Return whether Ringostat surely holds a card's present content: after an ambiguous attempt that is unknown."""
+    return card.hash is not None and card.hash == card.confirmed_hash and not card.ambiguous
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -104,53 +98,8 @@ def _newer(a: Stamped, b: Stamped) -> Stamped:
 
 
 def compose(key: str, fields: Fields) -> Composed:
-    """Build the body of Ringostat's contract (docs: help.ringostat.com, article 9221318) from a card."""
-    parts = CardKey.parse(key)
-    values = {name: stamp.value for name, stamp in fields.items()}
-    identity = {"projectId": parts.project, "origin": parts.origin}
-    if is_organization(key):
-        return _organization(identity, values)
-    return _contact(identity, values)
-
-
-def _organization(identity: dict[str, Any], values: Mapping[str, Any]) -> Composed:
-    if not values.get("name"):
-        return Composed("organizations", None, NO_NAME)
-    return Composed("organizations", {**identity, "name": values["name"], "externalId": values["externalId"]})
-
-
-def _contact(identity: dict[str, Any], values: Mapping[str, Any]) -> Composed:
-    phones = _directions(_blocks(values, "phones"))
-    emails = _directions(_blocks(values, "emails"))
-    if not phones and not emails:
-        return Composed("contacts", None, NO_DIRECTION)
-    organizations = [
-        {**identity, "name": name, "externalId": entry["externalId"]}
-        for entry in _once(_blocks(values, "organizations"), lambda entry: entry["externalId"])
-        if (name := entry["name"] or values.get(ORGANIZATION_NAME + entry["externalId"]))
-    ]
-    name = values.get("fullName") or (organizations or [{}])[0].get("name") or (phones or emails)[0]["value"]
-    return Composed(
-        "contacts",
-        {
-            **identity,
-            "fullName": name,
-            "externalId": values.get("externalId"),
-            "leadId": values.get("leadId"),
-            "responsible": values.get("responsible") or RESPONSIBLE_NOBODY,
-            "staffId": values.get("staffId"),
-            "contactLink": values.get("contactLink"),
-            "leadLink": values.get("leadLink"),
-            "dealLink": values.get("dealLink"),
-            "googleClientId": values.get("googleClientId"),
-            "contactDirections": [
-                {"type": kind, "name": entry["name"] or name, "value": entry["value"]}
-                for kind, entries in (("phone", phones), ("email", emails))
-                for entry in entries
-            ],
-            "organizations": organizations or None,
-        },
-    )
+    """Build the body of Ringostat's contract from a card."""
+    return composed(key, {name: stamp.value for name, stamp in fields.items()})
 
 
 def employers(key: str, fields: Fields) -> list[str]:
@@ -169,27 +118,6 @@ def name_for_contacts(organization: Card) -> dict[str, Stamped]:
     """Return what an organization's card has to say on the cards of its contacts, empty while it has no name."""
     name, identity = organization.fields.get("name"), organization.fields.get("externalId")
     return {ORGANIZATION_NAME + identity.value: name} if name and name.value and identity else {}
-
-
-def _blocks(values: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    """Return the entries of all blocks of a kind (`phones.0`, `phones.1` …) in the mapping's order."""
-    prefix = kind + "."
-    names = [name for name in values if name.startswith(prefix)]
-    if len(names) > 1:
-        names.sort(key=lambda name: int(name.rpartition(".")[2]))
-    return [entry for name in names for entry in values[name] or ()]
-
-
-def _directions(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    primary_first = sorted(entries, key=lambda entry: not entry.get("primary"))
-    return _once(primary_first, lambda entry: entry["value"].casefold())
-
-
-def _once(entries: Iterable[dict[str, Any]], identity: Any) -> list[dict[str, Any]]:
-    first: dict[Any, dict[str, Any]] = {}
-    for entry in entries:
-        first.setdefault(identity(entry), entry)
-    return list(first.values())
 
 
 def digest(payload: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """The keys of rows in the cards table: those of cards, `106#Pipedrive#contact:42`, and those of a project. Pure."""
 
 import hashlib
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 PROJECTS = "#projects"  # the row that lists the projects which ever had a card
 LONGEST_ID = 200  # characters; a key of DynamoDB ends at 2 KiB
@@ -44,6 +44,6 @@ def is_organization(key: str) -> bool:
     return CardKey.parse(key).kind == "organization"
 
 
-def endpoint_of(key: str) -> Literal["contacts", "organizations"]:
-    """Return the endpoint that a card is posted to."""
-    return "organizations" if is_organization(key) else "contacts"
+def throttle_key(project: int) -> str:
+    """Return the key of the row that says how a project's POSTs are held back."""
+    return f"{project}#throttle"

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
-MAX_BODY = 64 * 1024
-
 
 class Answer(NamedTuple):
     """What came back of one POST.

@@ -16,30 +16,22 @@ SPLITTING = ("bad-data", "too-big")
 
 class _Group(NamedTuple, Generic[T]):
     records: Sequence[T]
-    state: Literal["new", "alone", "refused", "too-big"] = "new"
+    state: Literal["new", "refused", "too-big"] = "new"
     touched: bool = False  # was part of a refused array
 
 
-def settle(
-    records: Sequence[T],
-    post: Callable[[Sequence[T]], Judgement],
-    *,
-    may_start: Callable[[], bool] = lambda: True,
-    is_suspect: Callable[[T], bool] = lambda _: False,
+def post_all(
+    records: Sequence[T], post: Callable[[Sequence[T]], Judgement], *, may_start: Callable[[], bool] = lambda: True
 ) -> Iterator[tuple[T, Judgement]]:
     """Post the records and yield each once with its judgement, as soon as that is known.
 
     A refused or too big array is split until every record was accepted, or refused alone. Any other answer holds for
     the records of its POST and ends the posting; so does `may_start()` when it says that there is no time. The records
     left are `unposted` (code: the class of that answer, or `no-time`), or `ambiguous` with the code `refused-array`
-    where a refused array had held them, for nobody knows whether Ringostat applies the good part of one.
-    Suspects, which were refused before, are posted first and alone.
-
+    where a refused array had held them, as it is unknown whether Ringostat applies the good part.
     Worst cases: 1 bad of 10 costs 7 POSTs, 1 of 100 costs 10, 3 of 100 cost 28, 100 of 100 cost 217.
     """
-    suspects = [_Group([record], "alone") for record in records if is_suspect(record)]
-    others = [record for record in records if not is_suspect(record)]
-    stack = [*([_Group(others)] if others else []), *reversed(suspects)]
+    stack = [_Group(records)] if records else []
     found, limit = 0, len(records)
     while stack:
         if not may_start():
@@ -78,7 +70,7 @@ def _next(stack: list[_Group[T]], limit: int) -> _Group[T]:
 
 def _parts(group: _Group[T], limit: int) -> tuple[Sequence[T], Sequence[T]]:
     """Return what to post of a group and what to keep: a group that would fail is halved."""
-    if group.state in ("new", "alone") and len(group.records) <= limit:
+    if group.state == "new" and len(group.records) <= limit:
         return group.records, ()
     middle = (len(group.records) + 1) // 2
     return group.records[:middle], group.records[middle:]

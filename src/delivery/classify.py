@@ -5,16 +5,17 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from cards.endpoints import ENDPOINTS
 from delivery.answer import Answer, says_all
+from delivery.policy import LONGEST_RETRY_AFTER_SECONDS, SLOW_DOWN_SECONDS
 
 AnswerClass = Literal[
     "confirmed",  # Ringostat holds what was posted
     "not-sent",  # nothing left: retry
-    "ambiguous",  # nobody can know whether it was applied
+    "ambiguous",  # it is unknown whether it was applied
     "slow-down",  # the whole project waits
     "bad-data",  # the array, or the record if it was alone
     "too-big",
@@ -39,9 +40,6 @@ class Judgement(NamedTuple):
     wait_seconds: float = 0.0
     circuit: Circuit = ""
 
-
-WAIT_SECONDS = 60.0
-MAX_WAIT_SECONDS = 3600.0
 
 CLASS_OF_STATUS: Mapping[int, AnswerClass] = {
     **dict.fromkeys((400, 409, 422), "bad-data"),
@@ -78,16 +76,9 @@ FIELD_KEYS = ("field", "fields", "path", "param", "property", "pointer")
 FAILED = ("false", "error", "fail", "failed", "failure")
 ERROR_STATUSES = range(400, 600)
 
-# https://help.ringostat.com/en/articles/9221318, whose notes spell some of them otherwise
-FIELDS = (
-    *("projectId", "fullName", "origin", "externalId", "leadId", "responsible", "staffId", "contactLink", "leadLink"),
-    *("dealLink", "googleClientId", "contactDirections", "organizations", "name"),
-)
+FIELDS = {name: parts for endpoint in ENDPOINTS.values() for name, parts in endpoint.fields.items()}
+# The notes of https://help.ringostat.com/en/articles/9221318 spell some of them otherwise.
 SPELLINGS = {**{name.lower(): name for name in FIELDS}, "external_id": "externalId", "lead_id": "leadId"}
-PARTS = {
-    "contactDirections": ("type", "name", "value"),
-    "organizations": ("projectId", "name", "externalId", "origin"),
-}
 
 
 class _Unreadable(NamedTuple):
@@ -136,7 +127,7 @@ def _of_status(status: int, code: str, answer: Answer, now: float) -> Judgement:
     if answer_class is None:
         return Judgement("ambiguous", code, wait_seconds=wait, circuit="contract")
     if answer_class == "slow-down":
-        return _judged(answer_class, code, wait=wait or WAIT_SECONDS)
+        return _judged(answer_class, code, wait=wait or SLOW_DOWN_SECONDS)
     return _judged(answer_class, code, _field(answer.body) if answer_class == "bad-data" else "", wait)
 
 
@@ -145,12 +136,15 @@ def _retry_after(value: str, now: float) -> float:
     if value.isascii() and value.isdigit():
         seconds = float(value[:9])
     else:
+        # It loads sockets, which this module has no use for.
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
         try:
             moment = parsedate_to_datetime(value)
             seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
         except (ValueError, TypeError, OverflowError):
             return 0.0
-    return min(max(seconds, 1.0), MAX_WAIT_SECONDS)
+    return min(max(seconds, 1.0), LONGEST_RETRY_AFTER_SECONDS)
 
 
 def _content(answer: Answer) -> Any:
@@ -266,7 +260,7 @@ def _known_field(text: str) -> str:
     words = re.findall(r"[A-Za-z_]+", text[:200])
     for index, word in enumerate(words):
         if name := SPELLINGS.get(word.lower()):
-            part = next((part for part in words[index + 1 :] if part in PARTS.get(name, ())), "")
+            part = next((part for part in words[index + 1 :] if part in FIELDS[name]), "")
             return f"{name}.{part}" if part else name
     return ""
 

@@ -1,4 +1,4 @@
-"""Taking the leases of cards: what each needs is decided by `steps`, here it is written."""
+"""Taking the leases of cards: `state` decides what each needs, here it is written."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,20 +10,20 @@ from errors import Unavailable
 from telemetry import failed, logger
 
 
-class Claims:
-    """The claims of one worker under one lease. `now` and `quiet` are in ms."""
+class Leases:
+    """The leases of one worker, all under one id. `now` and `quiet_ms` are in ms."""
 
-    def __init__(self, cards: Cards, lease: Lease, *, now: int, quiet: int) -> None:
+    def __init__(self, cards: Cards, lease: Lease, *, now: int, quiet_ms: int) -> None:
         self._cards = cards
         self._lease = lease
         self._now = now
-        self._quiet = quiet
+        self._quiet_ms = quiet_ms
         self.waiting: dict[str, int] = {}  # cards in their quiet period, and when it ends
 
     def claim(self, keys: Sequence[str]) -> list[Card]:
         """Take the leases of the cards that may be delivered now; return those cards as they are under the lease.
 
-        One call for one card; two for a hundred, and one more for each that somebody else changed in between.
+        One call for one card; two for a hundred, and one more for each that another worker changed in between.
         """
         if len(keys) <= 1:
             return self._each(keys)
@@ -44,16 +44,16 @@ class Claims:
             row = self._cards.write(state.claim(key, self._lease, self._now)).card
         except Unavailable as error:  # those that are claimed already are not to wait for this one
             failed("not claimed", error, card=key)
-            self.waiting[key] = self._now + self._quiet
+            self.waiting[key] = self._now + self._quiet_ms
             return None
         return row if self._is_ours(row) else self._instead(row)
 
     def _is_ours(self, row: Card | None) -> bool:
-        """Tell whether a row holds our lease, even if the claim failed: the SDK may have sent it twice."""
+        """Return whether a row holds our lease, even if the claim failed: the SDK may have sent it twice."""
         return row is not None and row.lease_id == self._lease.id
 
     def _step(self, card: Card | None) -> state.Step:
-        return state.step(card, self._now, self._quiet)
+        return state.step(card, self._now, self._quiet_ms)
 
     def _instead(self, card: Card | None) -> Card | None:
         """Do what a card that cannot simply be claimed needs; return it if that is a delivery."""

@@ -6,31 +6,25 @@ be a fault here (a followed redirect carries the auth key and the contacts to an
 
 import http.client
 import ipaddress
-import json
 import logging
 import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
-from delivery.answer import MAX_BODY, Answer, says_all
+from cards.endpoints import Endpoint
+from delivery.answer import Answer, says_all
+from delivery.policy import CONNECT_SECONDS, IDLE_SECONDS, MAX_ANSWER_BYTES
 from errors import OperatorError
 
-Endpoint = Literal["contacts", "organizations"]
-Record = bytes | Mapping[str, Any]
-
-IDLE_SECONDS = (
-    30.0  # Lambda freezes between invocations, and a path frozen for minutes may be dead without having said so
-)
 WIRE_FAULTS = (OSError, http.client.HTTPException, HTTPError, ValueError, TypeError)
 
 # At WARNING it quotes headers that it cannot parse, and an answer may echo what we sent.
@@ -44,7 +38,7 @@ class Ringostat:
         self,
         url: str,
         *,
-        connect_seconds: float = 2.0,
+        connect_seconds: float = CONNECT_SECONDS,
         deadline_seconds: float = 10.0,
         ca_certs: str | None = None,
     ) -> None:
@@ -63,15 +57,13 @@ class Ringostat:
         self._deadline_seconds = deadline_seconds
         self._idle: list[tuple[HTTPConnection, float]] = []
 
-    def post(self, endpoint: Endpoint, records: Sequence[Record], *, project: int, auth_key: str) -> Answer:
+    def post(self, endpoint: Endpoint, records: Sequence[bytes], *, project: int, auth_key: str) -> Answer:
         """POST composed records of one project and return what came back, by the deadline at the latest.
 
-        A record is a payload or its JSON text in ASCII. No fault of the wire raises.
+        A record is the JSON text of a payload. No fault of the wire raises.
         """
         if not re.fullmatch(r"[!-~]+", auth_key):
             return Answer(None, sent=False, error="key")
-        # https://help.ringostat.com/en/articles/9221318
-        path = f"{self._path}/minicrm/{endpoint}/sync"
         headers = {
             "Host": self._netloc,
             "User-Agent": "ringostat-bridge",
@@ -80,7 +72,8 @@ class Ringostat:
             "x-project-id": str(project),
         }
         exchange = _Exchange()
-        request = (path, _body(endpoint, records), headers)
+        body = b'{"%b":[%b]}' % (endpoint.name.encode(), b",".join(records))
+        request = (self._path + endpoint.path, body, headers)
         thread = threading.Thread(target=self._run, args=(exchange, request), name="ringostat", daemon=True)
         thread.start()
         thread.join(self._deadline_seconds)
@@ -157,7 +150,7 @@ class _Exchange:
         self._go_on(connected, sent=True)
 
     def finish(self, answer: Answer) -> bool:
-        """Hand the answer over; return False if nobody waits for it any more."""
+        """Hand the answer over; return False if the deadline has passed."""
         with self._lock:
             self._answer = self._answer or answer
             return not self._abandoned
@@ -201,8 +194,8 @@ def _exchanged(connection: HTTPConnection, exchange: _Exchange, request: tuple[s
         received = _received(response)
     except WIRE_FAULTS:
         return Answer(status, names, error="truncated")
-    if len(received) > MAX_BODY:
-        return Answer(status, names, received[:MAX_BODY], error="too-long")
+    if len(received) > MAX_ANSWER_BYTES:
+        return Answer(status, names, received[:MAX_ANSWER_BYTES], error="too-long")
     complete = says_all(status, names, received)
     return Answer(status, names, received, complete, error="" if complete else "truncated")
 
@@ -210,17 +203,9 @@ def _exchanged(connection: HTTPConnection, exchange: _Exchange, request: tuple[s
 def _received(response: HTTPResponse) -> bytes:
     # Only a read that gets nothing more tells a short body from a whole one.
     received = b""
-    while len(received) <= MAX_BODY and (more := response.read(MAX_BODY + 1 - len(received))):
+    while len(received) <= MAX_ANSWER_BYTES and (more := response.read(MAX_ANSWER_BYTES + 1 - len(received))):
         received += more
     return received
-
-
-def _body(endpoint: Endpoint, records: Sequence[Record]) -> bytes:
-    texts = [
-        record if isinstance(record, bytes) else json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
-        for record in records
-    ]
-    return b'{"%b":[%b]}' % (endpoint.encode(), b",".join(texts))
 
 
 def _tls(scheme: str, host: str, ca_certs: str | None) -> ssl.SSLContext | None:

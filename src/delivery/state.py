@@ -1,16 +1,18 @@
 """What may be done with a card now, and what an answer makes of it: the rules of delivery, pure.
 
-An attempt whose effect nobody can know (`ambiguous`) is followed by the quiet period, then by the newest state, and
+An attempt whose effect cannot be known (`ambiguous`) is followed by the quiet period, then by the newest state, and
 that once more later: a request that was believed dead may land after the one that replaced it.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, assert_never
 
-from cards.card import Card, Refusal
+from cards.card import Card, Refusal, is_confirmed
 from cards.write import Write, due
+from delivery.classify import Judgement
+from delivery.policy import GIVE_UP_MS, Policy
 
-# The same as `step(card, now, quiet_ms) == "claim"`, in the words of DynamoDB.
+# The same as `step(card, now, quiet_ms) == "claim"`, in the words of DynamoDB: a test compares them row by row.
 CLAIMABLE = (
     "attribute_exists(#due) AND attribute_exists(#hash) AND attribute_not_exists(#erased)"
     " AND attribute_not_exists(#lease_id) AND (attribute_not_exists(#not_before) OR #not_before <= :now)"
@@ -22,22 +24,6 @@ STILL_READ = " AND #rev = :rev"
 Step = Literal["claim", "reclaim", "settle", "wait", "leave"]
 
 
-class Policy(NamedTuple):
-    """How long to wait, in ms."""
-
-    quiet: int
-    assert_after: int
-    retry_base: int  # the first retry's bound; it doubles with each attempt
-    retry_cap: int
-    repair: int  # while a human repairs the configuration or the key
-
-    @classmethod
-    def of(cls, quiet_seconds: float, assert_after_seconds: float, retry_cap_seconds: float) -> "Policy":
-        """Return the policy of the settings; what they leave open follows from the quiet period."""
-        quiet, cap = int(quiet_seconds * 1000), int(retry_cap_seconds * 1000)
-        return cls(quiet, int(assert_after_seconds * 1000), quiet // 2, cap, min(5 * quiet, cap))
-
-
 class Lease(NamedTuple):
     """One worker's right to deliver a card until its invocation has surely ended (ms since 1970)."""
 
@@ -45,23 +31,20 @@ class Lease(NamedTuple):
     until: int
 
 
-def step(card: Card | None, now: int, quiet: int) -> Step:
+def step(card: Card | None, now: int, quiet_ms: int) -> Step:
     """Say what a worker may do with a card.
 
-    `claim` it; `reclaim` it from a worker that died in mid-delivery; `settle` it, for there is nothing to say; `wait`
-    until `ready_at`; `leave` it to whoever holds it, or for good.
+    `claim` it: take its lease and deliver it; `reclaim` it from a worker that died in mid-delivery; `settle` it, for
+    there is nothing to say; `wait` until `not_before`; `leave` it to the worker that holds it, or for good.
     """
     if card is None or card.due_at is None or card.hash is None or card.erased:
         return "leave"
     if card.lease_id is not None:
-        return "reclaim" if (card.lease_until or 0) + quiet <= now else "leave"
+        return "reclaim" if (card.lease_until or 0) + quiet_ms <= now else "leave"
     if card.not_before is not None and card.not_before > now:
         return "wait"
-    if card.hash != card.confirmed_hash or card.ambiguous:
-        return "claim"
-    if card.assert_at is None:
-        return "settle"
-    return "claim" if card.assert_at <= now else "settle"
+    is_assertion_owed = card.assert_at is not None and card.assert_at <= now
+    return "claim" if is_assertion_owed or not is_confirmed(card) else "settle"
 
 
 def claim(key: str, lease: Lease, now: int) -> Write:
@@ -87,7 +70,7 @@ def settle(card: Card) -> Write:
 
 
 def later(card: Card) -> Write:
-    """Return the write that lets a card that must wait be due no earlier, so that no sweep rings it in vain."""
+    """Return the write that lets a card that must wait be due no earlier, so that no sweep wakes it before."""
     return Write(
         card.key,
         due(card.key, card.not_before),
@@ -101,13 +84,55 @@ def _leased(lease: Lease) -> dict[str, Any]:
 
 
 RELEASED: Mapping[str, Any] = {"lease_id": None, "lease_until": None}
+SOON = ("ambiguous", "not-sent", "slow-down", "unposted")  # tried again while its wake-up can be hidden
+
+
+class Result(NamedTuple):
+    """What a judgement makes of a card's row, and from when on its wake-up may come again; None: not soon."""
+
+    changes: dict[str, Any]
+    again_at: int | None = None
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why the card is refused, None if it is not."""
+        return self.changes.get("refused")
+
+
+def judged(card: Card, judgement: Judgement, now: int, policy: Policy, jitter: float) -> Result:
+    """Return what a judgement makes of a card; one whose content has been due for 14 days is given up.
+
+    `jitter` is 0…1.
+    """
+    if judgement.answer_class != "confirmed" and card.due_since is not None and now - card.due_since > GIVE_UP_MS:
+        card = card._replace(ambiguous=card.ambiguous or judgement.answer_class == "ambiguous")
+        judgement = Judgement("bad-data", "expired")
+    match judgement.answer_class:
+        case "confirmed":
+            changes = confirmed(card, now, policy)
+        case "bad-data" | "too-big":
+            changes = refused(card, Refusal(card.hash or "", judgement.code, judgement.field, now))
+        case "auth" | "configuration":
+            changes = postponed(card, now + policy.repair_ms)
+        case "ambiguous":
+            changes = ambiguous(card, now, policy, jitter)
+        case "not-sent":
+            changes = retried(card, now, policy, jitter)
+        case "slow-down":
+            changes = postponed(card, now + int(judgement.wait_seconds * 1000 * (1 + jitter / 10)))
+        case "unposted":
+            changes = released(card, now if judgement.code == "no-time" else now + policy.retry_base_ms)
+        case _:
+            assert_never(judgement.answer_class)
+    is_soon = judgement.answer_class in SOON and judgement.code != "circuit-open"
+    return Result(changes, changes["due_at"] if is_soon else None)
 
 
 def confirmed(card: Card, now: int, policy: Policy) -> dict[str, Any]:
     """Ringostat holds the claimed content. After an ambiguous attempt it is asserted once more."""
     assert_at = card.assert_at if card.assert_at is not None and card.assert_at > now else None
     if card.ambiguous:
-        assert_at = now + policy.assert_after
+        assert_at = now + policy.assert_after_ms
     return {
         **RELEASED,
         **due(card.key, assert_at),
@@ -122,8 +147,8 @@ def confirmed(card: Card, now: int, policy: Policy) -> dict[str, Any]:
 
 
 def ambiguous(card: Card, now: int, policy: Policy, jitter: float) -> dict[str, Any]:
-    """Nobody can know whether Ringostat took it: be quiet first, then post the newest state."""
-    return {**_again(card, now + max(policy.quiet, _backoff(card, policy, jitter))), "ambiguous": True}
+    """Be quiet first, then post the newest state: it is unknown whether Ringostat took it."""
+    return {**_again(card, now + max(policy.quiet_ms, _backoff(card, policy, jitter))), "ambiguous": True}
 
 
 def retried(card: Card, now: int, policy: Policy, jitter: float) -> dict[str, Any]:
@@ -138,7 +163,7 @@ def postponed(card: Card, until: int) -> dict[str, Any]:
 
 def released(card: Card, at: int) -> dict[str, Any]:
     """Nothing was tried; it may be then."""
-    return {**RELEASED, **due(card.key, at)} if card.due_at is not None else dict(RELEASED)
+    return {**RELEASED, **due(card.key, at)}
 
 
 def refused(card: Card, refusal: Refusal) -> dict[str, Any]:
@@ -156,13 +181,19 @@ def refused(card: Card, refusal: Refusal) -> dict[str, Any]:
     }
 
 
+def retry(card: Card, now: int) -> Write:
+    """Return the write that makes a refused card due again, as if its content had just come."""
+    changes = {"refused": None, "attempts": None, "due_since": now, **due(card.key, now)}
+    return Write(card.key, changes, "attribute_exists(#refused)")
+
+
 def _again(card: Card, at: int) -> dict[str, Any]:
     return {**RELEASED, **due(card.key, at), "not_before": at, "attempts": card.attempts + 1}
 
 
 def _backoff(card: Card, policy: Policy, jitter: float) -> int:
     """Return a random wait (full jitter, `jitter` in 0…1) below a bound that doubles with each attempt."""
-    return int(min(policy.retry_cap, policy.retry_base * 2 ** min(card.attempts, 20)) * jitter)
+    return int(min(policy.retry_cap_ms, policy.retry_base_ms * 2 ** min(card.attempts, 20)) * jitter)
 
 
 def record(card: Card, changes: Mapping[str, Any]) -> Write:

@@ -1,4 +1,4 @@
-"""Rings: messages that say which cards may be due.
+"""Wake-ups: messages that say which cards may be due.
 
 They hold keys only, no personal data, and losing one loses nothing.
 """
@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 from aws.queues import Message, Queue, dumps
 from aws.table import chunks
 from cards.key import project_of
+from delivery.policy import KEYS_PER_WAKEUP
 
 SCHEMA = 1
-KEYS_PER_RING = 100
 CARD = re.compile(r"[0-9]+#[^#]+#")  # of a card's key
 
 
-class Ring(NamedTuple):
-    """A received ring; `keys` is empty when the message is none, for a ring is not data."""
+class Wakeup(NamedTuple):
+    """A received wake-up; `keys` is empty when the message is none, for a wake-up is not data."""
 
     message_id: str
     receipt: str
@@ -26,7 +26,7 @@ class Ring(NamedTuple):
     keys: Sequence[str]
 
 
-def ring(queue: Queue, rests: Mapping[str, int]) -> None:
+def wake(queue: Queue, rests: Mapping[str, int]) -> None:
     """Say that these cards may be due, each in so many seconds: a message per project, rest and hundred keys.
 
     The group is the project's number, so that SQS serves a quiet project beside a noisy one.
@@ -37,16 +37,16 @@ def ring(queue: Queue, rests: Mapping[str, int]) -> None:
     messages = [
         Message(dumps({"schema": SCHEMA, "keys": chunk}), group=str(project), delay=rest)
         for (project, rest), keys in batches.items()
-        for chunk in chunks(keys, KEYS_PER_RING)
+        for chunk in chunks(keys, KEYS_PER_WAKEUP)
     ]
     if messages:
         queue.send_all(messages)
 
 
-def rings_of(event: dict[str, Any]) -> list[Ring]:
-    """Return the rings of a Lambda event from the delivery queue."""
+def wakeups_of(event: dict[str, Any]) -> list[Wakeup]:
+    """Return the wake-ups of a Lambda event from the delivery queue."""
     return [
-        Ring(
+        Wakeup(
             record["messageId"],
             record["receiptHandle"],
             int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),

@@ -1,4 +1,4 @@
-"""Every minute: ring cards that are due and that nobody rang for."""
+"""Every minute: wake cards that are due and that no message woke."""
 
 from typing import Any
 
@@ -8,24 +8,23 @@ import clock
 from aws.clients import PATIENT, dynamodb, sqs
 from aws.queues import Queue
 from aws.table import Cards
-from delivery.circuits import Circuits
-from delivery.pace import Paces
+from delivery.policy import Policy
 from delivery.sweep import Sweeper
+from delivery.throttles import Throttles
 from settings import SETTINGS
 from telemetry import flushing
 
 CARDS = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
+POLICY = Policy.of(SETTINGS._asdict())
 SWEEPER = Sweeper(
     cards=CARDS,
-    rings=Queue(sqs(PATIENT), SETTINGS.delivery_queue_url),
-    circuits=Circuits(dynamodb(PATIENT), SETTINGS.cards_table, SETTINGS.circuit_seconds),
-    paces=Paces(CARDS, SETTINGS.sweep_most),
-    most=SETTINGS.sweep_most,
-    first=SETTINGS.batch_size,
+    wakeups=Queue(sqs(PATIENT), SETTINGS.delivery_queue_url),
+    throttles=Throttles(CARDS, POLICY),
+    policy=POLICY,
 )
 
 
 @flushing
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> int:  # noqa: ARG001 - Lambda's signature
-    """Ring what is due now."""
+    """Wake what is due now."""
     return SWEEPER.sweep(clock.now())

@@ -1,4 +1,4 @@
-"""An event becomes cards: decode, map, merge, ring; a verdict for every record. `api` and `inbox` come through here."""
+"""An event becomes cards: decode, map, merge, wake; a verdict for every record. `api` and `inbox` come through here."""
 
 import base64
 import time
@@ -14,7 +14,8 @@ from aws.table import Cards
 from cards.card import CLOCK_TOLERANCE_MS, Fields, stamped
 from cards.key import key_of
 from connections import Connection
-from delivery.wakeups import ring
+from delivery.policy import GIVE_UP_DAYS
+from delivery.wakeups import wake
 from errors import AllRejected, Unavailable
 from intake.merging import Merging
 from mapping import engine
@@ -26,7 +27,6 @@ from telemetry import count, logger
 
 DAY_SECONDS = 86_400
 MOST_LOGGED = 1000  # keys of cards in one line
-GIVE_UP_DAYS = 14  # delivery gives a card up after so many
 COUNTED = {  # the log keeps stale apart
     "accepted": "RecordsAccepted",
     "unchanged": "RecordsUnchanged",
@@ -119,7 +119,7 @@ def mapped(event: Event, connection: Connection) -> Mapped:
 
 
 def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdict]]:
-    """Merge events of one connection into the cards at once, ring and report; return a verdict for each record of each.
+    """Merge events of one connection into the cards at once, wake and report; return a verdict for each record of each.
 
     Raise whatever a store raises: then some of them may be in the table, and all may come again.
     """
@@ -132,7 +132,7 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
         in_time=lambda: time.monotonic() < until,
     )
     merged = merging.merge(_news(events))
-    _ring(merged.due, stores.delivery)
+    _wake(merged.due, stores.delivery)
     verdicts = [
         [_verdict(outcome, key, merged.verdicts) for outcome, key in zip(one.outcomes, one.keys, strict=True)]
         for one in events
@@ -205,12 +205,12 @@ def _verdict(outcome: Outcome, key: str, merged: Mapping[str, list[str]]) -> Ver
             return verdict._replace(result=result)
 
 
-def _ring(keys: Mapping[str, int], delivery: Queue) -> None:
-    """Ring; a ring that cannot be sent loses nothing, because the cards are due and the sweep rings them."""
+def _wake(keys: Mapping[str, int], delivery: Queue) -> None:
+    """Wake workers; a wake-up that cannot be sent loses nothing: the cards are due, and the sweep wakes them."""
     try:
-        ring(delivery, keys)
+        wake(delivery, keys)
     except Unavailable:
-        logger.warning("not rung: the sweep will", cards=len(keys))
+        logger.warning("not woken: the sweep will", cards=len(keys))
 
 
 def _report(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> None:

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from aws.table import Cards
-from cards.card import Card, Fields, absorb, employers, name_for_contacts
+from cards.card import Card, Fields, absorb, employers, is_confirmed, name_for_contacts
 from cards.key import is_organization, project_of
 from cards.write import Write, merged
+from delivery.policy import REST_MS, SWEEP_AFTER_MS
 from errors import Unavailable
 
-RING_FIRST_MS = 60_000  # the ring normally comes first; the sweep looks after it
-REST_MS = 5_000  # after a POST of a card: people edit in bursts, and what they do meanwhile shares the next one
 TRIES = 5  # merges of one card that other requests change at the same time
 MOST_WANTED = 10  # organizations of one merge whose names are asked for; the others' come with the next event
 
@@ -23,7 +22,7 @@ News = Mapping[str, Sequence[Fields]]
 
 
 class Merged(NamedTuple):
-    """The verdict on each change by key, in their order, and the cards to ring, each in so many seconds."""
+    """The verdict on each change by key, in their order, and the cards to wake, each in so many seconds."""
 
     verdicts: Mapping[str, list[str]]
     due: Mapping[str, int]
@@ -89,7 +88,7 @@ class Merging:
                 if names := self._names(after):
                     after, _ = absorb(after, names)
                 self._known[key] = after
-                if _must_ring(before, after):
+                if _must_wake(before, after):
                     self._due[key] = self._rest(after)
                 if after is not before:
                     writes.append(self._written(before, after))
@@ -106,7 +105,7 @@ class Merging:
         return math.ceil(max(0, REST_MS - since) / 1000)
 
     def _written(self, before: Card, after: Card) -> Write:
-        due_at = None if after.hash == before.hash else max(self._now + RING_FIRST_MS, after.not_before or 0)
+        due_at = None if after.hash == before.hash else max(self._now + SWEEP_AFTER_MS, after.not_before or 0)
         return merged(before, after, due_at=due_at, expires_at=self._expires_at)
 
     def _names(self, card: Card) -> list[Fields]:
@@ -140,7 +139,7 @@ class Merging:
         return late
 
 
-def _must_ring(before: Card, after: Card) -> bool:
-    """Ring for new content, and for old content whose ring may have been lost."""
-    unconfirmed = after.hash is not None and after.hash != after.confirmed_hash
-    return unconfirmed and (after.hash != before.hash or before.due_at is not None)
+def _must_wake(before: Card, after: Card) -> bool:
+    """Wake a worker for new content, and for old content whose wake-up may have been lost."""
+    owed = after.hash is not None and not is_confirmed(after)
+    return owed and (after.hash != before.hash or before.due_at is not None)

@@ -18,7 +18,7 @@ MAX_DIRECTIONS = 5_000  # phones and e-mails of one event: each may take 0.1 ms
 MAX_WARNINGS = 20
 
 _TOO_MANY = f"A request may have {MAX_RECORDS} records."
-_OF_A_CONTACT = ("leadId", "leadLink", "dealLink", "googleClientId")  # what a lead or deal sets on its contact's card
+OF_A_CONTACT = ("leadId", "leadLink", "dealLink", "googleClientId")  # what a lead or deal sets on its contact's card
 
 
 class Answer(NamedTuple):
@@ -170,7 +170,7 @@ class _Event:
         section = self.mapping.sections[outcome.kind]
         if outcome.kind in ("lead", "deal"):
             if contact := self._id("contactId", outcome.kind, section, item):
-                fields = self._fields(outcome.kind, section, item, _OF_A_CONTACT)
+                fields = self._fields(outcome.kind, section, item, OF_A_CONTACT)
                 return outcome._replace(card=f"contact:{contact}", fields={"externalId": contact, **fields})
             if outcome.kind == "deal":
                 return outcome._replace(result="skip", code="no-contact", reason="the deal names no contact")

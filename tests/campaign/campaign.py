@@ -18,7 +18,8 @@ import time_machine
 from botocore.exceptions import BotoCoreError
 from moto import mock_aws
 
-from cards.card import ORGANIZATION_NAME, Card, Stamped, compose, digest, merge
+from cards.card import Card, Stamped, compose, digest, merge
+from cards.endpoints import ORGANIZATION_NAME
 from cards.key import key_of
 from delivery.ringostat import Ringostat
 from errors import BridgeError, Unavailable

@@ -1,4 +1,4 @@
-"""The few expressions of DynamoDB that the bridge and its circuit breakers use, interpreted."""
+"""The few expressions of DynamoDB that the bridge uses, interpreted."""
 
 import operator
 import re

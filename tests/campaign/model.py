@@ -15,13 +15,17 @@ from cards.card import Card, Refusal, canonical, stamped
 from delivery import state
 from delivery.answer import Answer
 from delivery.classify import classify
-from delivery.state import Lease, Policy
+from delivery.policy import Policy
+from delivery.state import Lease
 from intake.merging import Merging
+from settings import SETTINGS
 from tests.campaign.expressions import holds
 
 NOW = 1_000_000  # it is always now: passing time makes everything else earlier
 KEY = "106#X#contact:1"
-POLICY = Policy(quiet=4_000, assert_after=10_000, retry_base=1, retry_cap=1, repair=1)
+POLICY = Policy.of(SETTINGS._asdict())._replace(
+    quiet_ms=4_000, assert_after_ms=10_000, retry_base_ms=1, retry_cap_ms=1, repair_ms=1
+)
 INVOCATION = 2_000  # what is left of a worker's lease when it claims
 BASE = {"externalId": "1", "phones.0": [{"value": "+380670000001", "name": None, "primary": True}]}
 DEFAULTS = Card(KEY)._asdict()
@@ -106,7 +110,7 @@ class Rules(NamedTuple):
     record: Any = state.record
     record_moved: Any = state.record_moved
     classify: Any = classify
-    claims: tuple[str, ...] = ("claim", "read")  # a ring of one card claims at once, one of many reads them first
+    claims: tuple[str, ...] = ("claim", "read")  # a wake-up of one card claims at once, one of many reads first
 
 
 class World(NamedTuple):
@@ -115,7 +119,7 @@ class World(NamedTuple):
     messages: tuple[Message, ...]
     faults: int
     kinds: tuple[str, ...] = ("error", "lost", "late", "killed", "killed-late", "cut", "unsent", "refused")
-    late: int = POLICY.quiet
+    late: int = POLICY.quiet_ms
     ordered: bool = False  # events come in their order only
     takers: int = 0  # events between their read and their write at once; 0: merging is one step
 
@@ -221,7 +225,7 @@ class Model:
             case "idle" if state.row is not None:
                 yield from self._claims(state, number, lease)
             case "read":
-                if self.rules.step(worker.card, worker.since, POLICY.quiet) != "claim":
+                if self.rules.step(worker.card, worker.since, POLICY.quiet_ms) != "claim":
                     yield from self._instead(state, number, lease)
                 elif row := self._written(state.row, self.rules.claim_read(worker.card, lease, worker.since)):
                     card = worker.card._replace(lease_id=row.lease_id, lease_until=row.lease_until)
@@ -257,7 +261,7 @@ class Model:
                 yield "leaves it", _with(state, number, Worker()), False
 
     def _is_of_use(self, row):
-        return self.rules.step(row, NOW, POLICY.quiet) in ("claim", "reclaim", "settle")
+        return self.rules.step(row, NOW, POLICY.quiet_ms) in ("claim", "reclaim", "settle")
 
     def _claimed(self, state, number, card):
         return (
@@ -268,7 +272,7 @@ class Model:
 
     def _instead(self, state, number, lease):
         _, card, _, since = state.workers[number]
-        match self.rules.step(card, since, POLICY.quiet):
+        match self.rules.step(card, since, POLICY.quiet_ms):
             case "reclaim":
                 if row := self._written(state.row, self.rules.reclaim(card, lease)):
                     yield self._claimed(state._replace(row=row), number, row)
@@ -339,7 +343,7 @@ class Model:
         card = state.row
         if card is None:
             return
-        lease_ends = [] if card.lease_until is None else [card.lease_until, card.lease_until + POLICY.quiet]
+        lease_ends = [] if card.lease_until is None else [card.lease_until, card.lease_until + POLICY.quiet_ms]
         moments = [card.not_before, card.assert_at, *lease_ends]
         later = [moment for moment in moments if moment is not None and moment > NOW]
         limits = [flight.until - 1 for flight in state.flights]
@@ -359,7 +363,7 @@ def normal(card, elapsed):
     """Return a card as it is some time later, told apart by nothing that no rule asks for."""
     not_before = None if card.not_before is None or card.not_before - elapsed <= NOW else card.not_before - elapsed
     assert_at = None if card.assert_at is None else max(NOW, card.assert_at - elapsed)
-    lease = None if card.lease_until is None else max(NOW - POLICY.quiet, card.lease_until - elapsed)
+    lease = None if card.lease_until is None else max(NOW - POLICY.quiet_ms, card.lease_until - elapsed)
     due_at = None if card.due_at is None else NOW
     return card._replace(
         not_before=not_before,

@@ -8,7 +8,7 @@ from delivery import state
 from delivery.classify import Judgement, classify
 from tests.campaign.model import POLICY, Message, Rules, World
 
-AFTER_QUIET = POLICY.quiet + POLICY.assert_after - 1  # a request may land until just before the assertion
+AFTER_QUIET = POLICY.quiet_ms + POLICY.assert_after_ms - 1  # a request may land until just before the assertion
 
 
 def sets(number, *fields, value=None, timed=True, came_at=0):

@@ -10,10 +10,12 @@ from aws.queues import Message, Queue
 from aws.table import Cards
 from cards import write
 from cards.card import Card, Refusal, Stamped
+from cards.key import throttle_key
 from cards.write import Write
 from delivery import state
-from delivery.circuits import Circuits
+from delivery.policy import Policy
 from delivery.state import Lease
+from delivery.throttles import UNMOVED
 from local.in_process import aws
 from local.memory import Memory
 from ops.stack import Signed
@@ -39,7 +41,7 @@ cards = st.builds(
     due_at=maybe,
 )
 nows = st.integers(8, 12)
-policy = state.Policy(2, 3, 1, 9, 4)
+policy = Policy.of(SETTINGS._asdict())._replace(quiet_ms=2, assert_after_ms=3, retry_base_ms=1, retry_cap_ms=9)
 lease = Lease("mine", 15)
 results = st.sampled_from(
     [
@@ -98,6 +100,13 @@ writes = st.one_of(
         cards,
         maybe,
     ),
+    st.builds(
+        lambda seen, until: Write(
+            throttle_key(106), {"rests_until": until, "circuit": "auth"}, UNMOVED, {"rests_until": seen}
+        ),
+        nows,
+        maybe,
+    ),
     st.builds(lambda card: Write(card.key, {"erased": 1, "fields": None}, "attribute_exists(#rev)"), cards),
 )
 calls = st.one_of(
@@ -108,15 +117,8 @@ calls = st.one_of(
     st.tuples(st.just("want"), st.sampled_from(KEYS), st.sampled_from([KEYS[:1], KEYS]), st.sampled_from([None, 9])),
     st.tuples(st.just("enrol"), st.sampled_from([106, 107])),
     st.tuples(st.just("projects")),
-    st.tuples(st.just("row"), st.sampled_from(KEYS)),
+    st.tuples(st.just("row"), st.sampled_from([*KEYS, throttle_key(106)])),
 )  # fmt: skip
-breakers = st.one_of(
-    st.tuples(st.just("save_open"), st.integers(1, 9), st.integers(0, 2_000_000_000)),
-    st.tuples(st.just("try_acquire_half_open"), st.sampled_from("ab"), st.integers(0, 2)),
-    st.tuples(st.just("save_closed")),
-    st.tuples(st.just("save_reopen"), st.integers(0, 2)),
-    st.tuples(st.just("get_state")),
-)
 sends = st.tuples(
     st.just("send"),
     st.text("aя\n", min_size=1, max_size=3),
@@ -152,19 +154,6 @@ def test_a_table_in_memory_answers_as_motos(nowhere, sequence):
 
     for call in sequence:
         assert done(memory, call) == done(moto, call), call
-
-
-@ONE_AWS
-@given(st.lists(breakers, max_size=8))
-def test_circuit_breakers_do_the_same_on_both(nowhere, sequence):
-    stores = [Circuits(client, SETTINGS.cards_table, 30)._store for client in (emptied(), Memory(lambda: 0).client())]
-
-    for name, *arguments in sequence:
-        for each in stores:
-            each._cache.clear()
-        found = [getattr(each, name)("106#circuit#transport", *arguments) for each in stores]
-        found = [record and str(getattr(record, "state", record)) for record in found]
-        assert found[0] == found[1], name
 
 
 @ONE_AWS

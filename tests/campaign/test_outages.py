@@ -10,7 +10,7 @@ from aws.clients import PATIENT, sqs
 from aws.queues import Queue
 from cards.card import stamped
 from cards.key import key_of
-from delivery.wakeups import ring
+from delivery.wakeups import wake
 from intake.merging import Merging
 from local.in_process import START, aws
 from settings import SETTINGS
@@ -155,15 +155,15 @@ def test_rings_wiped_out_of_the_queue_and_of_its_dead_letters_in_mid_run_are_run
     with surroundings() as world:
         world.fill(1000)
         world.campaign.pass_(SWEEP_SECONDS)
-        rings = Queue(sqs(PATIENT), SETTINGS.delivery_queue_url)
-        ring(rings, dict.fromkeys(world.bridge.due()[:500], 0))
+        wakeups = Queue(sqs(PATIENT), SETTINGS.delivery_queue_url)
+        wake(wakeups, dict.fromkeys(world.bridge.due()[:500], 0))
         queue = world.aws.memory.queues[SETTINGS.delivery_queue_url]
         while queue.messages:  # workers that die at once, until every ring is a dead letter
             queue.receive(10, world.clock.time, world.clock.time)
-        ring(rings, dict.fromkeys(world.bridge.due()[500:], 0))
+        wake(wakeups, dict.fromkeys(world.bridge.due()[500:], 0))
         world.bridge.deliver()
         landed, dead = len(world.remote.held), queue.dead
-        ring(rings, dict.fromkeys(world.bridge.due(), 0))
+        wake(wakeups, dict.fromkeys(world.bridge.due(), 0))
         wiped = len(queue.messages)
         aws("sqs").purge_queue(QueueUrl=SETTINGS.delivery_queue_url)  # memory keeps no dead letters: those are gone too
         for _ in range(6):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cards.card import Card, Stamped, absorb, apply, compose, digest, merge, stamped
-from cards.key import endpoint_of, key_of
+from cards.endpoints import endpoint_of
+from cards.key import key_of
 
 KEY = "106#Pipedrive#contact:42"
 PHONE = [{"value": "+380670000001", "name": None, "primary": False}]
@@ -91,8 +92,8 @@ def test_a_key_never_is_a_phone_or_an_email(card, key):
 
 
 def test_organizations_have_their_own_endpoint():
-    assert endpoint_of("106#X#organization:1") == "organizations"
-    assert endpoint_of(KEY) == "contacts"
+    assert endpoint_of("106#X#organization:1").name == "organizations"
+    assert endpoint_of(KEY).name == "contacts"
 
 
 def test_a_contact_is_composed_with_every_key_of_the_contract():

@@ -1,6 +1,7 @@
 import pytest
 
 from cards.key import key_of
+from ops.times import local
 from tests.cli.people import person
 
 KEY = "106#Pipedrive#contact:42"
@@ -63,7 +64,7 @@ def test_an_ambiguous_answer_is_told_with_the_next_try_and_then_the_assertion(on
     asserting = online("status", "acme", 42)
 
     assert "retrying (1)" in unclear.out
-    assert lines(unclear)["unclear"].startswith("nobody knows")
+    assert lines(unclear)["unclear"].startswith("it is not known")
     assert "(in " in lines(unclear)["next try"]
     assert "delivered" in asserting.out
     assert "to be sure" in lines(asserting)["once more"]
@@ -138,9 +139,10 @@ def test_an_open_circuit_is_told_with_its_remedy(online, bridge):
         bridge.post("acme", person(number))
         bridge.deliver()
 
+    first = bridge.throttles.read(106, bridge.clock.time).failing_since
     done = online("status", "acme", "5")
 
-    assert "Ringostat does not take the project's auth key" in done.out
+    assert f"Ringostat does not take the project's auth key since {local(first)}" in done.out
     assert "bridge project add" in done.out
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.bisect import settle
+from delivery.bisect import post_all
 from delivery.classify import Judgement
 
 CONFIRMED = Judgement("confirmed")
@@ -38,7 +38,7 @@ class Remote:
 
 def posts_for(size, bad):
     remote = Remote(bad)
-    judged = dict(settle(range(size), remote))
+    judged = dict(post_all(range(size), remote))
     assert {record for record, judgement in judged.items() if judgement == BAD} == set(bad)
     assert {record for record, judgement in judged.items() if judgement == CONFIRMED} == set(range(size)) - set(bad)
     assert set(bad) <= remote.alone()
@@ -52,7 +52,7 @@ def test_a_good_array_is_one_post():
 def test_no_records_are_no_post():
     remote = Remote()
 
-    assert list(settle([], remote)) == []
+    assert list(post_all([], remote)) == []
     assert remote.posts == []
 
 
@@ -79,7 +79,7 @@ def test_an_array_of_nothing_but_bad_records_costs_about_two_posts_each():
 @given(st.integers(1, 60), st.sets(st.integers(0, 59)), st.integers(1, 60))
 def test_every_record_is_judged_once_and_blamed_only_after_it_failed_alone(size, bad, limit):
     remote = Remote(bad, limit)
-    judged = list(settle(range(size), remote))
+    judged = list(post_all(range(size), remote))
 
     assert sorted(record for record, _ in judged) == list(range(size))
     assert {record for record, judgement in judged if judgement != CONFIRMED} == bad & set(range(size))
@@ -88,7 +88,7 @@ def test_every_record_is_judged_once_and_blamed_only_after_it_failed_alone(size,
 
 def test_an_accepted_record_is_never_posted_again():
     remote = Remote({7})
-    list(settle(range(10), remote))
+    list(post_all(range(10), remote))
 
     accepted = [record for posted in remote.posts if not remote.bad.intersection(posted) for record in posted]
     assert sorted(accepted) == [0, 1, 2, 3, 4, 5, 6, 8, 9]
@@ -96,7 +96,7 @@ def test_an_accepted_record_is_never_posted_again():
 
 def test_judgements_come_as_soon_as_they_are_known():
     remote = Remote({7})
-    settled = settle(range(10), remote)
+    settled = post_all(range(10), remote)
 
     next(settled)
 
@@ -106,7 +106,7 @@ def test_judgements_come_as_soon_as_they_are_known():
 def test_a_too_big_array_is_halved_until_it_fits():
     remote = Remote(limit=30)
 
-    assert dict(settle(range(100), remote)) == dict.fromkeys(range(100), CONFIRMED)
+    assert dict(post_all(range(100), remote)) == dict.fromkeys(range(100), CONFIRMED)
     assert sum(len(posted) > 30 for posted in remote.posts) == 2
     assert all(len(posted) <= 25 for posted in remote.posts[2:])
 
@@ -115,7 +115,7 @@ def test_a_record_too_big_alone_is_said_to_be_so_and_the_others_go_on():
     def post(records):
         return TOO_BIG if 3 in records else CONFIRMED
 
-    assert dict(settle(range(5), post)) == {**dict.fromkeys(range(5), CONFIRMED), 3: TOO_BIG}
+    assert dict(post_all(range(5), post)) == {**dict.fromkeys(range(5), CONFIRMED), 3: TOO_BIG}
 
 
 @pytest.mark.parametrize("answer", ["ambiguous", "slow-down", "auth", "configuration", "not-sent"])
@@ -123,7 +123,7 @@ def test_any_other_failure_holds_for_its_array_and_is_not_bisected(answer):
     failure = Judgement(answer)
     remote = Remote(then={1: failure})
 
-    assert dict(settle(range(10), remote)) == dict.fromkeys(range(10), failure)
+    assert dict(post_all(range(10), remote)) == dict.fromkeys(range(10), failure)
     assert len(remote.posts) == 1
 
 
@@ -131,7 +131,7 @@ def test_any_other_failure_holds_for_its_array_and_is_not_bisected(answer):
 def test_what_a_refused_array_held_is_ambiguous_when_the_posting_ends_early(answer):
     remote = Remote({9}, then={2: Judgement(answer)})
 
-    judged = dict(settle(range(10), remote))
+    judged = dict(post_all(range(10), remote))
 
     assert len(remote.posts) == 2
     assert {judged[record] for record in remote.posts[1]} == {Judgement(answer)}
@@ -141,7 +141,7 @@ def test_what_a_refused_array_held_is_ambiguous_when_the_posting_ends_early(answ
 def test_what_a_too_big_array_held_is_simply_unposted_when_the_posting_ends_early():
     remote = Remote(limit=9, then={2: Judgement("slow-down")})
 
-    judged = dict(settle(range(10), remote))
+    judged = dict(post_all(range(10), remote))
 
     assert {judged[record] for record in range(5, 10)} == {Judgement("unposted", "slow-down")}
 
@@ -149,7 +149,7 @@ def test_what_a_too_big_array_held_is_simply_unposted_when_the_posting_ends_earl
 def test_nothing_is_started_without_time():
     remote = Remote()
 
-    assert dict(settle(range(3), remote, may_start=lambda: False)) == dict.fromkeys(
+    assert dict(post_all(range(3), remote, may_start=lambda: False)) == dict.fromkeys(
         range(3), Judgement("unposted", "no-time")
     )
     assert remote.posts == []
@@ -157,20 +157,11 @@ def test_nothing_is_started_without_time():
 
 def test_a_bisection_that_runs_out_of_time_keeps_what_it_knows():
     remote = Remote({0})
-    judged = dict(settle(range(10), remote, may_start=lambda: len(remote.posts) < 3))
+    judged = dict(post_all(range(10), remote, may_start=lambda: len(remote.posts) < 3))
 
     assert len(remote.posts) == 3
     assert set(judged.values()) == {Judgement("ambiguous", "refused-array")}
 
 
-def test_suspects_are_posted_first_and_alone():
-    remote = Remote({3, 5})
-
-    judged = dict(settle(range(10), remote, is_suspect=lambda record: record in {3, 5}))
-
-    assert remote.posts == [[3], [5], [0, 1, 2, 4, 6, 7, 8, 9]]
-    assert judged[3] == judged[5] == BAD
-
-
 def test_records_need_not_be_hashable():
-    assert list(settle([{"a": 1}], lambda _: CONFIRMED)) == [({"a": 1}, CONFIRMED)]
+    assert list(post_all([{"a": 1}], lambda _: CONFIRMED)) == [({"a": 1}, CONFIRMED)]

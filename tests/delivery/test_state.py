@@ -1,12 +1,19 @@
 """The rules of delivery as tables: what may be done with a card, and what an answer makes of it."""
 
+import re
+from itertools import product
+
 import pytest
 
-from cards.card import Card, Refusal
+from aws.table import chunks
+from cards.card import Card, Refusal, is_confirmed
 from delivery import state
-from delivery.state import Policy
+from delivery.classify import Judgement
+from delivery.policy import Policy
+from local.in_process import aws
+from settings import SETTINGS
 
-POLICY = Policy.of(quiet_seconds=60, assert_after_seconds=300, retry_cap_seconds=21_600)
+POLICY = Policy.of(SETTINGS._asdict())
 NOW = 1_000_000
 DUE = Card("106#X#contact:1", rev=1, hash="new", due_at=NOW)
 
@@ -32,7 +39,7 @@ DUE = Card("106#X#contact:1", rev=1, hash="new", due_at=NOW)
     ],
 )
 def test_what_a_worker_may_do_with_a_card(card, step):
-    assert state.step(card, NOW, POLICY.quiet) == step
+    assert state.step(card, NOW, POLICY.quiet_ms) == step
 
 
 def test_a_confirmed_card_is_no_longer_due():
@@ -104,3 +111,96 @@ def test_a_refusal_does_not_use_up_the_assertion():
 def test_a_refusal_leaves_unknown_what_was_unknown():
     assert state.refused(DUE._replace(ambiguous=True), Refusal("new", "400", "", NOW))["ambiguous"] is True
     assert state.refused(DUE, Refusal("new", "400", "", NOW))["ambiguous"] is None
+
+
+def test_a_card_is_confirmed_while_ringostat_surely_holds_its_present_content():
+    card = Card(DUE.key, hash="new", confirmed_hash="new")
+
+    assert is_confirmed(card)
+    assert not is_confirmed(card._replace(ambiguous=True))
+    assert not is_confirmed(card._replace(hash="newer"))
+    assert not is_confirmed(Card(DUE.key)), "there is no content to confirm"
+
+
+def rows():
+    """Every row that the rules of claiming can tell apart."""
+    choices = {
+        "due_at": (None, NOW),
+        "hash": (None, "new"),
+        "erased": (None, 1),
+        "lease_id": (None, "x"),
+        "not_before": (None, NOW, NOW + 1),
+        "confirmed_hash": (None, "new", "old"),
+        "ambiguous": (False, True),
+        "assert_at": (None, NOW, NOW + 1),
+    }
+    for number, values in enumerate(product(*choices.values())):
+        yield Card(f"106#X#contact:{number}", **dict(zip(choices, values, strict=True)))
+
+
+def test_the_condition_of_dynamodb_and_the_pure_rule_agree_on_every_row(nowhere):
+    cards = list(rows())
+    for chunk in chunks(cards, 25):
+        put = [{"PutRequest": {"Item": item_of(card)}} for card in chunk]
+        aws("dynamodb").batch_write_item(RequestItems={SETTINGS.cards_table: put})
+
+    # A filter is written, and judged, as the condition of a write is: one call instead of 864.
+    claim = state.claim("", state.Lease("mine", NOW), NOW)
+    pages = (
+        aws("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=SETTINGS.cards_table,
+            FilterExpression=claim.condition,
+            ExpressionAttributeNames={name: name[1:] for name in re.findall(r"#\w+", claim.condition)},
+            ExpressionAttributeValues={f":{name}": typed(value) for name, value in claim.values.items()},
+        )
+    )
+    claimable = {item["key"]["S"] for page in pages for item in page["Items"]}
+
+    assert len(cards) == 864
+    assert claimable == {card.key for card in cards if state.step(card, NOW, POLICY.quiet_ms) == "claim"}
+
+
+def item_of(card):
+    values = {name: value for name, value in card._asdict().items() if value and name not in ("fields", "wanted_by")}
+    due = {} if card.due_at is None else {"due": {"S": "106"}}
+    return {name: typed(value) for name, value in values.items()} | due
+
+
+def typed(value):
+    return {"BOOL": value} if value is True else {"S": value} if isinstance(value, str) else {"N": str(value)}
+
+
+@pytest.mark.parametrize(
+    ("judgement", "again_after"),
+    [
+        (Judgement("confirmed"), None),
+        (Judgement("bad-data", "400"), None),
+        (Judgement("auth", "401"), None),
+        (Judgement("ambiguous", "503"), 60_000),
+        (Judgement("not-sent", "dns"), 15_000),
+        (Judgement("slow-down", "429", wait_seconds=100), 105_000),
+        (Judgement("unposted", "no-time"), 0),
+        (Judgement("unposted", "ambiguous"), 30_000),
+        (Judgement("unposted", "circuit-open"), None),
+    ],
+)
+def test_a_wakeup_comes_again_only_for_what_may_be_tried_soon(judgement, again_after):
+    result = state.judged(DUE, judgement, NOW, POLICY, jitter=0.5)
+
+    assert result.again_at == (None if again_after is None else NOW + again_after)
+
+
+def test_content_that_was_due_for_fourteen_days_is_given_up():
+    old = DUE._replace(due_since=NOW - 14 * 86_400_000 - 1)
+
+    assert state.judged(old, Judgement("ambiguous", "503"), NOW, POLICY, 0.5).refusal.code == "expired"
+    assert state.judged(old, Judgement("confirmed"), NOW, POLICY, 0.5).refusal is None
+
+
+def test_a_retry_lets_a_refused_card_be_posted_again():
+    write = state.retry(DUE._replace(due_at=None, refused=Refusal("new", "400", "", 1)), NOW)
+
+    assert (write.changes["refused"], write.changes["due_at"], write.changes["due_since"]) == (None, NOW, NOW)
+    assert write.condition == "attribute_exists(#refused)"

@@ -6,13 +6,14 @@ import pytest
 
 from aws.clients import PATIENT, dynamodb
 from cards.card import stamped
-from cards.key import key_of
+from cards.key import key_of, throttle_key
 from cards.write import Write
 from delivery import state
-from delivery.wakeups import Ring, rings_of
+from delivery.answer import Answer
+from delivery.wakeups import Wakeup, wakeups_of
 from delivery.worker import Run
 from intake.merging import Merging
-from local.in_process import AUTH_KEYS, counted
+from local.in_process import AUTH_KEYS
 from settings import SETTINGS
 
 
@@ -34,10 +35,10 @@ def change(bridge, number=42, project=106, at=None, **values):
     return key(number, project)
 
 
-def rung(bridge, keys, *, received=1, ends_in=60_000):
-    """Run `deliver` with one ring."""
-    ring = Ring("message", "receipt", received, list(keys))
-    return Run(bridge.worker, bridge.clock.time + ends_in).deliver([ring])["batchItemFailures"]
+def woken(bridge, keys, *, received=1, ends_in=60_000):
+    """Run `deliver` with one wake-up."""
+    wakeup = Wakeup("message", "receipt", received, list(keys))
+    return Run(bridge.worker, bridge.clock.time + ends_in).deliver([wakeup])["batchItemFailures"]
 
 
 def posts(ringostat):
@@ -56,35 +57,52 @@ def names(ringostat):
 def test_a_due_card_is_posted_and_confirmed(bridge, ringostat):
     change(bridge)
 
-    assert rung(bridge, [key()]) == []
+    assert woken(bridge, [key()]) == []
 
     assert names(ringostat) == {"42": "Olena 42"}
     card = bridge.card(key())
     assert (card.due_at, card.lease_id, card.confirmed_hash) == (None, None, card.hash)
 
 
-def test_a_ring_for_a_card_that_is_not_due_does_nothing(bridge, ringostat):
-    change(bridge)
-    rung(bridge, [key()])
+def test_the_text_of_a_request_is_ascii_and_compact(bridge):
+    class Kept:
+        """Ringostat, as far as it is asked."""
 
-    assert rung(bridge, [key(), key(), key(7)]) == []
+        def post(self, _, records, **__):
+            kept.extend(records)
+            return Answer(200, {}, b'{"success":true}', complete=True)
+
+    kept = []
+    bridge.worker = bridge.worker._replace(ringostat=Kept())
+    change(bridge, fullName="Олена")
+
+    woken(bridge, [key()])
+
+    assert b'"fullName":"\\u041e\\u043b\\u0435\\u043d\\u0430"' in kept[0]
+
+
+def test_a_wakeup_for_a_card_that_is_not_due_does_nothing(bridge, ringostat):
+    change(bridge)
+    woken(bridge, [key()])
+
+    assert woken(bridge, [key(), key(), key(7)]) == []
 
     assert len(ringostat.requests) == 1
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"keys": 5}', '{"keys": [5, null, "x"]}', "no JSON"])
-def test_a_message_that_is_no_ring_is_acknowledged(bridge, body):
+def test_a_message_that_is_no_wakeup_is_acknowledged(bridge, body):
     record = {"messageId": "m", "receiptHandle": "r", "body": body, "attributes": {"ApproximateReceiveCount": "1"}}
-    assert Run(bridge.worker, bridge.clock.time + 60_000).deliver(rings_of({"Records": [record]})) == {
+    assert Run(bridge.worker, bridge.clock.time + 60_000).deliver(wakeups_of({"Records": [record]})) == {
         "batchItemFailures": []
     }
 
 
-def test_cards_of_many_rings_share_a_post(bridge, ringostat):
-    bridge.worker = bridge.worker._replace(batch_size=10)
+def test_cards_of_many_wakeups_share_a_post(bridge, ringostat):
+    bridge.worker = bridge.worker._replace(policy=bridge.worker.policy._replace(batch_size=10))
     keys = [change(bridge, number) for number in range(1, 26)]
 
-    assert rung(bridge, keys) == []
+    assert woken(bridge, keys) == []
 
     assert [len(post) for post in posts(ringostat)] == [10, 10, 5]
     assert len(names(ringostat)) == 25
@@ -95,12 +113,12 @@ def test_projects_and_endpoints_have_their_own_posts_and_organizations_go_first(
     news = {organization: [stamped({"externalId": "9", "name": "Acme"}, changed_at=1, received_at=1)]}
     Merging(bridge.cards, connection="acme", now=1, expires_at=None).merge(news)
 
-    rung(bridge, [change(bridge), change(bridge, project=107), organization])
+    woken(bridge, [change(bridge), change(bridge, project=107), organization])
 
     assert [(request["headers"]["x-project-id"], request["path"]) for request in ringostat.requests] == [
-        ("107", "/minicrm/contacts/sync"),
         ("106", "/minicrm/organizations/sync"),
         ("106", "/minicrm/contacts/sync"),
+        ("107", "/minicrm/contacts/sync"),
     ]
 
 
@@ -108,7 +126,7 @@ def test_only_the_newest_state_is_posted(bridge, ringostat):
     for name in ("first", "second", "third"):
         change(bridge, fullName=name)
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     assert names(ringostat) == {"42": "third"}
     assert len(ringostat.requests) == 1
@@ -116,11 +134,11 @@ def test_only_the_newest_state_is_posted(bridge, ringostat):
 
 def test_there_and_back_again_before_delivery_costs_no_post(bridge, ringostat):
     change(bridge, fullName="A")
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     change(bridge, fullName="B")
     change(bridge, fullName="A")
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     assert len(ringostat.requests) == 1
     assert bridge.card(key()).due_at is None
@@ -129,16 +147,16 @@ def test_there_and_back_again_before_delivery_costs_no_post(bridge, ringostat):
 def test_an_ambiguous_answer_is_followed_by_quiet_the_newest_state_and_an_assertion(bridge, ringostat):
     ringostat.faults({"drop": "after"})
     change(bridge, fullName="A")
-    assert len(rung(bridge, [key()])) == 1
+    assert len(woken(bridge, [key()])) == 1
     change(bridge, fullName="B")
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     assert len(ringostat.requests) == 1, "quiet"
 
     bridge.clock.pass_(60)
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     assert names(ringostat) == {"42": "B"}
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     assert len(ringostat.requests) == 2, "the assertion is not used up early"
 
     bridge.clock.pass_(300)
@@ -150,14 +168,14 @@ def test_an_ambiguous_answer_is_followed_by_quiet_the_newest_state_and_an_assert
 
 def test_back_to_the_confirmed_state_after_an_ambiguous_answer_is_posted_again(bridge, ringostat):
     change(bridge, fullName="A")
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     ringostat.faults({"drop": "after"})
     change(bridge, fullName="B")
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     change(bridge, fullName="A")
     bridge.clock.pass_(60)
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     assert names(ringostat) == {"42": "A"}
 
@@ -168,11 +186,11 @@ def test_a_worker_that_died_in_mid_delivery_leaves_an_ambiguous_card(bridge, rin
     assert died.done
 
     bridge.clock.pass_(65 + 59)
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     assert ringostat.requests == []
 
     bridge.clock.pass_(1)
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     assert names(ringostat) == {"42": "Olena 42"}
     assert bridge.card(key()).assert_at is not None
 
@@ -191,7 +209,7 @@ def test_news_during_the_post_is_delivered_by_the_same_worker(bridge, ringostat)
     bridge.worker = bridge.worker._replace(ringostat=Meanwhile())
     change(bridge, fullName="older")
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     assert names(ringostat) == {"42": "newer"}
     assert bridge.card(key()).due_at is None
@@ -200,7 +218,7 @@ def test_news_during_the_post_is_delivered_by_the_same_worker(bridge, ringostat)
 def test_one_bad_card_of_ten_is_found_alone_and_the_others_go_on(bridge, ringostat):
     ringostat.faults({"refuse": {"externalId": "7"}, "times": None})
 
-    assert rung(bridge, [change(bridge, number) for number in range(1, 11)]) == []
+    assert woken(bridge, [change(bridge, number) for number in range(1, 11)]) == []
 
     assert sorted(names(ringostat), key=int) == [str(number) for number in range(1, 11) if number != 7]
     assert len(ringostat.requests) <= 9
@@ -211,13 +229,13 @@ def test_one_bad_card_of_ten_is_found_alone_and_the_others_go_on(bridge, ringost
 def test_a_refused_card_is_tried_again_when_its_content_changes(bridge, ringostat):
     ringostat.faults({"refuse": {"externalId": "42"}, "times": 1})
     change(bridge)
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
-    assert rung(bridge, [key()]) == []
+    assert woken(bridge, [key()]) == []
     assert len(ringostat.requests) == 1
 
     change(bridge, fullName="mended")
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     assert names(ringostat) == {"42": "mended"}
     assert bridge.card(key()).refused is None
 
@@ -228,7 +246,7 @@ def test_a_refused_card_is_tried_again_when_its_content_changes(bridge, ringosta
 def test_what_cannot_be_delivered_now_waits_and_is_then_delivered(bridge, ringostat, fault, wait):
     ringostat.faults({**fault, "times": 3})
     change(bridge)
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     assert bridge.card(key()).not_before - bridge.clock.time >= wait * 999
     bridge.settle(seconds=600)
@@ -236,10 +254,10 @@ def test_what_cannot_be_delivered_now_waits_and_is_then_delivered(bridge, ringos
 
 
 def test_after_an_answer_that_holds_for_all_nothing_more_is_posted(bridge, ringostat):
-    bridge.worker = bridge.worker._replace(batch_size=10)
+    bridge.worker = bridge.worker._replace(policy=bridge.worker.policy._replace(batch_size=10))
     ringostat.faults({"status": 429, "times": None})
 
-    rung(bridge, [change(bridge, number) for number in range(25)])
+    woken(bridge, [change(bridge, number) for number in range(25)])
 
     assert len(ringostat.requests) == 1
     assert len(bridge.due()) == 25
@@ -252,7 +270,7 @@ def test_a_wrong_key_refuses_no_card_and_is_read_afresh(bridge, ringostat):
     bridge.put_auth_keys(AUTH_KEYS)
     bridge.pass_secret_minute()
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     assert names(ringostat) == {"42": "Olena 42"}
     assert [request["status"] for request in ringostat.requests] == [401, 200]
@@ -262,7 +280,7 @@ def test_a_key_that_stays_wrong_leaves_the_card_due(bridge, ringostat):
     bridge.put_auth_keys({"106": {"auth_key": "wrong"}})
     change(bridge)
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     card = bridge.card(key())
     assert card.refused is None
@@ -273,29 +291,29 @@ def test_a_project_without_a_key_posts_nothing_and_stays_due(bridge, ringostat):
     bridge.put_auth_keys({})
     change(bridge)
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     assert ringostat.requests == []
     assert bridge.card(key()).due_at is not None
 
 
-def test_without_time_nothing_is_started_and_the_ring_comes_back(bridge, ringostat):
+def test_without_time_nothing_is_started_and_the_wakeup_comes_back(bridge, ringostat):
     change(bridge)
 
-    assert rung(bridge, [key()], ends_in=2_000) == [{"itemIdentifier": "message"}]
+    assert woken(bridge, [key()], ends_in=2_000) == [{"itemIdentifier": "message"}]
     assert ringostat.requests == []
     assert bridge.card(key()).lease_id is None
 
 
-def test_a_ring_received_often_is_left_to_the_sweep(bridge, ringostat):
+def test_a_wakeup_received_often_is_left_to_the_sweep(bridge, ringostat):
     ringostat.faults({"status": 503})
     change(bridge)
 
-    assert rung(bridge, [key()], received=6) == []
+    assert woken(bridge, [key()], received=6) == []
     assert bridge.card(key()).due_at is not None
 
 
-def test_a_fault_of_our_own_leaves_the_card_ambiguous_and_the_ring_comes_back(bridge):
+def test_a_fault_of_our_own_leaves_the_card_ambiguous_and_the_wakeup_comes_back(bridge):
     class Broken:
         """Ringostat's client with a fault of ours."""
 
@@ -305,7 +323,7 @@ def test_a_fault_of_our_own_leaves_the_card_ambiguous_and_the_ring_comes_back(br
     change(bridge)
     bridge.worker = bridge.worker._replace(ringostat=Broken())
 
-    assert len(rung(bridge, [key()])) == 1
+    assert len(woken(bridge, [key()])) == 1
     assert bridge.card(key()).lease_id is not None
 
 
@@ -314,19 +332,19 @@ def test_a_claim_that_the_sdk_sent_twice_is_still_ours(bridge, ringostat):
     bridge.worker = bridge.worker._replace(new_id=lambda: "mine")
     bridge.cards.write(state.claim(key(), state.Lease("mine", bridge.clock.time + 65_000), bridge.clock.time))
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     assert names(ringostat) == {"42": "Olena 42"}
 
 
 def test_one_card_costs_two_calls_and_many_cost_three(bridge, ringostat):
     keys = [change(bridge, number) for number in range(1, 33)]
-    rung(bridge, [keys.pop()])
+    woken(bridge, [keys.pop()])
     with counted() as calls:
-        rung(bridge, keys[:1])
+        woken(bridge, keys[:1])
         single = list(calls)
         calls.clear()
-        rung(bridge, keys[1:])
+        woken(bridge, keys[1:])
 
     assert single == ["UpdateItem", "UpdateItem"]
     assert calls == ["BatchGetItem", "TransactWriteItems", "TransactWriteItems"]
@@ -345,15 +363,15 @@ def test_a_card_given_up_after_an_ambiguous_answer_is_posted_again_when_it_retur
     bridge, ringostat
 ):
     change(bridge, fullName="A")
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     change(bridge, fullName="B")
     bridge.clock.pass_(15 * 86_400)
     ringostat.faults({"drop": "after"})
-    rung(bridge, [key()])
+    woken(bridge, [key()])
     assert bridge.card(key()).refused.code == "expired"
     change(bridge, fullName="A")
 
-    rung(bridge, [key()])
+    woken(bridge, [key()])
 
     assert names(ringostat) == {"42": "A"}
 
@@ -365,7 +383,7 @@ def test_a_waiting_card_does_not_keep_the_probe_from_the_others(bridge, ringosta
     bridge.cards.write(Write(key(1), {"not_before": later, "due_at": bridge.clock.time}))
     change(bridge, 2)
     bridge.clock.pass_(120)
-    bridge.circuits._store.save_open("106#circuit#transport", 5, bridge.clock.time // 1000 - 60)
+    bridge.cards.write(Write(throttle_key(106), {"circuit": "transport", "rests_until": bridge.clock.time - 30_000}))
 
     for _ in range(2):
         bridge.sweep()

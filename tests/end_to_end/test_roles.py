@@ -68,7 +68,7 @@ def test_with_roles_enforced_everything_still_works(some):
         wait_for(lambda: world.depth("rejected"), what="The rejected event")
         assert world.depth("dead-delivery") == 0
         lines = [line.text for line in world.logs.all()]
-        assert [line for line in lines if '"ERROR"' in line or "not rung" in line] == []
+        assert [line for line in lines if '"ERROR"' in line or "not woken" in line] == []
 
 
 @pytest.mark.parametrize(("role", "action"), MAIN_PATH)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cards.endpoints import ENDPOINTS
 from delivery.classify import classify
 from delivery.ringostat import Ringostat
 from local.emulator import Emulator
@@ -365,7 +366,8 @@ def client(emulator):
 
 
 def class_of(client, *ids):
-    answer = client.post("contacts", contacts(*(ids or ("1",)))["contacts"], project=106, auth_key=KEY)
+    records = [json.dumps(one).encode() for one in contacts(*(ids or ("1",)))["contacts"]]
+    answer = client.post(ENDPOINTS["contacts"], records, project=106, auth_key=KEY)
     return classify(answer, 0).answer_class
 
 

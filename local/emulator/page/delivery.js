@@ -84,7 +84,7 @@ function show() {
 
 function showBridge(delivery) {
   keyed(parts.circuits, delivery.circuits ?? [], (one) => one.name, (one) => JSON.stringify(one), (one) => h("li", { class: `circuit ${one.state}` },
-    h("strong", null, { transport: "Transport", contract: "Contract", auth: "Key" }[one.name] ?? one.name), badge(one.state === "half_open" ? "probing" : one.state),
+    h("strong", null, { transport: "Transport", contract: "Contract", auth: "Key" }[one.name] ?? one.name), badge(one.state),
     one.state === "closed" ? null : h("p", null, `${one.what}. `, one.since ? ["Since ", clock(one.since), ". "] : "", `${one.remedy[0].toUpperCase()}${one.remedy.slice(1)}.`)));
   const due = delivery.due ?? [];
   const words = due.length ? `${delivery.more ? "More than 50 cards wait" : due.length === 1 ? "One card waits" : `${due.length} cards wait`} for Ringostat’s confirmation.` : "No card is due: Ringostat has confirmed everything.";

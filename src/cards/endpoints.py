@@ -1,0 +1,134 @@
+"""Ringostat's endpoints: which cards each takes, its fields, and how a body is composed. Pure.
+
+https://help.ringostat.com/en/articles/9221318
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from cards.key import CardKey
+
+RESPONSIBLE_NOBODY = "0"
+NO_DIRECTION = "no-phone-or-email"
+NO_NAME = "no-name"
+ORGANIZATION_NAME = "organizationName."  # + id: a field of a contact's card that comes from the organization's card
+
+Payload = dict[str, Any]
+Values = Mapping[str, Any]
+
+
+class Endpoint(NamedTuple):
+    """One endpoint. `compose` takes project and origin, and a card's values; it returns the body or why there is none.
+
+    `fields` are those of the body, each with the fields of its parts.
+    """
+
+    name: str
+    kinds: tuple[str, ...]  # of the keys of its cards
+    fields: Mapping[str, tuple[str, ...]]
+    compose: Callable[[Payload, Values], Payload | str]
+
+    @property
+    def path(self) -> str:
+        """The path of the address."""
+        return f"/minicrm/{self.name}/sync"
+
+
+class Composed(NamedTuple):
+    """The body that Ringostat is sent for a card, or why there is none yet."""
+
+    endpoint: str
+    payload: Payload | None
+    waiting: str | None = None
+
+
+def composed(key: str, values: Values) -> Composed:
+    """Build the body of Ringostat's contract from the values of a card."""
+    endpoint, parts = endpoint_of(key), CardKey.parse(key)
+    body = endpoint.compose({"projectId": parts.project, "origin": parts.origin}, values)
+    return Composed(endpoint.name, None, body) if isinstance(body, str) else Composed(endpoint.name, body)
+
+
+def endpoint_of(key: str) -> Endpoint:
+    """Return the endpoint that a card is posted to."""
+    return endpoint_for(CardKey.parse(key).kind)
+
+
+def endpoint_for(kind: str) -> Endpoint:
+    """Return the endpoint of the cards of a kind."""
+    return next(endpoint for endpoint in ENDPOINTS.values() if kind in endpoint.kinds)
+
+
+def _organization(identity: Payload, values: Values) -> Payload | str:
+    if not values.get("name"):
+        return NO_NAME
+    return {**identity, "name": values["name"], "externalId": values["externalId"]}
+
+
+def _contact(identity: Payload, values: Values) -> Payload | str:
+    phones = _directions(_blocks(values, "phones"))
+    emails = _directions(_blocks(values, "emails"))
+    if not phones and not emails:
+        return NO_DIRECTION
+    organizations = [
+        {**identity, "name": name, "externalId": entry["externalId"]}
+        for entry in _once(_blocks(values, "organizations"), lambda entry: entry["externalId"])
+        if (name := entry["name"] or values.get(ORGANIZATION_NAME + entry["externalId"]))
+    ]
+    name = values.get("fullName") or (organizations or [{}])[0].get("name") or (phones or emails)[0]["value"]
+    return {
+        **identity,
+        "fullName": name,
+        "externalId": values.get("externalId"),
+        "leadId": values.get("leadId"),
+        "responsible": values.get("responsible") or RESPONSIBLE_NOBODY,
+        "staffId": values.get("staffId"),
+        "contactLink": values.get("contactLink"),
+        "leadLink": values.get("leadLink"),
+        "dealLink": values.get("dealLink"),
+        "googleClientId": values.get("googleClientId"),
+        "contactDirections": [
+            {"type": kind, "name": entry["name"] or name, "value": entry["value"]}
+            for kind, entries in (("phone", phones), ("email", emails))
+            for entry in entries
+        ],
+        "organizations": organizations or None,
+    }
+
+
+def _blocks(values: Values, kind: str) -> list[dict[str, Any]]:
+    """Return the entries of all blocks of a kind (`phones.0`, `phones.1` …) in the mapping's order."""
+    prefix = kind + "."
+    names = [name for name in values if name.startswith(prefix)]
+    if len(names) > 1:
+        names.sort(key=lambda name: int(name.rpartition(".")[2]))
+    return [entry for name in names for entry in values[name] or ()]
+
+
+def _directions(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    primary_first = sorted(entries, key=lambda entry: not entry.get("primary"))
+    return _once(primary_first, lambda entry: entry["value"].casefold())
+
+
+def _once(entries: Iterable[dict[str, Any]], identity: Callable[[dict[str, Any]], str]) -> list[dict[str, Any]]:
+    first: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        first.setdefault(identity(entry), entry)
+    return list(first.values())
+
+
+_OF_ORGANIZATION = ("projectId", "name", "externalId", "origin")
+_OF_CONTACT = (
+    *("projectId", "fullName", "origin", "externalId", "leadId", "responsible", "staffId", "contactLink", "leadLink"),
+    *("dealLink", "googleClientId", "contactDirections", "organizations"),
+)
+_PARTS = {"contactDirections": ("type", "name", "value"), "organizations": _OF_ORGANIZATION}
+
+# In the order in which they are posted: a contact may name an organization.
+ENDPOINTS = {
+    endpoint.name: endpoint
+    for endpoint in (
+        Endpoint("organizations", ("organization",), dict.fromkeys(_OF_ORGANIZATION, ()), _organization),
+        Endpoint("contacts", ("contact", "lead"), {name: _PARTS.get(name, ()) for name in _OF_CONTACT}, _contact),
+    )
+}
