@@ -1,7 +1,6 @@
 """What holds a project's POSTs back: the circuit, Ringostat's wishes for quiet, and the way back from an outage."""
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
 from cards.key import throttle_key
 from cards.write import Write
@@ -9,6 +8,7 @@ from delivery.classify import Judgement
 from delivery.policy import CACHE_MS, FAILURES_IN_A_ROW, PATIENCE, Policy
 from delivery.throttle import Throttle, after, allowed, closed, gate, swept
 from delivery.throttles import UNMOVED, Throttles
+from errors import Unavailable
 from settings import SETTINGS
 
 POLICY = Policy.of(SETTINGS._asdict())
@@ -213,7 +213,7 @@ def test_a_circuit_that_another_worker_has_moved_is_not_closed_for_want_of_cards
 def test_a_table_that_cannot_be_reached_holds_nothing_back(worker):
     class Down:
         def row(self, _):
-            raise EndpointConnectionError(endpoint_url="https://dynamodb.example.com")
+            raise Unavailable("DynamoDB does not answer.")
 
         write = row
 

@@ -13,7 +13,7 @@ from delivery.answer import Answer
 from delivery.wakeups import Wakeup, wakeups_of
 from delivery.worker import Run
 from intake.merging import Merging
-from local.in_process import AUTH_KEYS
+from local.in_process import AUTH_KEYS, counted
 from settings import SETTINGS
 
 
