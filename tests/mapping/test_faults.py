@@ -30,7 +30,7 @@ FAULTS = [
     ("absent alternatives in a partial change", "language/rule", "if view.partial and not self.is_present(current, view):", "if False:"),
     ("full written as partial", "engine", 'self.view.partial = record.carries == "partial"', "self.view.partial = True"),
     ("partial written as full", "engine", 'self.view.partial = record.carries == "partial"', "self.view.partial = False"),
-    ("a deal that renames its contact", "engine", "item, _OF_A_CONTACT)", 'item, {*_OF_A_CONTACT, "fullName"})'),
+    ("a deal that renames its contact", "engine", "item, OF_A_CONTACT)", 'item, {*OF_A_CONTACT, "fullName"})'),
     ("nobody responsible", "engine", 'fields.get("responsible") or self.nobody', 'fields.get("responsible")'),
     ("body changed", "language/expression", "_is_by_number(value) else [value]", "_is_by_number(value) else [value.setdefault('x', 1) and value if isinstance(value, dict) else value]"),
     (
