@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.world, pytest.mark.slow, pytest.mark.timeout(300)]
 PYTHON = build.runtime_python()
 LOCK = template.ROOT / "requirements" / "run.txt"
 # AWS's runtime client, and boto3 with what it needs: no library of the bundle is among them but urllib3 and jmespath.
-RUNTIME = "awslambdaric|boto3|botocore|jmespath|python-dateutil|s3transfer|six|snapshot-restore-py|urllib3"
+RUNTIME = "awslambdaric|boto3|botocore|jmespath|python-dateutil|s3transfer|simplejson|six|snapshot-restore-py|urllib3"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 RAPID = "lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-" + ARCHITECTURE
 FUNCTIONS = template.functions(template.load())
