@@ -4,43 +4,31 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 SEED ?= 1
 EVENTS ?= 40000
-PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-setup: $(VENV)/done $(VENV)/bin/bridge .venv-emulator/done ## make the virtual environments from the pinned requirements
+setup: $(VENV)/dev $(VENV)/bin/bridge .venv-emulator/done ## make the virtual environments from the pinned requirements
 
-$(VENV)/done: requirements-dev.txt
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) $(PIP) -r requirements-dev.txt
+# One environment in layers: what the bridge needs to run, what tests it, the driver of a browser.
+$(VENV)/dev: $(VENV)/run
+$(VENV)/browser: $(VENV)/dev
+$(VENV)/run $(VENV)/dev $(VENV)/browser: $(VENV)/%: requirements/%.txt
+	@$(PYTHON) -m tools.install $(VENV) $*
+	@touch $@
+
+# Tools whose own pins contradict the bridge's live apart: emulator, fuzz, audit, checkov, sam.
+.venv-%/done: requirements/%.txt
+	@$(PYTHON) -m tools.install $(@D) $*
 	@touch $@
 
 # Runs the code of this clone; `pip install .` makes a command that needs no clone.
-$(VENV)/bin/bridge: $(VENV)/done
+$(VENV)/bin/bridge: $(VENV)/run
 	@printf '%s\n' '#!$(abspath $(RUN))' 'import sys' 'sys.path[:0] = ["$(CURDIR)/src", "$(CURDIR)"]' \
 	  'from cli.main import main' 'main()' > $@
 	@chmod +x $@
 
-# The emulator of AWS pins botocore, so it lives apart from the bridge.
-.venv-emulator/done: requirements-emulator.txt
-	$(PYTHON) -m venv .venv-emulator
-	.venv-emulator/bin/python $(PIP) -r requirements-emulator.txt
-	@touch $@
-
-# Tools whose own pins contradict the bridge's: fuzz, audit, checkov.
-.venv-%/done: requirements-%.txt
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python $(PIP) -r $<
-	@touch $@
-
-# SAM CLI asks for one package with and without its extras, which pip refuses where hashes are required, and uv does not.
-.venv-sam/done: requirements-sam.txt $(VENV)/done
-	$(PYTHON) -m venv .venv-sam
-	$(VENV)/bin/uv pip sync --quiet --require-hashes --python .venv-sam/bin/python requirements-sam.txt
-	@touch $@
-
-run: setup ## run the whole bridge on this machine: no AWS account, no Docker
+run: $(VENV)/run $(VENV)/bin/bridge .venv-emulator/done ## run the whole bridge on this machine: no AWS account, no Docker
 	@$(RUN) -m local
 
 test: setup ## run the tests, on up to four cores
@@ -55,13 +43,13 @@ campaign: setup ## run the campaign as long as you like: make campaign SEED=7 EV
 bench: setup ## measure everything against baselines of the same run: tables, and bench/results.json
 	$(RUN) -m bench
 
-build: $(VENV)/done .venv-sam/done ## build what is deployed: with Python 3.13 if it is here, by uv if not
+build: $(VENV)/bin/bridge .venv-sam/done ## build what is deployed: with Python 3.13 if it is here, by uv if not
 	$(RUN) -m tools.build
 
 deploy: build ## deploy it to your AWS account: make deploy ENV=prod asks nothing
 	.venv-sam/bin/sam deploy --config-env $(or $(ENV),default)
 
-lint: $(VENV)/done ## check style, types and templates
+lint: $(VENV)/dev ## check style, types and templates
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
@@ -70,7 +58,7 @@ lint: $(VENV)/done ## check style, types and templates
 	$(VENV)/bin/cfn-lint --regions eu-central-1 -- template.yaml
 	$(VENV)/bin/shellcheck .ci/run
 
-contracts: $(VENV)/done ## write docs/openapi.json, docs/asyncapi.yaml and all JSON Schemas anew
+contracts: $(VENV)/dev ## write docs/openapi.json, docs/asyncapi.yaml and all JSON Schemas anew
 	PYTHONPATH=src $(RUN) -m tools.contracts
 	PYTHONPATH=src $(RUN) -m tools.mapping_schema
 
@@ -90,23 +78,18 @@ scan: .venv-checkov/done ## check template.yaml with checkov; what it skips says
 	.venv-checkov/bin/checkov --quiet --compact --framework cloudformation --skip-download -f template.yaml \
 	  --skip-check $$(sed -n 's/^# *\(CKV_[A-Z0-9_]*\) .*/\1/p' template.yaml | paste -sd, -)
 
-# On top of the development environment: the driver of the browser is large, and only these tests want it.
-$(VENV)/browser: $(VENV)/done requirements-browser.txt
-	$(RUN) $(PIP) -r requirements-browser.txt
-	@touch $@
-
 browser: setup $(VENV)/browser ## test the page in a real browser (Chromium must be there)
 	BROWSER=required $(RUN) -m pytest -m browser tests/browser
 
 screenshots: setup $(VENV)/browser ## make the README's pictures anew
 	SCREENSHOTS=docs BROWSER=required $(RUN) -m pytest tests/browser/test_screenshots.py
 
-pins: $(VENV)/done ## renew the pinned requirements
-	@for set in dev:requirements-dev.txt bundle:src/requirements.txt emulator:requirements-emulator.txt \
-	    fuzz:requirements-fuzz.txt audit:requirements-audit.txt checkov:requirements-checkov.txt \
-	    browser:requirements-browser.txt sam:requirements-sam.txt; do \
+# Versions agree where environments are one or one runs what another tests: dev decides.
+pins: $(VENV)/dev ## renew the pinned requirements
+	@for set in dev run browser bundle emulator fuzz audit checkov sam; do \
 	  $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-	    --no-annotate --no-emit-index-url --no-emit-find-links --group $${set%%:*} --output-file $${set#*:} \
-	    $$(case $${set%%:*} in bundle|browser) echo --constraints requirements-dev.txt;; esac); done
+	    --no-annotate --no-emit-index-url --no-emit-find-links --group $$set \
+	    --output-file $$(test $$set = bundle && echo src/requirements.txt || echo requirements/$$set.txt) \
+	    $$(case $$set in run|browser|bundle) echo --constraints requirements/dev.txt;; esac) || exit; done
 
 .PHONY: help setup run test slow build deploy campaign bench lint contracts audit sbom scan browser screenshots pins

@@ -23,12 +23,19 @@ WITHOUT = "Python 3.13 is not on this machine: built by uv, without byte code; a
 
 
 def runtime_python(version: str = "3.13") -> Path | None:
-    """Return the interpreter of a version, from PATH or pyenv's own directory; None if this machine has none."""
-    found = shutil.which(f"python{version}")
-    if found and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:  # no dead shim
-        return Path(found)
+    """Return the interpreter of a version, from PATH or pyenv's own directory; None if this machine has none.
+
+    pyenv's shims stand on PATH for every version that it has installed, and run only those that are chosen: what counts
+    is the interpreter that answers.
+    """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    return next(iter(sorted(root.glob(f"versions/{version}.*/bin/python{version}"))), None)
+    candidates = [shutil.which(f"python{version}"), *sorted(root.glob(f"versions/{version}.*/bin/python{version}"))]
+    for candidate in filter(None, candidates):
+        command = [candidate, "-c", "import sys; print(sys.executable)"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return Path(done.stdout.strip())
+    return None
 
 
 def by_uv(template: Template) -> Template:
@@ -51,13 +58,13 @@ def build(directory: Path = BUILT, *options: str, python: Path | None = None) ->
         template = directory.parent / "by-uv.json"
         template.write_text(json.dumps(by_uv(load())), "utf-8")
         options = ("--beta-features", *options)
-    here = [str(python.parent)] if python else [str(Path(sys.executable).parent)]
-    path = os.pathsep.join([*here, os.environ.get("PATH", os.defpath)])
+    here = python.parent if python else PROGRAM.parent  # uv lies beside SAM CLI
+    path = os.pathsep.join([str(here), os.environ.get("PATH", os.defpath)])
     command = [PROGRAM, "build", "--template-file", template, "--build-dir", directory, "--no-cached", *options]
     subprocess.run(
         [str(word) for word in command],
         cwd=ROOT,
-        env={**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0"},
+        env={**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", "PIP_NO_DEPS": "1"},  # the lock is complete
         check=True,
     )
     if python:

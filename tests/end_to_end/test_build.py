@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import time
 import urllib.error
@@ -14,12 +15,14 @@ import pytest
 from local import template
 from local.ministack import REGION, free_port
 from local.world import wait_for
-from tools import build
+from tools import build, install
 
 pytestmark = [pytest.mark.world, pytest.mark.slow, pytest.mark.timeout(300)]
 
 PYTHON = build.runtime_python()
-UV = template.ROOT / ".venv" / "bin" / "uv"
+LOCK = template.ROOT / "requirements" / "run.txt"
+# AWS's runtime client, and boto3 with what it needs: no library of the bundle is among them but urllib3 and jmespath.
+RUNTIME = "awslambdaric|boto3|botocore|jmespath|python-dateutil|s3transfer|simplejson|six|snapshot-restore-py|urllib3"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 RAPID = "lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-" + ARCHITECTURE
 FUNCTIONS = template.functions(template.load())
@@ -42,9 +45,11 @@ def built(tmp_path_factory):
 def runtime(tmp_path_factory):
     """What Lambda's runtime brings along: boto3 and AWS's runtime client, for the runtime's Python."""
     directory = tmp_path_factory.mktemp("runtime")
-    pins = ["--constraints", template.ROOT / "requirements-dev.txt"]
-    into = ["--quiet", "--python", PYTHON, "--target", directory]
-    subprocess.run([UV, "pip", "install", *into, *pins, "awslambdaric", "boto3"], check=True)
+    pins = re.findall(rf"^(?:{RUNTIME})==(?:.*\\\n)*.*\n", LOCK.read_text("utf-8"), re.MULTILINE)
+    lock = tmp_path_factory.mktemp("lock") / "runtime.txt"
+    lock.write_text("".join(pins))
+    options = ["--quiet", *install.OPTIONS, "--target", directory]
+    subprocess.run([PYTHON, "-m", "pip", "install", *options, "-r", lock], check=True)
     return directory
 
 
