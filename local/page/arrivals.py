@@ -8,6 +8,7 @@ from itertools import islice, takewhile
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from access.scrub import SECRETS
 from cards.endpoints import endpoint_for
 from cards.key import key_of
 from local.front import Passage
@@ -20,7 +21,7 @@ KEPT_EVENTS = 1_000
 KEPT_BYTES = 32 * 1024 * 1024
 RECORD_BYTES = 500  # about what is kept of a record
 SHOWN_RECORDS = 20  # of an event in a list
-SECRET = {"authorization", "cookie", "host", "connection", "content-length", "accept-encoding"}
+HIDDEN = SECRETS | {"host", "connection", "content-length", "accept-encoding"}
 
 
 class Arrival(NamedTuple):
@@ -39,7 +40,7 @@ class Arrival(NamedTuple):
     @property
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
-        return len(self.sample.body or b"") + RECORD_BYTES * len(self.outcomes)
+        return len(self.sample.body) + RECORD_BYTES * len(self.outcomes)
 
 
 class Arrivals:
@@ -116,7 +117,7 @@ def row(event: Arrival, connection: Connection) -> dict[str, Any]:
         "connection": event.connection,
         "origin": connection.mapping.crm,
         "method": event.method,
-        "bytes": len(event.sample.body or b""),
+        "bytes": len(event.sample.body),
         "contentType": event.sample.content_type,
         "status": event.status,
         "records": list(islice(_records(event, connection), SHOWN_RECORDS)),
@@ -145,6 +146,6 @@ def _event(passage: Passage) -> tuple[str, Sample] | None:
     folders = parts.path.split("/")
     if len(folders) not in (3, 4) or folders[1] != "crm" or (passage.method == "GET" and not parts.query):
         return None
-    headers = {name.lower(): text for name, text in passage.headers if name.lower() not in SECRET}
+    headers = {name.lower(): text for name, text in passage.headers if name.lower() not in HIDDEN}
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     return unquote(folders[2]), Sample(passage.body, headers, query)
