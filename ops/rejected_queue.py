@@ -9,9 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.queues import BATCH
 from aws.table import chunks
-from errors import BadBody, Unavailable
-from event import plain, queued, wrapped
-from ops.samples import Sample, of_message, record_of
+from errors import Unavailable
+from event import wrapped
+from ops.samples import Sample, event_of
 from ops.stack import Stack
 
 SHORTEST_HOLD, LONGEST_HOLD = 120, 43_200  # seconds; SQS ends at 12 hours
@@ -106,13 +106,8 @@ class Held:
 
 def rejection_of(message: dict[str, Any]) -> Rejection:
     """Return what a received message holds: a rejected event, or what is none and lies there as it came."""
-    record = record_of(message)
-    attributes = {name: entry["stringValue"] for name, entry in record["messageAttributes"].items()}
-    try:
-        event = queued(record)
-        body = wrapped(event)
-    except BadBody:
-        event, body = plain(record), record["body"]
+    attributes = {name: entry.get("StringValue", "") for name, entry in message.get("MessageAttributes", {}).items()}
+    event, problem = event_of(message)
     return Rejection(
         message["MessageId"],
         message["ReceiptHandle"],
@@ -121,8 +116,8 @@ def rejection_of(message: dict[str, Any]) -> Rejection:
         attributes.get("reason") or GAVE_UP_REASON,
         event.received_at,
         event.request_id,
-        body,
-        of_message(message),
+        message["Body"] if problem else wrapped(event),
+        Sample(event.body, event.headers, event.query, problem=problem),
     )
 
 

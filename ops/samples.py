@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from errors import BadBody
-from event import Record, plain, queued, request_of
+from event import Event, Record, plain, queued, request_of
 from mapping.decode import decode
 
 TYPES = {".json": "application/json", ".form": "application/x-www-form-urlencoded", ".xml": "text/xml"}
@@ -139,13 +139,18 @@ def _is_wrapped(document: dict[str, Any]) -> bool:
 
 
 def of_message(message: Mapping[str, Any]) -> Sample:
-    """Return the event of a message as `inbox` reads it, or the whole message and what is wrong with it."""
-    record, problem = record_of(message), None
-    try:
-        event = queued(record)
-    except BadBody as error:
-        event, problem = plain(record), error
+    """Return the event of a message as a mapping gets it."""
+    event, problem = event_of(message)
     return Sample(event.body, event.headers, event.query, "a queue message", problem)
+
+
+def event_of(message: Mapping[str, Any]) -> tuple[Event, BadBody | None]:
+    """Return the event of a message as `inbox` reads it, or the whole message and what is wrong with it."""
+    record = record_of(message)
+    try:
+        return queued(record), None
+    except BadBody as error:
+        return plain(record), error
 
 
 def record_of(message: Mapping[str, Any]) -> Record:

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from errors import NotFound
+
 # https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event
 Record = Mapping[str, Any]
 
@@ -42,6 +44,14 @@ class Event(NamedTuple):
     query: Mapping[str, str]
     received_at: int
     request_id: str
+
+
+def address_of(path: str) -> tuple[str, str]:
+    """Return the connection and the token that a path names, to the letter; raise NotFound for no webhook address."""
+    connection, slash, token = path.removeprefix("/crm/").partition("/")
+    if not connection or bool(slash) != bool(token) or "/" in token:
+        raise NotFound
+    return connection, token
 
 
 def request_of(call: Mapping[str, Any], connection: str, token: str) -> Request:

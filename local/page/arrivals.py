@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from access.scrub import SECRETS
 from cards.endpoints import endpoint_for
 from cards.key import key_of
+from errors import NotFound
+from event import address_of
 from local.front import Passage
 from mapping.outcome import Outcome
 from ops.dry_run import tried
@@ -143,9 +145,12 @@ def _records(event: Arrival, connection: Connection) -> Iterator[dict[str, Any]]
 def _event(passage: Passage) -> tuple[str, Sample] | None:
     """Return the connection and the event that a request to the bridge is, None if it is none."""
     parts = urlsplit(passage.target)
-    folders = parts.path.split("/")
-    if len(folders) not in (3, 4) or folders[1] != "crm" or (passage.method == "GET" and not parts.query):
+    try:
+        connection, _ = address_of(unquote(parts.path))
+    except NotFound:
+        return None
+    if passage.method == "GET" and not parts.query:
         return None
     headers = {name.lower(): text for name, text in passage.headers if name.lower() not in HIDDEN}
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return unquote(folders[2]), Sample(passage.body, headers, query)
+    return connection, Sample(passage.body, headers, query)

@@ -1,4 +1,4 @@
-"""HTTP in and out: the address that was called, and what the CRM is told; errors as RFC 9457 problem details."""
+"""What the CRM is told over HTTP; errors as RFC 9457 problem details."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from errors import AllRejected, BridgeError, MethodNotAllowed, NotAllowed, NotFound, SenderError, Unavailable
+from errors import AllRejected, BridgeError, MethodNotAllowed, NotAllowed, SenderError, Unavailable
 from intake.ingest import Verdict
 
 JSON = {"content-type": "application/json"}
@@ -17,14 +17,6 @@ PAGE = """<!doctype html>
 <p>It is a webhook address: paste it into your CRM, which must send its events here by <b>POST</b>.
 A browser sends GET, so there is nothing more to see.</p>
 """
-
-
-def address_of(path: str) -> tuple[str, str]:
-    """Return the connection and the token that a path names, to the letter; raise NotFound for no webhook address."""
-    connection, slash, token = path.removeprefix("/crm/").partition("/")
-    if not connection or bool(slash) != bool(token) or "/" in token:
-        raise NotFound
-    return connection, token
 
 
 def page() -> Response[str]:

@@ -17,7 +17,7 @@ from connections import Connection
 from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
 from errors import AllRejected, Unavailable
-from event import Event, Record, wrapped
+from event import Event, Record, plain, wrapped
 from intake.merging import Merging
 from mapping import engine
 from mapping.decode import decode
@@ -254,4 +254,5 @@ def reject(event: Event, rejected: Queue, code: str, reason: str) -> None:
 
 def reject_unread(record: Record, rejected: Queue, code: str, reason: str) -> None:
     """Put a message that wraps no event into the rejected queue as it came."""
-    rejected.send(Message(record["body"], {"code": code, "reason": reason[:1000]}))
+    connection = plain(record).connection
+    rejected.send(Message(record["body"], {"connection": connection, "code": code, "reason": reason[:1000]}))
