@@ -17,7 +17,7 @@ ROOMS = {
     "connections": {"errors"},
     "inbox_message": {"errors"},
     "event": {"errors", "inbox_message"},
-    "access": {"errors", "connections", "event", "access", "mapping"},
+    "access": {"errors", "aws", "connections", "event", "access", "mapping"},
     "aws": {"errors", "cards", "aws"},
     "delivery": {"errors", "aws", "cards", "connections", "telemetry", "delivery"},
     "intake": {
