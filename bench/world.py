@@ -18,8 +18,9 @@ from delivery.ringostat import Ringostat
 from delivery.throttles import Throttles
 from delivery.wakeups import wakeups_of
 from delivery.worker import Run
+from event import Event
 from handlers import api, deliver, inbox, sweep
-from intake.ingest import Event, Stores, Verdict, ingest
+from intake.ingest import Stores, Verdict, ingest
 from local.in_process import record_of
 
 CONNECTIONS = json.loads(SECRETS["connections"])

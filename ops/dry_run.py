@@ -9,7 +9,6 @@ from cards.endpoints import Composed
 from cards.key import key_of
 from errors import SenderError
 from mapping import engine
-from mapping.decode import decode
 from mapping.language.model import SECTIONS
 from mapping.outcome import Outcome
 from ops.offline import Connection
@@ -17,7 +16,6 @@ from ops.samples import Sample
 
 DIRECTIONS = ("phones", "emails")
 USUAL = engine.Answer(202, "application/json", "")  # a verdict for each record
-BROKEN_BASE64 = Outcome("reject", code="bad-body", reason="the body is not base64, though isBase64Encoded is true")
 
 
 class Trial(NamedTuple):
@@ -30,10 +28,8 @@ class Trial(NamedTuple):
 
 def tried(connection: Connection, sample: Sample, *, trace: bool = False) -> Trial:
     """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
-    if sample.body is None:
-        return Trial(sample, [BROKEN_BASE64], USUAL._replace(status=400))
     try:
-        body = decode(sample.body, sample.content_type)
+        body = sample.decoded()
         outcomes = engine.run(connection.mapping, body, connection.settings, sample.headers, sample.query, trace=trace)
     except SenderError as error:
         refused = Outcome("reject", code=error.code, reason=str(error))

@@ -1,29 +1,29 @@
 """The rejected queue as something to read: SQS has no peek, so messages are received, held, and given back."""
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws.queues import BATCH, dumps
+from aws.queues import BATCH
 from aws.table import chunks
 from errors import Unavailable
-from ops.samples import Sample, samples_of
+from event import wrapped
+from ops.samples import Sample, event_of
 from ops.stack import Stack
 
 SHORTEST_HOLD, LONGEST_HOLD = 120, 43_200  # seconds; SQS ends at 12 hours
 A_SECOND = 50  # messages that are surely read in a second
 EMPTY = 2  # answers without anything new that end a reading: one alone may miss some of SQS's servers
-LARGEST_BATCH = 200_000  # bytes of the messages in one call, below SQS's smallest limit
+LARGEST_BATCH = 230_000  # bytes of the messages in one call, below SQS's smallest limit, 256 KiB
 GAVE_UP = "gave-up"
 GAVE_UP_REASON = "the bridge failed ten times on it; the log of InboxFunction says where"
 
 
 class Rejection(NamedTuple):
-    """One message of the queue. `body` is the event as the inbox queue takes it, with its first time of arrival."""
+    """One message of the queue. `body` is what the inbox queue takes: the event, with its first time of arrival."""
 
     identity: str
     receipt: str
@@ -33,15 +33,12 @@ class Rejection(NamedTuple):
     received_at: int  # ms since 1970, UTC
     request_id: str
     body: str
+    sample: Sample  # the event as a mapping gets it
 
     @property
     def event(self) -> tuple[str, str, int]:
         """What tells an event from others, however often it was rejected."""
         return self.connection, self.request_id, self.received_at
-
-    def sample(self) -> Sample:
-        """Return the event as a mapping gets it."""
-        return samples_of(self.body.encode(), "")[0]
 
 
 class Held:
@@ -108,38 +105,20 @@ class Held:
 
 
 def rejection_of(message: dict[str, Any]) -> Rejection:
-    """Return what a received message holds: a rejected event, or one that the redrive brought as it was."""
+    """Return what a received message holds: a rejected event, or what is none and lies there as it came."""
     attributes = {name: entry.get("StringValue", "") for name, entry in message.get("MessageAttributes", {}).items()}
-    document = _document(message, attributes)
+    event, problem = event_of(message)
     return Rejection(
         message["MessageId"],
         message["ReceiptHandle"],
-        str(document.get("connection") or ""),
+        event.connection,
         attributes.get("code") or GAVE_UP,
         attributes.get("reason") or GAVE_UP_REASON,
-        int(document.get("receivedAt") or 0),
-        str(document.get("requestId") or ""),
-        dumps(document) if document else message["Body"],
+        event.received_at,
+        event.request_id,
+        message["Body"] if problem else wrapped(event),
+        Sample(event.body, event.headers, event.query, problem=problem),
     )
-
-
-def _document(message: dict[str, Any], attributes: dict[str, str]) -> dict[str, Any]:
-    """Return the event wrapped in JSON, empty if it is none: what came without code came by the redrive."""
-    first = {
-        "receivedAt": int(message.get("Attributes", {}).get("SentTimestamp", 0)),
-        "requestId": message["MessageId"],
-    }
-    if "connection" in attributes and "code" not in attributes:
-        headers = {"content-type": attributes.get("content-type") or "application/json"}
-        return {"connection": attributes["connection"], "body": message["Body"], "headers": headers, **first}
-    try:
-        document = json.loads(message["Body"])
-    except (ValueError, RecursionError):
-        return {}
-    if not (isinstance(document, dict) and "body" in document):
-        return {}
-    known = {name: value for name, value in document.items() if value is not None}
-    return {**first, **known}
 
 
 def sendable(rejections: Sequence[Rejection]) -> Iterator[list[Rejection]]:

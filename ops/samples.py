@@ -1,6 +1,5 @@
 """Samples: a raw body, a saved HTTP API event or a queue message, as the event that the production code would get."""
 
-import base64
 import functools
 import json
 import sys
@@ -10,22 +9,32 @@ from typing import Any, NamedTuple
 
 import click
 
+from errors import BadBody
+from event import Event, Record, plain, queued, request_of
+from mapping.decode import decode
+
 TYPES = {".json": "application/json", ".form": "application/x-www-form-urlencoded", ".xml": "text/xml"}
-WRAPPED = {"connection", "body", "isBase64Encoded", "headers", "query", "receivedAt", "requestId"}
 
 
 class Sample(NamedTuple):
-    """One event. Header names are in lower case; `body` is None where base64 is none."""
+    """One event. Header names are in lower case; `problem` says why a message holds no event."""
 
-    body: bytes | None
+    body: bytes
     headers: Mapping[str, str]
     query: Mapping[str, str]
     came_as: str = ""  # in what it was wrapped
+    problem: BadBody | None = None
 
     @property
     def content_type(self) -> str:
         """What decides how the body is read; empty: its first character."""
         return self.headers.get("content-type", "")
+
+    def decoded(self) -> Any:
+        """Return the plain data of the body; raise SenderError where `inbox` or `api` does."""
+        if self.problem:
+            raise self.problem
+        return decode(self.body, self.content_type)
 
 
 class Given(NamedTuple):
@@ -98,69 +107,60 @@ def samples_of(body: bytes, content_type: str) -> list[Sample]:
 def _unwrapped(document: dict[str, Any]) -> Iterator[Sample]:
     messages = document.get("Records") or document.get("Messages")  # Lambda's event, `aws sqs receive-message`
     if isinstance(messages, list) and all(map(_is_message, messages)):
-        for message in messages:
-            yield _of_queue(message)
-    elif isinstance(document.get("requestContext"), dict) and "headers" in document:
-        yield _of_request(document)
+        yield from map(of_message, messages)
+    elif _is_request(document):
+        request = request_of(document, "", "")
+        yield Sample(request.body, request.headers, request.query, "an HTTP API event")
     elif _is_message(document):
-        yield _of_queue(document)
+        yield of_message(document)
     elif _is_wrapped(document):
-        yield _of_wrapped(document)
+        yield of_message({"messageId": "", "body": json.dumps(document)})
+
+
+def _is_request(document: dict[str, Any]) -> bool:
+    context = document.get("requestContext")
+    return isinstance(context, dict) and {"http", "timeEpoch", "requestId"} <= context.keys() and "headers" in document
 
 
 def _is_message(message: Any) -> bool:
-    return isinstance(message, dict) and (
-        {"messageId", "body"} <= message.keys() or {"MessageId", "Body"} <= message.keys()
+    return isinstance(message, dict) and any(
+        names[0] in message and isinstance(message.get(names[1]), str)
+        for names in (("messageId", "body"), ("MessageId", "Body"))
     )
 
 
-def _is_wrapped(document: Any) -> bool:
-    return isinstance(document, dict) and {"connection", "body"} <= document.keys() <= WRAPPED
+def _is_wrapped(document: dict[str, Any]) -> bool:
+    """Tell the body of a message from any other body that has such fields."""
+    if not {"connection", "body"} <= document.keys():
+        return False
+    from inbox_message import InboxMessage  # noqa: PLC0415 - pydantic is imported only where it is needed
+
+    return document.keys() <= InboxMessage.model_fields.keys()
 
 
-def _of_request(request: Mapping[str, Any]) -> Sample:
-    query = _texts(request.get("queryStringParameters"))
-    headers = _lowered(request.get("headers"))
-    return Sample(_bytes(request.get("body"), request.get("isBase64Encoded")), headers, query, "an HTTP API event")
+def of_message(message: Mapping[str, Any]) -> Sample:
+    """Return the event of a message as a mapping gets it."""
+    event, problem = event_of(message)
+    return Sample(event.body, event.headers, event.query, "a queue message", problem)
 
 
-def _of_queue(message: Mapping[str, Any]) -> Sample:
-    """Read a message as `inbox` does: wrapped in JSON, or the CRM's own body with attributes beside it."""
-    body = message.get("body", message.get("Body"))
-    given = message.get("messageAttributes", message.get("MessageAttributes")) or {}
-    attributes = {name: entry.get("stringValue", entry.get("StringValue", "")) for name, entry in given.items()}
+def event_of(message: Mapping[str, Any]) -> tuple[Event, BadBody | None]:
+    """Return the event of a message as `inbox` reads it, or the whole message and what is wrong with it."""
+    record = record_of(message)
     try:
-        wrapped = json.loads(body)
-    except (TypeError, ValueError, RecursionError):
-        wrapped = None
-    if _is_wrapped(wrapped) and ("connection" not in attributes or "code" in attributes):
-        return _of_wrapped(wrapped)
-    headers = {"content-type": attributes.get("content-type") or "application/json"}
-    return Sample(_bytes(body, encoded=False), headers, {}, "a queue message")
+        return queued(record), None
+    except BadBody as error:
+        return plain(record), error
 
 
-def _of_wrapped(message: Mapping[str, Any]) -> Sample:
-    headers = {"content-type": "application/json", **_lowered(message.get("headers"))}
-    body = _bytes(message["body"], message.get("isBase64Encoded"))
-    return Sample(body, headers, _texts(message.get("query")), "a wrapped queue message")
-
-
-def _texts(table: Any) -> dict[str, str]:
-    return {name: str(text) for name, text in table.items()} if isinstance(table, dict) else {}
-
-
-def _lowered(table: Any) -> dict[str, str]:
-    return {name.lower(): text for name, text in _texts(table).items()}
-
-
-def _bytes(body: Any, encoded: Any) -> bytes | None:
-    if body is None:
-        return b""
-    if not isinstance(body, str):
-        return json.dumps(body).encode()
-    if not encoded:
-        return body.encode(errors="surrogatepass")
-    try:
-        return base64.b64decode(body, validate=True)
-    except ValueError:
-        return None
+def record_of(message: Mapping[str, Any]) -> Record:
+    """Return a message, written by Lambda or by `aws sqs receive-message`, as the record that `inbox` gets."""
+    given = message.get("messageAttributes") or message.get("MessageAttributes") or {}
+    values = {name: entry.get("stringValue", entry.get("StringValue")) for name, entry in given.items()}
+    system = message.get("attributes") or message.get("Attributes") or {}
+    return {
+        "messageId": message.get("messageId", message.get("MessageId")),
+        "body": message.get("body", message.get("Body")),
+        "attributes": {"SentTimestamp": "0", **system},
+        "messageAttributes": {name: {"stringValue": value} for name, value in values.items()},
+    }

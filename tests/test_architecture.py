@@ -15,11 +15,24 @@ ROOMS = {
     "mapping": {"errors", "mapping"},
     "cards": {"errors", "cards"},
     "connections": {"errors"},
-    "access": {"errors", "connections", "access", "intake", "mapping"},
+    "inbox_message": {"errors"},
+    "event": {"errors", "inbox_message"},
+    "access": {"errors", "aws", "connections", "event", "access", "mapping"},
     "aws": {"errors", "cards", "aws"},
     "delivery": {"errors", "aws", "cards", "connections", "telemetry", "delivery"},
-    "intake": {"errors", "mapping", "cards", "aws", "connections", "delivery", "intake", "settings", "telemetry"},
-    "messages": {"errors", "intake", "aws"},
+    "intake": {
+        "errors",
+        "event",
+        "access",
+        "mapping",
+        "cards",
+        "aws",
+        "connections",
+        "delivery",
+        "intake",
+        "settings",
+        "telemetry",
+    },
 }
 PURE = ["mapping", "cards/card.py", "delivery/state.py", "delivery/classify.py", "delivery/bisect.py"]
 IMPURE = {"boto3", "botocore", "os", "time", "logging", "socket", "urllib3", "threading", "random", "settings", "clock"}
@@ -84,6 +97,24 @@ def test_a_handler_ends_in_one_statement(handler):
     assert isinstance(last, ast.FunctionDef)
     assert last.name == "lambda_handler"
     assert len(last.body) == 2, "a docstring and one statement"
+
+
+def test_an_event_is_made_only_of_a_request_that_was_admitted_or_of_a_message_of_the_queue():
+    made = re.compile(r"\bEvent\(")
+
+    assert {path.relative_to(SRC).as_posix() for path in MODULES if made.search(path.read_text())} == {
+        "event.py",
+        "access/scrub.py",
+    }
+    assert {path.relative_to(SRC).as_posix() for path in MODULES if "without_proofs(" in path.read_text()} == {
+        "access/__init__.py",
+        "access/scrub.py",
+    }
+
+
+@pytest.mark.parametrize("path", sorted((SRC / "handlers").glob("*.py")), ids=lambda path: path.stem)
+def test_a_handler_is_short(path):
+    assert len(path.read_text().splitlines()) <= 60
 
 
 def test_no_module_is_a_drawer_for_everything():

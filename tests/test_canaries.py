@@ -15,9 +15,9 @@ from aws.client import Failure
 from aws.queues import Message
 from errors import BadBody
 from handlers import api, deliver
+from inbox_message import parse
 from local.in_process import Context, connection, overheard
 from mapping import direct
-from messages import parse
 from ops.samples import TYPES
 from tests.canaries import PERSONAL, personal
 from tests.handlers.test_api import person

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from access import proves
-from access.request import Request
 from aws.client import Failure
 from aws.secrets import Secret
 from connections import auth_key_of, connection_of
 from errors import BadConnection, Unavailable
+from event import Request
 
 MINUTE, HOUR = 60, 3600
 

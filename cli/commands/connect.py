@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from access import SCHEMES
+from access.schemes import SCHEMES
 from cli import exits
 from cli.guides import steps
 from cli.terminal import Cell, say

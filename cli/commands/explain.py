@@ -61,7 +61,7 @@ def _counted(results: Iterable[str]) -> str:
 
 
 def _described(sample: Sample) -> str:
-    body = sample.body or b""
+    body = sample.body
     kind = {b"{": "JSON", b"[": "JSON", b"<": "XML"}.get(body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1], "a form")
     return f"{kind}, {len(body)} bytes" + (f", in {sample.came_as}" if sample.came_as else "")
 

@@ -10,7 +10,6 @@ from cli.draft import draft
 from cli.terminal import say
 from errors import SenderError
 from mapping import normalize
-from mapping.decode import decode
 from mapping.language import loader
 from ops.dry_run import tried
 from ops.offline import Connection
@@ -33,7 +32,7 @@ def command(samples: list[Sample], crm: str) -> int:
     """
     sample = samples[0]
     try:
-        drafted = draft(decode(sample.body or b"", sample.content_type), crm)
+        drafted = draft(sample.decoded(), crm)
     except SenderError as error:
         raise click.ClickException(f"the sample cannot be read: {error}") from None
     click.echo(drafted.text, nl=False)

@@ -10,7 +10,6 @@ from cli import exits
 from cli.flatten import leaves
 from cli.terminal import Cell, columns, say
 from errors import SenderError
-from mapping.decode import decode
 from ops.samples import Sample, of_event
 
 
@@ -36,7 +35,7 @@ def _print(event: Sample) -> int:
 
 
 def _rows(event: Sample) -> Iterator[tuple[str, Cell]]:
-    for expression, value in leaves(decode(event.body or b"", event.content_type)):
+    for expression, value in leaves(event.decoded()):
         yield expression, _value(value)
     for expression, value in leaves(dict(event.query), "$query") if event.query else ():
         yield expression, _value(value)

@@ -78,10 +78,10 @@ def show(stack: Stack, identities: tuple[str, ...]) -> int:
 def _print(one: Rejection, entries: dict[str, Any]) -> None:
     say(Cell(one.identity, "bold"), "  ", Cell(one.code, "red"), f"  {one.reason}")
     say(f"  arrived     {local(one.received_at)}, connection {one.connection or 'unknown'}, request {one.request_id}")
-    sample = one.sample()
+    sample = one.sample
     for name, text in [*sample.headers.items(), *((f"?{name}", text) for name, text in sample.query.items())]:
         say(f"  {name:11} {text}")
-    for line in _readable(sample.body or b""):
+    for line in _readable(sample.body):
         say("  ", line)
     try:
         outcomes = [compact(outcome) for outcome in mapped(one, entries).outcomes]
@@ -107,7 +107,7 @@ def mapped(one: Rejection, entries: dict[str, Any]) -> Trial:
     connection = connection_of(entries, one.connection)
     if connection is None:
         raise LookupError("no connection has this name")
-    return tried(as_mapped(connection), one.sample())
+    return tried(as_mapped(connection), one.sample)
 
 
 def as_mapped(connection: Connection) -> Mapped:

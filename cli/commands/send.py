@@ -3,17 +3,17 @@
 import json
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import click
 import urllib3
 
-from access import fault
+from access import fault, signed
 from cli import exits
 from cli.terminal import Cell, say
 from connections import Connection
+from event import Request
 from ops.samples import Sample, of_event
-from ops.signing import signed
 from ops.stack import Stack, of_stack
 
 SECONDS = 35  # API Gateway's own limit is 30
@@ -39,10 +39,10 @@ def command(stack: Stack, samples: list[Sample], connection: str) -> int:
 
 def _sent(stack: Stack, entry: Connection, sample: Sample) -> int:
     try:
-        request = signed(entry.verify, sample, stack.clock())
+        request = signed(entry.verify, Request(sample.body, sample.headers, received_at=stack.clock()))
     except (ValueError, AttributeError, TypeError):
         raise click.ClickException(f"the sample cannot bear a proof of the scheme {entry.verify['scheme']}") from None
-    url = stack.hooks_url + entry.name + (f"/{request.token}" if request.token else "")
+    url = stack.hooks_url + entry.name + (f"/{quote(request.token, safe='')}" if request.token else "")
     url += f"?{urlencode(sample.query)}" if sample.query else ""
     try:
         with urllib3.PoolManager(retries=False, timeout=SECONDS) as pool:

@@ -8,8 +8,11 @@ from itertools import islice, takewhile
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from access.scrub import SECRETS
 from cards.endpoints import endpoint_for
 from cards.key import key_of
+from errors import NotFound
+from event import address_of
 from local.front import Passage
 from mapping.outcome import Outcome
 from ops.dry_run import tried
@@ -20,7 +23,7 @@ KEPT_EVENTS = 1_000
 KEPT_BYTES = 32 * 1024 * 1024
 RECORD_BYTES = 500  # about what is kept of a record
 SHOWN_RECORDS = 20  # of an event in a list
-SECRET = {"authorization", "cookie", "host", "connection", "content-length", "accept-encoding"}
+HIDDEN = SECRETS | {"host", "connection", "content-length", "accept-encoding"}
 
 
 class Arrival(NamedTuple):
@@ -39,7 +42,7 @@ class Arrival(NamedTuple):
     @property
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
-        return len(self.sample.body or b"") + RECORD_BYTES * len(self.outcomes)
+        return len(self.sample.body) + RECORD_BYTES * len(self.outcomes)
 
 
 class Arrivals:
@@ -116,7 +119,7 @@ def row(event: Arrival, connection: Connection) -> dict[str, Any]:
         "connection": event.connection,
         "origin": connection.mapping.crm,
         "method": event.method,
-        "bytes": len(event.sample.body or b""),
+        "bytes": len(event.sample.body),
         "contentType": event.sample.content_type,
         "status": event.status,
         "records": list(islice(_records(event, connection), SHOWN_RECORDS)),
@@ -142,9 +145,12 @@ def _records(event: Arrival, connection: Connection) -> Iterator[dict[str, Any]]
 def _event(passage: Passage) -> tuple[str, Sample] | None:
     """Return the connection and the event that a request to the bridge is, None if it is none."""
     parts = urlsplit(passage.target)
-    folders = parts.path.split("/")
-    if len(folders) not in (3, 4) or folders[1] != "crm" or (passage.method == "GET" and not parts.query):
+    try:
+        connection, _ = address_of(unquote(parts.path))
+    except NotFound:
         return None
-    headers = {name.lower(): text for name, text in passage.headers if name.lower() not in SECRET}
+    if passage.method == "GET" and not parts.query:
+        return None
+    headers = {name.lower(): text for name, text in passage.headers if name.lower() not in HIDDEN}
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return unquote(folders[2]), Sample(passage.body, headers, query)
+    return connection, Sample(passage.body, headers, query)

@@ -21,7 +21,7 @@ BLOCK_OF = {shown: name for name, shown in BLOCKS.items()}
 
 def request(event: Arrival, connection: Connection) -> dict[str, Any]:
     """Return the CRM's own request and what was answered."""
-    body = event.sample.body or b""
+    body = event.sample.body
     return {
         "number": event.number,
         "time": event.time,

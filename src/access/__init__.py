@@ -1,63 +1,39 @@
 """Who may come in: whether a request proves that it comes from a connection's CRM."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-from access import signatures, tokens
-from access.request import Request
+from access.schemes import SCHEMES
 from access.scrub import without_proofs
 from aws.secrets import Secret
 from connections import Connection, connection_of
 from errors import NotAllowed, SenderError
+from event import Event, Request
 
-if TYPE_CHECKING:
-    from intake.ingest import Event
-
-
-class Scheme(NamedTuple):
-    """A way to prove where a request comes from, and the fields that a connection's `verify` needs for it."""
-
-    proves: Callable[[Mapping[str, Any], Request], bool]
-    needs: tuple[str, ...]
-
-
-SCHEMES = {
-    "path-token": Scheme(tokens.path_token, ("token",)),
-    "header-token": Scheme(tokens.header_token, ("header", "token")),
-    "body-token": Scheme(tokens.body_token, ("field", "token")),
-    "basic": Scheme(tokens.basic, ("username", "password")),
-    "standard-webhooks": Scheme(signatures.standard_webhooks, ("secret",)),
-    "hubspot": Scheme(signatures.hubspot, ("url", "secret")),
-    "espocrm": Scheme(signatures.espocrm, ("hooks",)),
-    "close": Scheme(signatures.close, ("secret",)),
-    "twenty": Scheme(signatures.twenty, ("secret",)),
-}
-
-# Fits every scheme. What it proves is never asked: only its work is wanted.
+# Fits every scheme. The result is ignored: only its work is wanted.
 _NOBODY: Mapping[str, Any] = {
-    **dict.fromkeys(("header", "field", "token", "username", "password", "secret"), "00" * 32),
+    **dict.fromkeys((field for scheme in SCHEMES.values() for field in scheme.needs), "00" * 32),
     "url": "https://bridge.example.com/crm/nobody",
     "hooks": {"nobody": "00" * 32},
 }
 
 
-def admit(connections: Secret, event: "Event", token: str, method: str = "POST") -> tuple["Event", Connection]:
-    """Return the event without its proofs, and its connection; raise NotAllowed, or Unavailable if nobody can say.
+def admit(connections: Secret, request: Request) -> tuple[Event, Connection]:
+    """Return the event that a request is, and its connection; raise NotAllowed, or Unavailable if nothing can be said.
 
     Before a request is refused the secret is read afresh, at most once a minute: the connection may be new.
     """
-    request = Request(event.body, event.headers, token, method, event.received_at)
     entries = connections.read()
-    connection = _proved(entries, event.connection, request)
+    connection = _proved(entries, request)
     if connection is None and (fresh := connections.refresh()) is not entries:
-        connection = _proved(fresh, event.connection, request)
+        connection = _proved(fresh, request)
     if connection is None:
         raise NotAllowed
-    return without_proofs(event, connection.verify), connection
+    return without_proofs(request, connection.verify), connection
 
 
-def _proved(entries: Mapping[str, Any], name: str, request: Request) -> Connection | None:
-    connection = connection_of(entries, name)
+def _proved(entries: Mapping[str, Any], request: Request) -> Connection | None:
+    connection = connection_of(entries, request.connection)
     if connection is not None and proves(connection.verify, request):
         return connection
     _try_the_others(connection, request)
@@ -68,22 +44,30 @@ def proves(verify: Mapping[str, Any], request: Request) -> bool:
     """Say whether a raw request satisfies a connection's `verify` entry; odd input and broken entries never do."""
     name = verify.get("scheme")
     scheme = SCHEMES.get(name) if isinstance(name, str) else None
-    return scheme is not None and _holds(scheme, verify, request)
+    return scheme is not None and _holds(scheme.proves, verify, request)
 
 
-def _holds(scheme: Scheme, verify: Mapping[str, Any], request: Request) -> bool:
+def _holds(proof: Callable[..., bool], verify: Mapping[str, Any], request: Request) -> bool:
     try:
-        return scheme.proves(verify, request)
+        return proof(verify=verify, request=request)
     except (AttributeError, LookupError, TypeError, ValueError, SenderError):
         return False
 
 
 def _try_the_others(connection: Connection | None, request: Request) -> None:
-    """Do the work of every scheme that was not tried, so that the time of a refusal tells nobody which one was."""
+    """Do the work of every scheme that was not tried, so that the time of a refusal does not tell which one was.
+
+    No body is read for it: it is nobody's yet.
+    """
     tried = connection.verify.get("scheme") if connection else None
     for name, scheme in SCHEMES.items():
         if name != tried:
-            _holds(scheme, _NOBODY, request)
+            _holds(scheme.unread or scheme.proves, _NOBODY, request)
+
+
+def signed(verify: Mapping[str, Any], request: Request) -> Request:
+    """Return a request with the proof that the CRM of a `verify` entry would give it; raise KeyError for no scheme."""
+    return SCHEMES[verify["scheme"]].signs(verify=verify, request=request)
 
 
 def fault(verify: Mapping[str, Any]) -> str:

@@ -1,46 +1,33 @@
-"""What an admitted event loses before mappings, queues and logs see it: the proofs that it brought along."""
+"""What a request loses when it becomes an event, before mappings, queues and logs see it: its proofs."""
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from access.schemes import PROOFS
 from access.tokens import holder
+from event import Event, Request
 from mapping.decode import decode
 
-if TYPE_CHECKING:
-    from intake.ingest import Event
-
-PROOFS = frozenset(
-    {
-        "authorization",
-        "close-sig-hash",
-        "cookie",
-        "proxy-authorization",
-        "signature",
-        "webhook-signature",
-        "x-hubspot-signature",
-        "x-hubspot-signature-v3",
-        "x-signature",
-        "x-twenty-webhook-signature",
-    }
-)
+SECRETS = PROOFS | {"cookie", "proxy-authorization"}  # the others are no scheme's, and no mapping's either
 
 # Beside its own token Bitrix24 sends an app the keys of the whole account:
 # https://apidocs.bitrix24.com/api-reference/events/index.html
 BESIDE = ("application_token", "access_token", "refresh_token")
 
 
-def without_proofs(event: "Event", verify: Mapping[str, Any]) -> "Event":
-    """Return a proved event without what proved it.
+def without_proofs(request: Request, verify: Mapping[str, Any]) -> Event:
+    """Return the event of a proved request, without what proved it.
 
     A body that held the token is written again as JSON, which decodes to the same data less the secrets.
     """
-    hidden = PROOFS | {str(verify.get("header", "")).lower()}
-    headers = {name: text for name, text in event.headers.items() if name not in hidden}
-    if verify["scheme"] != "body-token":
-        return event._replace(headers=headers)
-    body = _without_tokens(decode(event.body, event.headers.get("content-type", "")), verify["field"])
-    return event._replace(headers={**headers, "content-type": "application/json"}, body=body)
+    hidden = SECRETS | {str(verify.get("header", "")).lower()}
+    headers = {name: text for name, text in request.headers.items() if name not in hidden}
+    body = request.body
+    if verify["scheme"] == "body-token":
+        body = _without_tokens(decode(body, request.headers.get("content-type", "")), verify["field"])
+        headers["content-type"] = "application/json"
+    return Event(request.connection, body, headers, request.query, request.received_at, request.request_id)
 
 
 def _without_tokens(body: Any, field: str) -> bytes:

@@ -1,6 +1,7 @@
 """Schemes in which the CRM signs the raw bytes of its request with a secret that it never sends.
 
-Signatures are compared as they are written, not decoded: base64 has several spellings of the same bytes.
+Signatures are compared as they are written, not decoded: base64 has several spellings of the same bytes. Below each
+proof stands what a sender does (`sign_…`), for `bridge send`; it signs at the time that the request bears.
 """
 
 import base64
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from access.compare import fits, is_recent, secrets_of
-from access.request import Request
+from event import Request
 
 _ID = re.compile(r"[\w:/=+@~-]{1,256}", re.ASCII)  # no dot: the signed text is divided by dots
 _SIGNATURE = re.compile(r"\w+,[\w+/=-]+", re.ASCII)
@@ -20,7 +21,7 @@ _BASE64 = r"(whsec_)?([A-Za-z0-9+/]{4}){4,}([A-Za-z0-9+/]{2,3})?={0,2}"
 _HEX = r"([0-9A-Fa-f]{2})+"
 
 
-def standard_webhooks(verify: Mapping[str, Any], request: Request) -> bool:
+def standard_webhooks(*, verify: Mapping[str, Any], request: Request) -> bool:
     """Check `webhook-signature` with `secret`, base64 with or without `whsec_`.
 
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -39,18 +40,28 @@ def standard_webhooks(verify: Mapping[str, Any], request: Request) -> bool:
     return any([fits(text, valid) for text in given])  # noqa: C419 - a list, so that every one is compared
 
 
+def sign_standard_webhooks(*, verify: Mapping[str, Any], request: Request) -> Request:
+    """Sign with the library."""
+    from standardwebhooks import Webhook  # noqa: PLC0415 - as above
+
+    sent_at = request.received_at // 1000
+    identity, when = f"msg_{request.received_at}", datetime.fromtimestamp(sent_at, UTC)
+    signature = Webhook(_first(verify)).sign(identity, when, request.body.decode())
+    return _with(request, webhook_id=identity, webhook_timestamp=str(sent_at), webhook_signature=signature)
+
+
 # https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation
 # v1 signs no time and no address, and is refused. v2 signs no time: what a replay of it can do is in docs/security.md.
 _HUBSPOT_DECODED = {f"{ord(letter):02X}": letter for letter in ":/?@!$'()*,;"}
 
 
-def hubspot(verify: Mapping[str, Any], request: Request) -> bool:
+def hubspot(*, verify: Mapping[str, Any], request: Request) -> bool:
     """Check HubSpot's newest signature in the request with the app's client `secret` and the `url` entered there.
 
     The address is never rebuilt from the request: its headers are the sender's, and a proxy's own name may differ.
     """
     if "x-hubspot-signature-v3" in request.headers:
-        return _hubspot_v3(verify, request)
+        return _hubspot_v3(verify=verify, request=request)
     if request.headers.get("x-hubspot-signature-version") != "v2":
         return False
     target = f"{request.method}{verify['url']}".encode()
@@ -59,17 +70,28 @@ def hubspot(verify: Mapping[str, Any], request: Request) -> bool:
     return fits(given, [digest.hexdigest() for digest in signed])
 
 
-def _hubspot_v3(verify: Mapping[str, Any], request: Request) -> bool:
+def _hubspot_v3(*, verify: Mapping[str, Any], request: Request) -> bool:
     sent_at = request.headers.get("x-hubspot-request-timestamp", "")
     if not is_recent(sent_at, request.received_at, digits=13):
         return False
-    url = re.sub("%([0-9A-Fa-f]{2})", lambda code: _HUBSPOT_DECODED.get(code[1].upper(), code[0]), verify["url"])
-    parts = (request.method.encode(), url.encode(), request.body, sent_at.encode())
-    signed = [base64.b64encode(_hmac(secret.encode(), *parts).digest()) for secret in secrets_of(verify, "secret")]
+    signed = [_signed_by_hubspot(secret, verify["url"], request, sent_at) for secret in secrets_of(verify, "secret")]
     return fits(request.headers["x-hubspot-signature-v3"], signed)
 
 
-def espocrm(verify: Mapping[str, Any], request: Request) -> bool:
+def sign_hubspot(*, verify: Mapping[str, Any], request: Request) -> Request:
+    """Sign as v3."""
+    sent_at = str(request.received_at)
+    signature = _signed_by_hubspot(_first(verify), verify["url"], request, sent_at)
+    return _with(request, x_hubspot_signature_v3=signature, x_hubspot_request_timestamp=sent_at)
+
+
+def _signed_by_hubspot(secret: str, address: str, request: Request, sent_at: str) -> str:
+    url = re.sub("%([0-9A-Fa-f]{2})", lambda code: _HUBSPOT_DECODED.get(code[1].upper(), code[0]), address)
+    mac = _hmac(secret.encode(), request.method.encode(), url.encode(), request.body, sent_at.encode())
+    return base64.b64encode(mac.digest()).decode()
+
+
+def espocrm(*, verify: Mapping[str, Any], request: Request) -> bool:
     """Check `Signature`, or where it is missing the older `X-Signature`, with `hooks`: {id: secret key}.
 
     https://docs.espocrm.com/development/webhooks/ — every webhook of an EspoCRM has an id and a key of its own. The new
@@ -84,7 +106,14 @@ def espocrm(verify: Mapping[str, Any], request: Request) -> bool:
     return fits(request.headers[name], map(base64.b64encode, written))
 
 
-def close(verify: Mapping[str, Any], request: Request) -> bool:
+def sign_espocrm(*, verify: Mapping[str, Any], request: Request) -> Request:
+    """Sign with the first of the hooks, in the new header."""
+    identity = next(iter(verify["hooks"]))
+    mac = _hmac(_first(verify["hooks"], identity).encode(), request.body)
+    return _with(request, signature=base64.b64encode(f"{identity}:{mac.hexdigest()}".encode()).decode())
+
+
+def close(*, verify: Mapping[str, Any], request: Request) -> bool:
     """Check `close-sig-hash` with `secret`, the hexadecimal signature key of the webhook subscription.
 
     https://developer.close.com/resources/webhook-subscriptions/ names no window for its time; ours is five minutes.
@@ -97,7 +126,14 @@ def close(verify: Mapping[str, Any], request: Request) -> bool:
     return fits(request.headers.get("close-sig-hash", ""), signed)
 
 
-def twenty(verify: Mapping[str, Any], request: Request) -> bool:
+def sign_close(*, verify: Mapping[str, Any], request: Request) -> Request:
+    """Sign time and body."""
+    sent_at = str(request.received_at // 1000)
+    mac = _hmac(bytes.fromhex(_first(verify)), sent_at.encode(), request.body)
+    return _with(request, close_sig_timestamp=sent_at, close_sig_hash=mac.hexdigest())
+
+
+def twenty(*, verify: Mapping[str, Any], request: Request) -> bool:
     """Check `X-Twenty-Webhook-Signature` with `secret`.
 
     https://github.com/twentyhq/twenty, `call-webhook.job.ts` of its server
@@ -108,6 +144,24 @@ def twenty(verify: Mapping[str, Any], request: Request) -> bool:
     keys = [secret.encode() for secret in secrets_of(verify, "secret")]
     signed = [_hmac(key, sent_at.encode(), b":", request.body).hexdigest() for key in keys]
     return fits(request.headers.get("x-twenty-webhook-signature", ""), signed)
+
+
+def sign_twenty(*, verify: Mapping[str, Any], request: Request) -> Request:
+    """Sign time and body."""
+    sent_at = str(request.received_at)
+    mac = _hmac(_first(verify).encode(), sent_at.encode(), b":", request.body)
+    return _with(request, x_twenty_webhook_timestamp=sent_at, x_twenty_webhook_signature=mac.hexdigest())
+
+
+def _with(request: Request, **proofs: str) -> Request:
+    """Return a request with headers more; underscores stand for dashes."""
+    named = {name.replace("_", "-"): text for name, text in proofs.items()}
+    return request._replace(headers={**request.headers, **named})
+
+
+def _first(entry: Mapping[str, Any], name: str = "secret") -> str:
+    """Return the first secret of those that are valid while one takes over from another."""
+    return secrets_of(entry, name)[0]
 
 
 def _hmac(key: bytes, *parts: bytes) -> hmac.HMAC:

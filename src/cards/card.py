@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from cards.endpoints import ORGANIZATION_NAME, Composed, composed
 from cards.key import CardKey, key_of
@@ -22,6 +22,7 @@ class Stamped(NamedTuple):
 
 
 Fields = Mapping[str, Stamped]
+Absorbed = Literal["accepted", "unchanged", "stale", "erased", "too-large"]
 
 
 class Refusal(NamedTuple):
@@ -139,13 +140,13 @@ def apply(card: Card, news: Fields) -> Card:
     return card._replace(fields=merged, rev=card.rev + 1, hash=content, waiting=composed.waiting, refused=refused)
 
 
-def absorb(card: Card, news: Iterable[Fields]) -> tuple[Card, list[str]]:
+def absorb(card: Card, news: Iterable[Fields]) -> tuple[Card, list[Absorbed]]:
     """Merge several changes into a card, one after another; return it and a verdict for each.
 
     `accepted`: a value changed. `stale`: values lost to newer ones. `unchanged`: the card says the same already.
     `erased`: the card was erased and does not come back. `too-large`: the card would outgrow its row.
     """
-    verdicts = []
+    verdicts: list[Absorbed] = []
     for change in news:
         after = apply(card, change)
         verdict = _verdict(card, after, change)
@@ -154,7 +155,7 @@ def absorb(card: Card, news: Iterable[Fields]) -> tuple[Card, list[str]]:
     return card, verdicts
 
 
-def _verdict(before: Card, after: Card, news: Fields) -> str:
+def _verdict(before: Card, after: Card, news: Fields) -> Absorbed:
     if before.erased:
         return "erased"
     if after is not before and len(canonical(after.fields)) > LARGEST_BYTES:

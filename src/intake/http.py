@@ -1,6 +1,5 @@
-"""HTTP in and out: the event that a request carries, and what the CRM is told; errors as RFC 9457 problem details."""
+"""What the CRM is told over HTTP; errors as RFC 9457 problem details."""
 
-import base64
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from errors import AllRejected, BridgeError, MethodNotAllowed, NotAllowed, SenderError, Unavailable
-from intake.ingest import Event, Verdict
+from intake.ingest import Verdict
 
 JSON = {"content-type": "application/json"}
 PAGE = """<!doctype html>
@@ -18,26 +17,6 @@ PAGE = """<!doctype html>
 <p>It is a webhook address: paste it into your CRM, which must send its events here by <b>POST</b>.
 A browser sends GET, so there is nothing more to see.</p>
 """
-
-
-def event_of(request: dict[str, Any], connection: str) -> Event:
-    """Return the event that a request of the HTTP API carries; the bytes are the ones that the CRM signed."""
-    return Event(
-        connection=connection,
-        body=_raw(request.get("body") or "", is_base64=request.get("isBase64Encoded", False)),
-        headers={name.lower(): text for name, text in request.get("headers", {}).items()},
-        query=request.get("queryStringParameters") or {},
-        received_at=request["requestContext"]["timeEpoch"],
-        request_id=request["requestContext"]["requestId"],
-    )
-
-
-def _raw(body: str, *, is_base64: bool) -> bytes:
-    text = body.encode(errors="surrogatepass")
-    try:
-        return base64.b64decode(text) if is_base64 else text
-    except ValueError:
-        return text  # no gateway sends that; whoever does is told that the body cannot be read
 
 
 def page() -> Response[str]:

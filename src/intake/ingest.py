@@ -1,22 +1,23 @@
 """An event becomes cards: decode, map, merge, wake; a verdict for every record. `api` and `inbox` come through here."""
 
-import base64
+import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, assert_never
 
 from aws.client import Patience
 from aws.clients import dynamodb, sqs
-from aws.queues import Message, Queue, dumps
+from aws.queues import Message, Queue
 from aws.table import Cards
-from cards.card import CLOCK_TOLERANCE_MS, Fields, stamped
+from cards.card import CLOCK_TOLERANCE_MS, Absorbed, Fields, stamped
 from cards.key import key_of
 from connections import Connection
 from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
 from errors import AllRejected, Unavailable
+from event import Event, Record, plain, wrapped
 from intake.merging import Merging
 from mapping import engine
 from mapping.decode import decode
@@ -27,7 +28,14 @@ from telemetry import count, logger
 
 DAY_SECONDS = 86_400
 MOST_LOGGED = 1000  # keys of cards in one line
-COUNTED = {  # the log keeps stale apart
+MOST_IDS = 20  # of events in one line
+# Ids of events that are logged: random ones, and texts with a digit but without digits that may be a phone number.
+EVENT_ID = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|"
+    r"(?=.*[0-9])(?!(.*[^A-Za-z0-9])?[0-9][0-9._:/=-]{5,}[0-9]([^A-Za-z0-9]|$))[A-Za-z0-9._:/=-]{1,64}"
+)
+Result = Literal["accepted", "unchanged", "stale", "skipped", "rejected"]
+COUNTED: Mapping[Result, str] = {  # the log keeps stale apart
     "accepted": "RecordsAccepted",
     "unchanged": "RecordsUnchanged",
     "stale": "RecordsUnchanged",
@@ -36,24 +44,10 @@ COUNTED = {  # the log keeps stale apart
 }
 
 
-class Event(NamedTuple):
-    """One thing a CRM or another system sent us.
-
-    Header names are in lower case; `received_at` is the first time of arrival, in ms since 1970, UTC.
-    """
-
-    connection: str
-    body: bytes
-    headers: Mapping[str, str]
-    query: Mapping[str, str]
-    received_at: int
-    request_id: str
-
-
 class Verdict(NamedTuple):
-    """How one record ended: accepted, unchanged, stale, skipped or rejected; the last two with a code and a reason."""
+    """How one record ended; skipped and rejected have a code and a reason."""
 
-    result: str
+    result: Result
     position: int  # in the list of the event that held the record
     key: str = ""
     code: str = ""
@@ -133,9 +127,9 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
     )
     merged = merging.merge(_news(events))
     _wake(merged.due, stores.delivery)
+    found = {key: iter(verdicts) for key, verdicts in merged.verdicts.items()}  # in the order of the changes
     verdicts = [
-        [_verdict(outcome, key, merged.verdicts) for outcome, key in zip(one.outcomes, one.keys, strict=True)]
-        for one in events
+        [_verdict(outcome, key, found) for outcome, key in zip(one.outcomes, one.keys, strict=True)] for one in events
     ]
     _report(events, list(chain.from_iterable(verdicts)))
     return verdicts
@@ -191,18 +185,20 @@ def _ahead(outcomes: Sequence[Outcome], received_at: int) -> int:
     return sum(time is not None and time > received_at + CLOCK_TOLERANCE_MS for time in times)
 
 
-def _verdict(outcome: Outcome, key: str, merged: Mapping[str, list[str]]) -> Verdict:
-    """Return the verdict of a record; `merged` holds those of each card's changes, and loses the ones returned."""
-    verdict = Verdict("", outcome.index, key, outcome.code, outcome.field, outcome.reason, outcome.warnings)
+def _verdict(outcome: Outcome, key: str, merged: Mapping[str, Iterator[Absorbed]]) -> Verdict:
+    """Return the verdict of a record; `merged` gives those of each card's changes, one after another."""
+    verdict = Verdict("rejected", outcome.position, key, outcome.code, outcome.field, outcome.reason, outcome.warnings)
     if outcome.result != "change":
-        return verdict._replace(result="skipped" if outcome.result == "skip" else "rejected")
-    match merged[key].pop(0):
+        return verdict if outcome.result == "reject" else verdict._replace(result="skipped")
+    match next(merged[key]):
         case "erased":
             return verdict._replace(result="skipped", code="erased", reason="this card was erased on request")
         case "too-large":
-            return verdict._replace(result="rejected", code="too-large", reason="the card would be larger than 350 KB")
-        case result:
+            return verdict._replace(code="too-large", reason="the card would be larger than 350 KB")
+        case "accepted" | "unchanged" | "stale" as result:
             return verdict._replace(result=result)
+        case never:
+            assert_never(never)
 
 
 def _wake(keys: Mapping[str, int], delivery: Queue) -> None:
@@ -236,28 +232,27 @@ def _odd(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> dict[str, Any
         "codes": Counter(verdict.code for verdict in verdicts if verdict.code),
         "ahead": sum(_ahead(one.outcomes, one.event.received_at) for one in events),
         "warnings": [warning for verdict in verdicts for warning in verdict.warnings][:20],
+        "event_ids": _ids(events),
     }
+
+
+def _ids(events: Sequence[Mapped]) -> list[str]:
+    """Return the CRM's own ids of events, which its support asks for; a text that may be personal is left out."""
+    found = (outcome.event_id for one in events for outcome in one.outcomes)
+    return list(dict.fromkeys(text for text in found if text and EVENT_ID.fullmatch(text)))[:MOST_IDS]
 
 
 def keep(event: Event, inbox: Queue) -> None:
     """Put an event whole into the inbox queue, with its first time of arrival."""
-    inbox.send(Message(_wrapped(event)))
+    inbox.send(Message(wrapped(event)))
 
 
 def reject(event: Event, rejected: Queue, code: str, reason: str) -> None:
-    """Put an event whole into the rejected queue, where it can be read, and replayed once its cause is mended."""
-    rejected.send(Message(_wrapped(event), {"connection": event.connection, "code": code, "reason": reason[:1000]}))
+    """Put an event whole into the rejected queue, where it can be read, and replayed once its cause is fixed."""
+    rejected.send(Message(wrapped(event), {"connection": event.connection, "code": code, "reason": reason[:1000]}))
 
 
-def _wrapped(event: Event) -> str:
-    return dumps(
-        {
-            "connection": event.connection,
-            "body": base64.b64encode(event.body).decode(),
-            "isBase64Encoded": True,
-            "headers": dict(event.headers),
-            "query": dict(event.query),
-            "receivedAt": event.received_at,
-            "requestId": event.request_id,
-        }
-    )
+def reject_unread(record: Record, rejected: Queue, code: str, reason: str) -> None:
+    """Put a message that wraps no event into the rejected queue as it came."""
+    connection = plain(record).connection
+    rejected.send(Message(record["body"], {"connection": connection, "code": code, "reason": reason[:1000]}))

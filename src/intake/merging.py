@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from aws.table import Cards
-from cards.card import Card, Fields, absorb, employers, is_confirmed, name_for_contacts
+from cards.card import Absorbed, Card, Fields, absorb, employers, is_confirmed, name_for_contacts
 from cards.key import is_organization, project_of
 from cards.write import Write, merged
 from delivery.policy import REST_MS, SWEEP_AFTER_MS
@@ -24,7 +24,7 @@ News = Mapping[str, Sequence[Fields]]
 class Merged(NamedTuple):
     """The verdict on each change by key, in their order, and the cards to wake, each in so many seconds."""
 
-    verdicts: Mapping[str, list[str]]
+    verdicts: Mapping[str, list[Absorbed]]
     due: Mapping[str, int]
 
 
@@ -75,8 +75,8 @@ class Merging:
     def _new(self, key: str) -> Card:
         return Card(key, connection=self._connection)
 
-    def _write(self, news: News) -> dict[str, list[str]]:
-        verdicts: dict[str, list[str]] = {}
+    def _write(self, news: News) -> dict[str, list[Absorbed]]:
+        verdicts: dict[str, list[Absorbed]] = {}
         todo = sorted(news, key=lambda key: not is_organization(key))  # a contact beside its organization finds it
         for project in {project_of(key) for key in todo}:
             self._cards.enrol(project)

@@ -78,7 +78,7 @@ def _by_contract(body: Any, mapped: Callable[[Any], list[Outcome]]) -> list[Outc
         if fault := direct.fault(record):
             outcomes.append(Outcome("reject", index, code="bad-field", field=fault.field, reason=fault.reason))
         else:
-            outcomes += [outcome._replace(index=index) for outcome in mapped(record)]
+            outcomes += [outcome._replace(position=index) for outcome in mapped(record)]
     return outcomes or [Outcome("skip", code="no-record", reason="the array is empty")]
 
 

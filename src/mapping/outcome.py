@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
     """
 
     result: str
-    index: int = 0  # type: ignore[assignment]  # of the item in the list its record took it from; hides tuple.index
+    position: int = 0  # of the item in the list its record took it from
     record: str = ""  # title of the mapping's record, empty when none matched
     kind: str = ""  # contact | lead | deal | organization: the section used
     card: str = ""  # the card that changes: "contact:42", "lead:7", "organization:9"
@@ -51,7 +51,9 @@ def compact(outcome: Outcome) -> dict[str, Any]:
     """
     default = Outcome("")
     shown = {
-        name: value for name, value in outcome._asdict().items() if name != "trace" and value != getattr(default, name)
+        "index" if name == "position" else name: value  # as senders are told
+        for name, value in outcome._asdict().items()
+        if name != "trace" and value != getattr(default, name)
     }
     if outcome.changed_at is not None:
         moment = datetime.fromtimestamp(outcome.changed_at / 1000, UTC)

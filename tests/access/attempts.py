@@ -3,7 +3,7 @@
 import base64
 from typing import NamedTuple
 
-from access.request import Request
+from event import Request
 from local.in_process import connection
 from tests.access.senders import BODY, NOW, SENDERS
 

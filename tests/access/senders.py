@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from standardwebhooks import Webhook
 
-from access.request import Request
+from event import Request
 
 NOW = 1_780_000_000_000  # May 2026
 URL = "https://bridge.example.com/crm/acme?event=Contact.update"

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -11,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from access import SCHEMES, admit, fault, proves
-from access.request import Request
+from access import admit, fault, proves
+from access.schemes import SCHEMES
+from access.tokens import MAX_UNPROVED_BYTES
 from aws.secrets import Secret
 from errors import NotAllowed, Unavailable
-from intake.ingest import Event
+from event import Request
 from mapping.decode import decode
 from tests.access.senders import BODY, NOW, SENDERS, URL, hubspot_v2, mac
 
@@ -386,12 +388,13 @@ def connections(verify=None):
     return Secret(Vault(acme=verify or {"scheme": "basic", "username": "crm", "password": "pw"}), "connections")
 
 
-def event(name="acme", headers=None, body=b"{}"):
-    return Event(name, body, {"x-other": "1", **credentials("crm:pw"), **(headers or {})}, {}, NOW, "request")
+def request(name="acme", headers=None, token="", body=b"{}"):
+    headers = {"x-other": "1", **credentials("crm:pw"), **(headers or {})}
+    return Request(body, headers, token, received_at=NOW, connection=name, request_id="request")
 
 
 def test_an_admitted_event_comes_with_its_connection_and_without_its_secrets():
-    admitted, connection = admit(connections(), event(headers={"cookie": "a=b"}), "")
+    admitted, connection = admit(connections(), request(headers={"cookie": "a=b"}))
 
     assert admitted.headers == {"x-other": "1"}
     assert (connection.project, connection.settings) == (106, {"crm_url": "https://x"})
@@ -400,9 +403,8 @@ def test_an_admitted_event_comes_with_its_connection_and_without_its_secrets():
 @pytest.mark.parametrize("name", SENDERS)
 def test_no_proof_goes_on_to_mappings_and_queues(name):
     request = SENDERS[name].send(KEY, BODY, NOW)
-    sent = Event("acme", request.body, request.headers, {}, NOW, "request")
 
-    admitted, _ = admit(connections(SENDERS[name].entry(["x", KEY])), sent, request.token)
+    admitted, _ = admit(connections(SENDERS[name].entry(["x", KEY])), request._replace(connection="acme"))
 
     left = json.dumps({**admitted.headers}).encode() + admitted.body
     signature = max((request.headers[header] for header in SENDERS[name].proof), key=len, default=KEY)
@@ -412,9 +414,8 @@ def test_no_proof_goes_on_to_mappings_and_queues(name):
 
 def test_a_body_loses_its_token_and_the_keys_beside_it_and_nothing_else():
     request = SENDERS["body-token bitrix24"].send(KEY, BODY, NOW)
-    sent = Event("acme", request.body, request.headers, {}, NOW, "request")
 
-    admitted, _ = admit(connections(SENDERS["body-token bitrix24"].entry(KEY)), sent, "")
+    admitted, _ = admit(connections(SENDERS["body-token bitrix24"].entry(KEY)), request._replace(connection="acme"))
 
     assert decode(admitted.body, admitted.headers["content-type"]) == {
         "event": "ONCRMCONTACTUPDATE",
@@ -426,9 +427,8 @@ def test_a_body_loses_its_token_and_the_keys_beside_it_and_nothing_else():
 @pytest.mark.parametrize("text", ["Олена 🌻" * 20, "\\ud83c", "\\ud83c\\udf3b", '\\u0000\\n\\"', "é"])
 def test_texts_survive_the_loss_of_the_token(text):
     body = f'{{"name": "{text}", "n": [1, 1.5, null, true], "token": "{KEY}"}}'.encode()
-    sent = Event("acme", body, JSON, {}, NOW, "request")
 
-    admitted, _ = admit(connections(SENDERS["body-token zoho"].entry(KEY)), sent, "")
+    admitted, _ = admit(connections(SENDERS["body-token zoho"].entry(KEY)), Request(body, JSON, connection="acme"))
 
     wanted = {name: value for name, value in json.loads(body).items() if name != "token"}
     assert decode(admitted.body, admitted.headers["content-type"]) == wanted
@@ -437,40 +437,118 @@ def test_texts_survive_the_loss_of_the_token(text):
 
 def test_an_unknown_connection_and_a_wrong_secret_are_refused_alike():
     with pytest.raises(NotAllowed) as unknown:
-        admit(connections(), event("acne"), "")
+        admit(connections(), request("acne"))
     with pytest.raises(NotAllowed) as wrong:
-        admit(connections(), event(headers=credentials("crm:wrong")), "")
+        admit(connections(), request(headers=credentials("crm:wrong")))
 
     assert str(unknown.value) == str(wrong.value)
 
 
+def calls_in(room, work):
+    """Return the functions of a room that are called during some work, with how often."""
+    calls = Counter()
+
+    def count(frame, kind, _):
+        if kind == "call" and room in frame.f_code.co_filename.replace("\\", "/"):
+            calls[frame.f_code.co_name] += 1
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def refusal(sent, verify=None):
+    """Return the work of refusing a request."""
+    known = connections(verify)
+    known.read()
+
+    def refused():
+        with pytest.raises(NotAllowed):
+            admit(known, sent)
+
+    return refused
+
+
 def test_a_refused_request_went_through_every_scheme_whoever_it_named():
-    def work(name, verify):
-        """Return the functions of ours that a refusal calls, with how often."""
-        calls = {}
+    def work(name, verify=None):
+        return calls_in("/access/", refusal(request(name, {"authorization": "Basic !"}, "wrong"), verify))
 
-        def count(frame, kind, _):
-            if kind == "call" and "/access/" in frame.f_code.co_filename.replace("\\", "/"):
-                calls[frame.f_code.co_name] = calls.get(frame.f_code.co_name, 0) + 1
-
-        known = connections(verify)
-        known.read()
-        sys.setprofile(count)
-        try:
-            admit(known, event(name, headers={"authorization": "Basic !"}), "wrong")
-        except NotAllowed:
-            return calls
-        finally:
-            sys.setprofile(None)
-
-    unknown = work("acne", None)
-    for name in ("path-token", "espocrm before 11", "close", "body-token zoho"):
+    unknown = work("acne")
+    for name in ("path-token", "espocrm before 11", "close", "hubspot v3"):
         assert work("acme", SENDERS[name].entry(KEY)).items() - unknown.items() <= {("proves", 1)}
+    own = work("acme", SENDERS["body-token zoho"].entry(KEY))
+    assert unknown["body_hashed"] == own["body_token"] == 1
+    assert not unknown["body_token"] + own["body_hashed"]
+
+
+@pytest.mark.parametrize("name", [name for name in SENDERS if not name.startswith("body-token")])
+@pytest.mark.parametrize("whom", ["acme", "acne"])
+@pytest.mark.parametrize("media", ["application/json", "application/x-www-form-urlencoded", "text/xml"])
+def test_no_parser_sees_the_body_of_a_refused_request(name, whom, media):
+    sent = SENDERS["body-token zoho"].send("wrong", BODY, NOW)._replace(connection=whom, token="wrong")
+    sent = sent._replace(headers={"content-type": media, **credentials("crm:wrong")})
+
+    assert not calls_in("/mapping/", refusal(sent, SENDERS[name].entry(KEY)))
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(MAX_UNPROVED_BYTES, True), (MAX_UNPROVED_BYTES + 1, False)])
+def test_a_body_is_read_before_its_proof_only_by_its_own_scheme_and_only_a_small_one(size, is_read):
+    sent = request(headers=JSON, body=b"{}".ljust(size))
+
+    assert bool(calls_in("/mapping/", refusal(sent, SENDERS["body-token zoho"].entry(KEY)))) is is_read
+
+
+class Recording(dict):
+    """Headers that remember which of them were asked for."""
+
+    def __init__(self, headers, asked):
+        super().__init__(headers)
+        self._asked = asked
+
+    def __getitem__(self, name):
+        self._asked.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name):
+        self._asked.add(name)
+        return super().__contains__(name)
+
+    def get(self, name, default=None):
+        self._asked.add(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_header_that_a_scheme_reads_stands_in_its_row(scheme):
+    asked = set()
+    for sender in SENDERS.values():
+        entry = sender.entry(KEY)
+        sent = sender.send(KEY, BODY, NOW)
+        for missing in (None, *sent.headers) if entry["scheme"] == scheme else ():
+            left = {name: text for name, text in sent.headers.items() if name != missing}
+            proves(entry, sent._replace(headers=Recording(left, asked)))
+            asked.discard(entry.get("header", "").lower())
+
+    row = SCHEMES[scheme]
+    assert asked == {name.lower() for name in (*row.headers, *row.beside)}
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_what_proves_is_in_a_header_that_events_lose_and_not_beside_it(name):
+    sent = SENDERS[name].send(KEY, BODY, NOW)
+    beside = {header.lower() for header in SCHEMES[SENDERS[name].entry(KEY)["scheme"]].beside}
+    bare = sent._replace(headers={header: text for header, text in sent.headers.items() if header in beside})
+
+    assert proves(SENDERS[name].entry(KEY), sent)
+    assert not SENDERS[name].proof or not proves(SENDERS[name].entry(KEY), bare)
 
 
 def test_without_the_secret_nobody_can_say():
     with pytest.raises(Unavailable):
-        admit(Secret(Broken(), "connections"), event(), "")
+        admit(Secret(Broken(), "connections"), request())
 
 
 @pytest.mark.parametrize("name", SENDERS)
@@ -503,7 +581,7 @@ def test_a_new_connection_is_known_within_a_minute():
     vault.text = Vault(acme={"scheme": "path-token", "token": "new"}).text
 
     with pytest.raises(NotAllowed):
-        admit(connections, event(), "new")
+        admit(connections, request(token="new"))
     now[0] += 60
 
-    assert admit(connections, event(), "new")[1].name == "acme"
+    assert admit(connections, request(token="new"))[1].name == "acme"

@@ -11,9 +11,7 @@ from access import admit
 from aws.secrets import Secret
 from errors import NotAllowed
 from handlers import api
-from intake.ingest import Event
-from local.in_process import Context, aws
-from settings import SETTINGS
+from local.in_process import Context
 from tests.access.attempts import CONNECTIONS, OWN, attempts, slug, valid
 from tests.access.senders import NOW, SENDERS
 
@@ -30,10 +28,8 @@ class Vault:
 
 def at_the_door(known, attempt):
     """Return the class of what `admit` raises, or `admitted`."""
-    request = attempt.request
-    event = Event(attempt.connection, request.body, request.headers, {}, request.received_at, "request")
     try:
-        admit(known, event, request.token)
+        admit(known, attempt.request._replace(connection=attempt.connection))
     except NotAllowed as refused:
         return type(refused), str(refused)
     return "admitted"
@@ -69,9 +65,7 @@ def test_many_altered_requests_get_in_nowhere(name):
 @pytest.fixture
 def send(nowhere):
     """Send a request to `api` as the gateway does; each scheme has a connection of its own."""
-    stored = aws("secretsmanager").put_secret_value
-    stored(SecretId=SETTINGS.connections_secret, SecretString=json.dumps(CONNECTIONS))
-    forget()
+    nowhere.put_connections(CONNECTIONS)
 
     def send(connection, request, *, encoded):
         event = {
@@ -90,13 +84,7 @@ def send(nowhere):
         answer = api.lambda_handler(event, Context())
         return answer["statusCode"], json.dumps(answer, sort_keys=True)
 
-    yield send
-    forget()
-
-
-def forget():
-    """Make `api` read its connections again."""
-    api.CONNECTIONS._read_at = api.CONNECTIONS._tried_at = float("-inf")
+    return send
 
 
 @pytest.mark.parametrize("encoded", [False, True])

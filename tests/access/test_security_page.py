@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from access import SCHEMES, compare, fault, tokens
+from access import compare, fault, tokens
+from access.schemes import SCHEMES
 from cards import card
 from mapping import decode, engine, normalize
 

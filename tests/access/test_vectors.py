@@ -3,7 +3,7 @@
 import pytest
 
 from access import proves
-from access.request import Request
+from event import Request
 from tests.access.senders import BODY, NOW, SENDERS
 
 HUBSPOT = {

@@ -7,7 +7,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from access import SCHEMES, fault
+from access import fault
+from access.schemes import SCHEMES
 from cli.commands import connect
 from cli.guides import steps
 from local.in_process import CONNECTIONS

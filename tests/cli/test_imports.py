@@ -1,3 +1,4 @@
+import base64
 import csv
 import io
 import json
@@ -49,6 +50,8 @@ def inbox():
     messages = []
     while found := receive(SETTINGS.inbox_queue_url):
         messages += [json.loads(message["Body"]) for message in found]
+    for message in messages:
+        message["body"] = json.loads(base64.b64decode(message["body"]))
     return [record for message in messages for record in message["body"]], messages
 
 

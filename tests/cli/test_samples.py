@@ -5,7 +5,12 @@ import json
 
 import pytest
 
+from handlers import inbox
+from local.in_process import Context, receive
+from ops.rejected_queue import rejection_of
 from ops.samples import TYPES, samples_of
+from settings import SETTINGS
+from tests.cli.people import person
 
 FORM = b"contacts[update][0][id]=5001&contacts[update][0][name]=Olena"
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "X-Source": "kommo"}
@@ -151,3 +156,45 @@ def test_given_options_go_before_what_the_sample_says(explained):
     told = explained(*words, "-", input=document)["outcomes"]
 
     assert (told[0]["result"], told[0]["carries"]) == ("change", "partial")
+
+
+def odd(**changes):
+    wrapper = {"connection": "acme", "body": person()} | changes
+    return {name: value for name, value in wrapper.items() if value is not ...}
+
+
+ODD = {
+    "nothing odd": odd(),
+    "a number as a header": odd(headers={"x-retry": 1}),
+    "a flag as a text": odd(body=json.dumps(person()), isBase64Encoded="false"),
+    "no base64": odd(body="%%%", isBase64Encoded=True),
+    "a body that is null": odd(body=None),
+    "no body": odd(body=...),
+    "an empty connection": odd(connection=""),
+    "no connection": odd(connection=...),
+    "a blank in the id of the request": odd(requestId="a b"),
+    "a time that is none": odd(receivedAt="soon"),
+    "an unknown key": odd(phone="067 000 00 01"),
+    "an odd content type": odd(body="a=1", headers={"Content-Type": "image/png"}),
+    "a query that is none": odd(query=[]),
+    "a list": [],
+    "no id": odd(body=person(None)),
+}
+
+
+@pytest.mark.parametrize(
+    "attributes", [{}, {"code": "bad-body"}, {"connection": "acme"}, {"connection": "acme", "code": "x"}]
+)
+@pytest.mark.parametrize("name", ODD)
+def test_a_message_gets_the_verdict_of_production(explained, nowhere, name, attributes):
+    body = json.dumps(ODD[name])
+    record = message(body, **attributes) | {"attributes": {"SentTimestamp": "1780000000000"}}
+
+    told = explained("--mapping", "pipedrive", "-", input=json.dumps({"Records": [record]}))["outcomes"]
+
+    assert inbox.lambda_handler({"Records": [record]}, Context()) == {"batchItemFailures": []}
+    kept = [rejection_of(kept) for kept in receive(SETTINGS.rejected_queue_url)]
+    assert [(one["code"], one["reason"]) for one in told if one["result"] == "reject"] == [
+        (one.code, one.reason) for one in kept
+    ]
+    assert [f"106#Pipedrive#{one['card']}" for one in told if one["result"] == "change"] == nowhere.due()

@@ -4,44 +4,39 @@ import time
 import boto3
 import pytest
 
-from access import SCHEMES, proves
-from access.request import Request
+from access import proves, signed
+from access.schemes import SCHEMES
+from event import Request
 from local.in_process import connection
 from ops.samples import Sample
-from ops.signing import signed
+from tests.access.senders import SENDERS
 from tests.cli.people import person
 
 NOW = 1_780_000_000_000
 FORM = "application/x-www-form-urlencoded"
 JSON = Sample(json.dumps(person(), ensure_ascii=False).encode(), {"content-type": "application/json"}, {})
 FIELDS = Sample(b"event=x&data%5Bid%5D=42", {"content-type": FORM}, {})
-VERIFY = {
-    "path-token": [{"token": "a/b ü?"}, {"token": ["first", "second"]}],
-    "header-token": [{"header": "X-Bridge-Key", "token": "secret"}],
-    "body-token": [{"field": "token", "token": "secret"}, {"field": "auth[application_token]", "token": ["secret"]}],
-    "basic": [{"username": "crm", "password": "p:ä"}],
-    "standard-webhooks": [{"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}],
-    "hubspot": [{"url": "https://bridge.example.com/crm/acme?a=1", "secret": "secret"}],
-    "espocrm": [{"hooks": {"hook": "key", "other": ["key"]}}],
-    "close": [{"secret": "00ff" * 8}],
-    "twenty": [{"secret": ["secret", "old"]}],
-}
-ENTRIES = [{"scheme": scheme, **fields} for scheme, all_fields in VERIFY.items() for fields in all_fields]
+KEY = "0123456789abcdef" * 4
+ENTRIES = [
+    *(sender.entry(secret) for sender in SENDERS.values() for secret in (KEY, [KEY, "f" * 64])),
+    {"scheme": "path-token", "token": "a/b ü?"},
+    {"scheme": "basic", "username": "crm", "password": "p:ä"},
+    {"scheme": "standard-webhooks", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+    {"scheme": "hubspot", "url": "https://bridge.example.com/crm/acme%3Fa=1%26", "secret": "secret"},
+]
 
 
 def test_every_scheme_can_be_sent():
-    assert VERIFY.keys() == SCHEMES.keys()
+    assert {entry["scheme"] for entry in ENTRIES} == SCHEMES.keys()
 
 
 @pytest.mark.parametrize("sample", [JSON, FIELDS])
 @pytest.mark.parametrize("verify", ENTRIES, ids=lambda verify: verify["scheme"])
 def test_what_is_signed_is_admitted(verify, sample):
-    request = signed(verify, sample, NOW)
+    request = signed(verify, Request(sample.body, sample.headers, received_at=NOW))
 
-    headers = {name.lower(): text for name, text in request.headers.items()}
-    token = verify["token"] if verify["scheme"] == "path-token" else ""
-    token = token[0] if isinstance(token, list) else token
-    assert proves(verify, Request(request.body, headers, token, "POST", NOW))
+    assert proves(verify, request)
+    assert all(name == name.lower() for name in request.headers)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from aws.clients import QUICK
 from aws.table import Cards
@@ -183,6 +185,79 @@ def test_other_requests_get_a_problem_with_a_stable_code(nowhere, method, path, 
 
     assert (answer.status, answer.body["code"]) == (status, code)
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+NAMES_AND_TOKENS = [
+    "\0", "\t", "\n", "\r\n", "\x85", "\u2028", " ", "%", "%00", "%0a", "%2F", "%2f..", "..", ".", "?", "#", "\\",
+    '"', "<script>", "*", "ключ", "🌻", "\ufeff", "\ud800", "é", "e\u0301", "x" * 5_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", NAMES_AND_TOKENS, ids=ascii)
+def test_a_name_and_a_token_are_compared_as_they_came(nowhere, odd):
+    wrong = nowhere.post("nobody", person())
+    names = [odd, f"acme{odd}", f"{odd}acme"]
+
+    answers = [nowhere.post(name, person()) for name in names]
+    answers += [nowhere.post(name, person(), "") for name in names]
+    answers += [nowhere.post("acme", person(), token) for token in (odd, f"local{odd}", f"{odd}local", f"lo{odd}cal")]
+
+    assert wrong.status == 401
+    assert {(answer.status, json.dumps(answer.body)) for answer in answers} == {(401, json.dumps(wrong.body))}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.characters(blacklist_characters="/"), min_size=1), st.text(st.characters(blacklist_characters="/")))
+def test_whatever_the_address_is_a_refusal_is_the_same(nowhere, name, token):
+    assert nowhere.post(f"x{name}", person(), token).status == 401
+    assert nowhere.post("acme", person(), f"x{token}").status == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/crm", "/crm/", "/crm//local", "/crm/acme/", "/crm/acme/local/", "/crm/acme//", "/crm\n/acme/local", "/CRM/acme"],
+)
+def test_a_path_that_is_no_webhook_address_is_not_found_whoever_it_names(nowhere, path):
+    answers = [nowhere.request("POST", where, person()) for where in (path, path.replace("acme", "nobody"))]
+
+    assert [(answer.status, answer.body["code"]) for answer in answers] == [(404, "not-found")] * 2
+
+
+@pytest.mark.parametrize("odd", NAMES_AND_TOKENS, ids=ascii)
+def test_a_browser_sees_the_same_page_whatever_the_name(nowhere, odd):
+    assert nowhere.request("GET", f"/crm/{odd}").body == nowhere.request("GET", "/crm/acme").body
+
+
+def test_the_crms_own_id_of_an_event_is_logged(nowhere, caplog):
+    nowhere.post("acme", person())
+
+    assert [record.event_ids for record in caplog.records if record.msg == "ingested"] == [["event-42"]]
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        "Olena",
+        "Коваль",
+        "olena@example.com",
+        "+380670000001",
+        "067 000 00 01",
+        "380670000001",
+        "0670000001",
+        "tel:0670000001",
+        "067-000-00-01",
+        "id 1",
+        "1" * 65,
+        "a/38067000001/b",
+        "067.000.00.01:1",
+    ],
+)
+def test_an_id_of_an_event_that_may_be_a_person_is_not_logged(nowhere, caplog, identity):
+    event = person()
+    event["meta"]["id"] = identity
+    nowhere.post("acme", event)
+
+    assert not [record for record in caplog.records if hasattr(record, "event_ids")]
 
 
 def test_a_wrong_method_is_told_the_right_ones(nowhere):

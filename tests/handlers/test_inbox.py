@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from local.in_process import counted, overheard
+from local.in_process import aws, counted, overheard, receive
+from settings import SETTINGS
 from tests.handlers.test_api import KEY, person
 
 
@@ -52,9 +53,6 @@ def test_the_content_type_may_be_an_attribute(nowhere):
         (person(number=None), {"connection": "acme"}, "no-id"),
         ("{broken", {"connection": "acme"}, "bad-body"),
         (person(), {"connection": "nobody"}, "unknown-connection"),
-        ({"connection": "acme"}, {}, "bad-body"),
-        ({"connection": "acme", "body": "!", "isBase64Encoded": True}, {}, "bad-body"),
-        ("no JSON at all", {}, "bad-body"),
         ({"fullName": "nobody"}, {"connection": "acme-direct"}, "all-rejected"),
     ],
 )
@@ -68,6 +66,28 @@ def test_what_cannot_be_mapped_is_kept_whole_with_code_and_reason(nowhere, body,
     assert told["code"] == code
     assert told["reason"]
     assert base64.b64decode(event["body"]).decode() == sent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"connection": "acme"}),
+        json.dumps({"connection": "acme", "body": "!", "isBase64Encoded": True}),
+        json.dumps({"connection": "", "body": person()}),
+        "no JSON at all",
+    ],
+)
+def test_a_message_that_wraps_no_event_is_kept_as_it_came_however_often_it_is_put_back(nowhere, body):
+    nowhere.put(body)
+    for _ in range(2):
+        assert nowhere.take_inbox() == 0
+
+        [message] = receive(SETTINGS.rejected_queue_url)
+        told = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+        assert (message["Body"], told["code"]) == (body, "bad-body")
+        assert told["reason"]
+        aws("sqs").delete_message(QueueUrl=SETTINGS.rejected_queue_url, ReceiptHandle=message["ReceiptHandle"])
+        nowhere.put(message["Body"], **told)
 
 
 def test_a_rejected_event_can_be_put_back_as_it_is(nowhere):

@@ -64,13 +64,13 @@ def test_a_record_that_breaks_the_contract_is_rejected_with_the_field(change, fi
 def test_a_record_must_be_an_object(record):
     [_, outcome] = outcomes([GOOD, record])
 
-    assert (outcome.result, outcome.index, outcome.code) == ("reject", 1, "bad-field")
+    assert (outcome.result, outcome.position, outcome.code) == ("reject", 1, "bad-field")
 
 
 def test_a_bad_record_does_not_stop_the_others():
     found = outcomes([GOOD, {"externalId": False}, GOOD])
 
-    assert [(outcome.result, outcome.index) for outcome in found] == [("change", 0), ("reject", 1), ("change", 2)]
+    assert [(outcome.result, outcome.position) for outcome in found] == [("change", 0), ("reject", 1), ("change", 2)]
 
 
 def test_a_thousand_records_are_a_request_and_one_more_is_too_large():

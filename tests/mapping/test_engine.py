@@ -86,7 +86,7 @@ def test_records_are_tried_in_order_and_an_item_is_taken_once(outcomes):
     """
     found = outcomes(text + SECTION, [{"id": 1}, {"id": 2, "gone": True}, {"name": "x"}])
 
-    assert [(outcome.result, outcome.index, outcome.record, outcome.code) for outcome in found] == [
+    assert [(outcome.result, outcome.position, outcome.record, outcome.code) for outcome in found] == [
         ("skip", 1, "gone", "deleted-in-crm"),
         ("change", 0, "rest", ""),
         ("skip", 2, "", "no-record"),
@@ -527,7 +527,7 @@ def test_a_hundred_kommo_contacts_come_in_one_form():
     found = engine.run(loader.load("kommo"), decode(form.encode(), "application/x-www-form-urlencoded"), {}, {}, {})
 
     assert [outcome.card for outcome in found] == [f"contact:{5001 + at}" for at in range(100)]
-    assert [outcome.index for outcome in found] == list(range(100))
+    assert [outcome.position for outcome in found] == list(range(100))
 
 
 def test_a_crms_event_imports_nothing_heavy():

@@ -174,7 +174,7 @@ def test_3_explaining_changes_nothing(drawn):
 
 
 def by_card(outcomes):
-    return sorted(repr(outcome._replace(index=0)) for outcome in outcomes)
+    return sorted(repr(outcome._replace(position=0)) for outcome in outcomes)
 
 
 @pytest.mark.parametrize("preset", ["generic", "direct"])

@@ -2,8 +2,8 @@
 
 import tomllib
 
+from inbox_message import InboxMessage
 from local import template
-from messages import InboxMessage
 from tools.contracts.openapi import ROOT, components
 
 FILE = ROOT / "docs" / "asyncapi.yaml"
@@ -50,7 +50,8 @@ def asyncapi():
                 "address": None,
                 "description": (
                     "The stack's output RejectedQueueUrl. An event that cannot be mapped lies here whole. "
-                    "Sent to the inbox queue as it is, it is taken again with its first time of arrival."
+                    "Sent to the inbox queue as it is, it is taken again with its first time of arrival. "
+                    "A message that wraps no event lies here as it came, with the code bad-body."
                 ),
                 "messages": _refs("components/messages", ["rejected"]),
                 "bindings": {"sqs": _queue("RejectedQueue")},

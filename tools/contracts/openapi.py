@@ -5,7 +5,7 @@ import json
 import tomllib
 from pathlib import Path
 
-from access import SCHEMES
+from access.schemes import SCHEMES
 from errors import AllRejected, MethodNotAllowed, NotAllowed, SenderError, Unavailable, UnknownConnection
 from intake import http
 from mapping import direct
@@ -19,29 +19,24 @@ ON_THE_QUEUE_ONLY = {UnknownConnection}
 ERRORS = sorted({*SenderError.__subclasses__(), Unavailable} - ON_THE_QUEUE_ONLY, key=lambda error: error.status)
 ONLY_FOR_METHODS = {MethodNotAllowed}  # methods that no operation here has
 
-# What OpenAPI can say of a scheme; `None` for those whose proof is no header. Names of headers are the vendors'.
-SECURITY = {
-    "path-token": None,
-    "header-token": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Api-Key",
-        "description": "Any header; yours to name.",
-    },
-    "body-token": None,
-    "basic": {"type": "http", "scheme": "basic"},
-    "standard-webhooks": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "webhook-signature",
-        "description": "With webhook-id and webhook-timestamp: https://www.standardwebhooks.com.",
-    },
-    "hubspot": {"type": "apiKey", "in": "header", "name": "X-HubSpot-Signature-v3"},
-    "espocrm": {"type": "apiKey", "in": "header", "name": "Signature", "description": "Or X-Signature."},
-    "close": {"type": "apiKey", "in": "header", "name": "Close-Sig-Hash"},
-    "twenty": {"type": "apiKey", "in": "header", "name": "X-Twenty-Webhook-Signature"},
-}
-IN_HEADERS = [{name: []} for name in SCHEMES if SECURITY[name]]
+
+def _security(scheme):
+    """Return what OpenAPI can say of a scheme; None for one whose proof is in no header."""
+    if "header" in scheme.needs:
+        return {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "Any header; yours to name."}
+    if scheme.headers == ("Authorization",):
+        return {"type": "http", "scheme": "basic"}
+    if not scheme.headers:
+        return None
+    name, *others = scheme.headers
+    told = [f"Or {' or '.join(others)}."] * bool(others) + [f"With {' and '.join(scheme.beside)}."] * bool(
+        scheme.beside
+    )
+    return {"type": "apiKey", "in": "header", "name": name, **({"description": " ".join(told)} if told else {})}
+
+
+SECURITY = {name: entry for name, scheme in SCHEMES.items() if (entry := _security(scheme))}
+IN_HEADERS = [{name: []} for name in SECURITY]
 
 COUNT = {"type": "integer", "minimum": 0}
 TEXT = {"type": "string"}
@@ -76,7 +71,7 @@ def openapi():
             "parameters": _parameters(),
             "schemas": {**_schemas(), **_direct()},
             "responses": {_name(error): _refusal(error) for error in ERRORS} | {"TooMany": _too_many()},
-            "securitySchemes": {name: scheme for name, scheme in SECURITY.items() if scheme},
+            "securitySchemes": SECURITY,
         },
     }
 

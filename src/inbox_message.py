@@ -1,18 +1,18 @@
 """The inbox message: how other systems put an event on the queue, and how `api` keeps one there.
 
-Imported only where such a message comes, because pydantic costs more at cold start than everything else `inbox` does.
+`event` imports it only where such a message comes, because pydantic costs more at cold start than everything else that
+`inbox` does.
 """
 
 import base64
+import json
 import re
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.parser import BaseModel
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
-from aws.queues import dumps
 from errors import BadBody
-from intake.ingest import Event
 
 
 class InboxMessage(BaseModel):
@@ -28,20 +28,10 @@ class InboxMessage(BaseModel):
     receivedAt: Annotated[int | None, Field(description="first time of arrival, ms since 1970, UTC")] = None
     requestId: Annotated[str | None, Field(pattern=r"^[!-~]{1,128}$", description="for the logs")] = None
 
-    def event(self, message: Event) -> Event:
-        """Return the wrapped event; `message` is the queue's own view of it. Raise BadBody for base64 that is none."""
-        return Event(
-            connection=self.connection,
-            body=self._raw(),
-            headers={"content-type": "application/json", **{name.lower(): text for name, text in self.headers.items()}},
-            query=self.query,
-            received_at=min(self.receivedAt or message.received_at, message.received_at),
-            request_id=self.requestId or message.request_id,
-        )
-
-    def _raw(self) -> bytes:
+    def raw(self) -> bytes:
+        """Return the bytes of the body; raise BadBody for base64 that is none."""
         if not isinstance(self.body, str):
-            return dumps(self.body).encode()
+            return json.dumps(self.body, separators=(",", ":")).encode()
         if not self.isBase64Encoded:
             return self.body.encode()
         try:

@@ -1,0 +1,123 @@
+"""What comes in: a request that proves nothing yet, the event that it becomes, and the event as an inbox message.
+
+This is the only writer and the only reader of that message. An event has a proof behind it: `access.admit` makes one of
+a request that proves itself, and `queued` one of a message, because the policy of the queue says who may send there.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from errors import NotFound
+
+# https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event
+Record = Mapping[str, Any]
+
+
+class Request(NamedTuple):
+    """A request as it arrived: anybody may have sent it.
+
+    `headers` has lower-case names; `connection` and `token` are the parts of the URL, `token` is empty if there is
+    none; `received_at` is the gateway's time, in ms since 1970, UTC.
+    """
+
+    body: bytes
+    headers: Mapping[str, str]
+    token: str = ""
+    method: str = "POST"
+    received_at: int = 0
+    connection: str = ""
+    query: Mapping[str, str] = {}
+    request_id: str = ""
+
+
+class Event(NamedTuple):
+    """One thing a CRM or another system sent us, proved and without its proofs.
+
+    Header names are in lower case; `received_at` is the first time of arrival, in ms since 1970, UTC.
+    """
+
+    connection: str
+    body: bytes
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    received_at: int
+    request_id: str
+
+
+def address_of(path: str) -> tuple[str, str]:
+    """Return the connection and the token that a path names, to the letter; raise NotFound for no webhook address."""
+    connection, slash, token = path.removeprefix("/crm/").partition("/")
+    if not connection or bool(slash) != bool(token) or "/" in token:
+        raise NotFound
+    return connection, token
+
+
+def request_of(call: Mapping[str, Any], connection: str, token: str) -> Request:
+    """Return the request that the HTTP API passes on; the bytes of the body are the ones that the CRM signed."""
+    context = call["requestContext"]
+    return Request(
+        body=_raw(call.get("body") or "", is_base64=call.get("isBase64Encoded", False)),
+        headers=_lowered(call.get("headers") or {}),
+        token=token,
+        method=context["http"]["method"],
+        received_at=context["timeEpoch"],
+        connection=connection,
+        query=call.get("queryStringParameters") or {},
+        request_id=context["requestId"],
+    )
+
+
+def _raw(body: str, *, is_base64: bool) -> bytes:
+    text = body.encode(errors="surrogatepass")
+    try:
+        return base64.b64decode(text) if is_base64 else text
+    except ValueError:
+        return text  # no gateway sends that; the sender is told that the body cannot be read
+
+
+def wrapped(event: Event) -> str:
+    """Return an event whole as an inbox message, with its first time of arrival."""
+    return json.dumps(
+        {
+            "connection": event.connection,
+            "body": base64.b64encode(event.body).decode(),
+            "isBase64Encoded": True,
+            "headers": dict(event.headers),
+            "query": dict(event.query),
+            "receivedAt": event.received_at,
+            "requestId": event.request_id,
+        },
+        separators=(",", ":"),
+    )
+
+
+def queued(record: Record) -> Event:
+    """Return the event of a message of the inbox queue; raise BadBody for one that wraps none."""
+    message = plain(record)
+    if "connection" in record["messageAttributes"] and "code" not in record["messageAttributes"]:
+        return message
+    from inbox_message import parse  # noqa: PLC0415 - pydantic is not imported before such a message comes
+
+    inner = parse(record["body"])
+    return Event(
+        connection=inner.connection,
+        body=inner.raw(),
+        headers={"content-type": "application/json", **_lowered(inner.headers)},
+        query=inner.query,
+        received_at=min(inner.receivedAt or message.received_at, message.received_at),
+        request_id=inner.requestId or message.request_id,
+    )
+
+
+def plain(record: Record) -> Event:
+    """Return a message as the CRM's own body, whose attributes name connection and type."""
+    attributes = {name: attribute.get("stringValue") or "" for name, attribute in record["messageAttributes"].items()}
+    headers = {"content-type": attributes.get("content-type", "application/json")}
+    arrived, message_id = int(record["attributes"]["SentTimestamp"]), record["messageId"]
+    return Event(attributes.get("connection", ""), record["body"].encode(), headers, {}, arrived, message_id)
+
+
+def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): text for name, text in headers.items()}

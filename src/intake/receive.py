@@ -1,0 +1,55 @@
+"""One request of a CRM: proved, then taken into the cards, or whole into the inbox queue."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from access import admit
+from aws.queues import Queue
+from aws.secrets import Secret
+from connections import Connection
+from errors import BridgeError, MethodNotAllowed, SenderError
+from event import Event, Request
+from intake import http
+from intake.ingest import Stores, declared_answer, ingest, keep, takes_get
+from telemetry import failed
+
+
+def receive(request: Request, connections: Secret, stores: Stores, inbox: Queue) -> Response[str]:
+    """Answer a request to a webhook address."""
+    match request.method:
+        case "POST":
+            return _take(*admit(connections, request), stores, inbox)
+        case "GET" if request.query:
+            return _take_query(request, connections, stores, inbox) or http.page()
+        case "GET" | "HEAD":
+            return http.page()
+    raise MethodNotAllowed
+
+
+def _take_query(request: Request, connections: Secret, stores: Stores, inbox: Queue) -> Response[str] | None:
+    """Take a query as an event if its CRM sends such; None for any other, which is answered by the page."""
+    try:
+        event, connection = admit(connections, request)
+        is_event = takes_get(connection)
+    except BridgeError:
+        return None
+    return _take(event._replace(body=b"{}", headers=http.JSON), connection, stores, inbox) if is_event else None
+
+
+def _take(event: Event, connection: Connection, stores: Stores, inbox: Queue) -> Response[str]:
+    """Ingest the event; whatever goes wrong but the sender's own faults, keep it whole in the inbox queue instead."""
+    declared = None
+    try:
+        declared = declared_answer(event, connection)
+        usual = http.taken(event.request_id, ingest(event, connection, stores, event.received_at))
+    except SenderError:
+        raise
+    except Exception as error:  # noqa: BLE001 - nothing that a verified CRM sent may be lost to our own fault
+        failed("kept in the inbox queue", error, request_id=event.request_id, connection=event.connection)
+        usual = _kept(event, inbox)
+    return Response(declared.status, declared.content_type, declared.body) if declared else usual
+
+
+def _kept(event: Event, inbox: Queue) -> Response[str]:
+    """Acknowledge what the inbox queue has taken; raise Unavailable if it has not."""
+    keep(event, inbox)
+    return http.queued(event.request_id)
