@@ -1,4 +1,4 @@
-"""`python -m bench [SUBJECT …]`: measure, print, and write results.json when everything was measured.
+"""`python -m bench [SUBJECT …]`: measure, print, and write results.json and docs/performance.md after all.
 
 Each subject runs in a process of its own, so that none inherits another's imports, caches or patches. What the
 functions print meanwhile goes nowhere.
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import report
+from bench import page, report
 from bench.environment import BUILD, ROOT
 
 SUBJECTS = ("mapping", "cpu", "calls", "cold", "delivery", "mix", "growth", "peers", "rivals")
@@ -40,6 +40,7 @@ def main(arguments: list[str]) -> int:
     print(f"{seconds:.0f} s. Targets missed: {', '.join(missed) or 'none'}.")
     if tuple(results) == SUBJECTS:
         report.write(results, seconds)
+        page.write()
     return 0
 
 

@@ -26,13 +26,13 @@ def rendered(table: Table) -> str:
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
-    quartiles = f"{_number(figure.spread.low)}-{_number(figure.spread.high)}" if figure.spread else ""
+    quartiles = f"{short(figure.spread.low)}-{short(figure.spread.high)}" if figure.spread else ""
     ratio = f"{figure.ratio.median:.2f} × {figure.baseline}" if figure.ratio else ""
     sign, bound = ("≤", figure.most) if figure.most is not None else ("≥", figure.least)
     target = "" if bound is None else f"{sign} {bound:g}" + (" ×" if figure.aims_at == "ratio" else "")
     return (
         figure.name,
-        f"{_number(figure.value)} {figure.unit}",
+        f"{short(figure.value)} {figure.unit}",
         quartiles,
         ratio,
         target,
@@ -40,7 +40,8 @@ def _row(figure: Figure) -> tuple[str, ...]:
     )
 
 
-def _number(value: float) -> str:
+def short(value: float) -> str:
+    """Return a number with as many digits as people compare."""
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.0f}" if abs(value) >= SMALL**3 else f"{value:.1f}" if abs(value) >= SMALL else f"{value:.2f}"

@@ -1,10 +1,14 @@
 """What the README says is so."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from bench import page as performance
+from bench.report import RESULTS
+from cards.card import compose, stamped
 from cli.commands.presets import matrix
 from mapping.language import loader
 
@@ -22,3 +26,34 @@ def test_every_link_leads_somewhere(page):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8"))
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
+
+
+def test_the_tables_of_the_performance_page_are_those_of_the_last_bench():
+    page = performance.PAGE.read_text("utf-8")
+
+    assert performance.written(page, json.loads(RESULTS.read_text("utf-8"))) == page
+
+
+def test_the_picture_shows_only_what_ringostat_is_sent():
+    """The telephone's half of docs/result.svg, against the body of a saved contact: what presets send, no more."""
+    picture = (ROOT / "docs" / "result.svg").read_text("utf-8")
+    fields = {
+        "fullName": "Олена Коваль",
+        "externalId": "42",
+        "responsible": "7",
+        "contactLink": "https://crm.example.com/contact/42",
+        "phones.0": [{"value": "+380670000001", "name": None}],
+        "organizations.0": [{"name": "Кава та Ко", "externalId": "1"}],
+    }
+    body = compose("106#CRM#contact:42", stamped(fields, changed_at=None, received_at=0)).payload
+
+    shown = re.findall(r'class="sent"[^>]*>([^<]+)<', picture)
+    links = {"Contact": body["contactLink"], "Lead": body["leadLink"], "Deal": body["dealLink"]}
+
+    assert len(shown) == 4
+    assert [text for text in shown if f'"{text}"' not in json.dumps(body, ensure_ascii=False)] == []
+    assert re.findall(r'class="button"[^>]*>([^<]+)<', picture) == [name for name, link in links.items() if link]

@@ -1,0 +1,144 @@
+"""The tables of docs/performance.md, made of results.json."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bench.environment import ROOT
+from bench.report import RESULTS, short
+
+PAGE = ROOT / "docs" / "performance.md"
+
+
+class Key(NamedTuple):
+    """Which figure is meant: its subject, how the title of its table begins, its name, and its baseline, if any."""
+
+    subject: str
+    title: str
+    name: str
+    baseline: str = ""
+
+
+PEERS = {
+    "ours": "ours",
+    "tutorial": "tutorial",
+    "tutorial with a queue": "tutorial with a queue",
+    "Node-RED": "Node-RED",
+    "n8n": "n8n",
+}
+OUTAGE = {
+    "ours": "ours",
+    "tutorial": "tutorial, one try, then the answer",
+    "tutorial with a queue": "tutorial with a queue, the answer, then three tries",
+    "Node-RED, tries first": "Node-RED, three tries, then the answer",
+    "Node-RED, answers first": "Node-RED, the answer, then five tries",
+    "n8n, tries first": "n8n, three tries, then the answer",
+    "n8n, answers first": "n8n, the answer, then five tries",
+}
+FLOOR = {
+    "records POSTed for an event of an office's day": Key("mix", "POSTs", "office: records POSTed"),
+    "10,000 queued events, a second": Key("peers", "10,000", "ours", "tutorial"),
+    "cold start of `api` with its first answer, CPU": Key("cold", "Cold start, first", "api", "tutorial"),
+    "the same": Key("cold", "Cold start, first", "api", "bare libraries"),
+    "the same without byte code": Key("cold", "Cold start, first", "api without byte code", "bare libraries"),
+    "an event and its delivery, own CPU": Key("cpu", "Own CPU", "ingest + deliver, one"),
+    "the same in a hundred": Key("cpu", "Own CPU", "ingest + deliver, 100"),
+    "the same in a table of a million cards": Key("growth", "Growth of the table", "1,000,000 cards"),
+    "100 due cards to a server that takes 40 ms": Key("delivery", "Delivery", "100 due, a stub that takes 40 ms"),
+}
+CALLS = {
+    "`api`, one event with news": "api, one event, a known card",
+    "`api`, one event with nothing new": "api, one event, nothing new",
+    "`api`, 100 new contacts in one event": "api, 100 new in one form",
+    "`inbox`, 10 messages": "inbox, 10 messages",
+    "`deliver`, one due card": "deliver, one due card",
+    "`deliver`, 100 due cards": "deliver, 100 due cards",
+}
+
+
+def written(page: str, results: Mapping[str, Any]) -> str:
+    """Return the page with its tables made anew."""
+    for name, lines in tables(results).items():
+        block = "\n".join([f"<!-- {name}: `make bench` writes this table -->", *lines, "<!-- end -->"])
+        page = re.sub(rf"<!-- {name}: .*?<!-- end -->", lambda _, block=block: block, page, flags=re.DOTALL)
+    return page
+
+
+def tables(results: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return each table of the page as lines of Markdown."""
+    at = {
+        Key(subject, table["title"], figure["name"], figure.get("baseline", "")): figure
+        for subject, result in results["subjects"].items()
+        for table in result["tables"]
+        for figure in table["figures"]
+    }
+    webhooks, memory, down = "Webhooks over HTTP, each a new contact: one client", "Memory", "Ringostat answers 503"
+    peers = {
+        "events answered a second": (webhooks, "{}: answered"),
+        "answer, p50": (webhooks, "{}: answer, p50"),
+        "answer, p99": (webhooks, "{}: answer, p99"),
+        "CPU an event": (webhooks, "{}: CPU"),
+        "memory of all processes": (memory, "{}"),
+    }
+    outage = {
+        "cards wrong for ever": (down, "{}: cards wrong for ever"),
+        "of these, the CRM was told that all went well": (down, "{}: of these silently"),
+        "events that the CRM must send again": (down, "{}: events refused"),
+        "last card right, after the outage": (down, "{}: last card right"),
+    }
+    return {
+        "peers": _rivals(at, peers, PEERS),
+        "outage": _rivals(at, outage, OUTAGE),
+        "floor": markdown(
+            ("what", "ours", "compared with", "ratio"), ([what, *_compared(at, key)] for what, key in FLOOR.items())
+        ),
+        "calls": markdown(
+            ("what", "AWS calls"),
+            ([what, str(_found(at, Key("calls", "AWS calls", name))["value"])] for what, name in CALLS.items()),
+        ),
+    }
+
+
+def _rivals(at: Mapping[Key, Any], rows: Mapping[str, tuple[str, str]], columns: Mapping[str, str]) -> list[str]:
+    return markdown(
+        ("", *columns),
+        (
+            [what, *(_value(_found(at, Key("rivals", title, name.format(who)))) for who in columns.values())]
+            for what, (title, name) in rows.items()
+        ),
+    )
+
+
+def _compared(at: Mapping[Key, Any], key: Key) -> list[str]:
+    figure = _found(at, key)
+    return [
+        _value(figure),
+        figure.get("baseline", ""),
+        f"{figure['ratio']['median']:.2f} ×" if "ratio" in figure else "",
+    ]
+
+
+def _found(at: Mapping[Key, Any], wanted: Key) -> Any:
+    """Return the first figure that a key means; its title need only begin so, its baseline counts only if given."""
+    for key, figure in at.items():
+        same = key.subject == wanted.subject and key.title.startswith(wanted.title) and key.name == wanted.name
+        if same and wanted.baseline in ("", key.baseline):
+            return figure
+    raise KeyError(wanted)
+
+
+def _value(figure: Any) -> str:
+    return re.sub(
+        r" (an event|events/s|after the outage)$", "", f"{short(figure['value'])} {figure.get('unit', '')}"
+    ).strip()
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return a table of Markdown."""
+    return [f"| {' | '.join(row)} |".replace("|  |", "| |") for row in (head, ["---"] * len(head), *rows)]
+
+
+def write() -> None:
+    """Write the page's tables anew."""
+    PAGE.write_text(written(PAGE.read_text("utf-8"), json.loads(RESULTS.read_text("utf-8"))), "utf-8")
