@@ -6,8 +6,17 @@ start than everything that a CRM's event needs.
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from aws_lambda_powertools.utilities.parser import BaseModel, ValidationError, parse
-from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+)
 
 from mapping import normalize
 
@@ -140,7 +149,7 @@ def fault(record: Any) -> Fault | None:
     if model is None:
         return Fault("kind", f"must be one of {', '.join(_MODELS)}")
     try:
-        parse(event=record, model=model)
+        model.model_validate(record)
     except ValidationError as error:
         return _first_fault(record, error)
     return None
