@@ -1,8 +1,11 @@
-"""What docs/operations.md has people paste, run."""
+"""What docs/operations.md says of errors and exit codes is so; what it has people paste, runs."""
 
+import inspect
 import re
 import sys
 
+import errors
+from cli import exits
 from local import template
 from local.in_process import aws
 from settings import SETTINGS
@@ -39,3 +42,24 @@ def test_restored_cards_go_to_ringostat_again_and_the_erased_stay_erased(bridge,
     assert (wrong, names(ringostat)["1"]) == ("Wrong", "Olena 1")
     assert bridge.card(key(2)).erased is not None
     assert capsys.readouterr().out.endswith(f"erased since: {key(2)}\n")
+
+
+def test_every_error_that_is_raised_is_on_the_page():
+    """Classes that only group others have no row; a code without an HTTP status has a dash."""
+    classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == "errors"]
+    raised = {kind.__name__: kind.code for kind in classes if not kind.__subclasses__()}
+    table = PAGE.split("## Errors, by who must act")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `([a-z-]+)` \| (\d{3}|–) \|", table, re.MULTILINE)
+
+    assert {name: code for name, code, _ in rows} == raised
+    for name, _, status in rows:
+        kind = getattr(errors, name)
+        expected = kind.status if issubclass(kind, errors.SenderError) else errors.Unavailable.status
+        assert status in ("–", str(expected)), name
+
+
+def test_every_exit_code_is_on_the_page():
+    codes = {value for name, value in vars(exits).items() if name.isupper()}
+    line = re.search(r"^Exit codes: (.*)$", PAGE, re.MULTILINE).group(1)
+
+    assert {int(code) for code in re.findall(r"(?:^|; )(\d+)", line)} == codes
