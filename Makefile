@@ -37,10 +37,10 @@ test: setup ## run the tests, on up to four cores
 slow: setup .venv-fuzz/done .venv-sam/done ## run the campaigns that take minutes
 	$(RUN) -m pytest -m slow
 
-campaign: setup ## run the campaign as long as you like: make campaign SEED=7 EVENTS=400000
+campaign: setup ## run the campaign at any length: make campaign SEED=7 EVENTS=400000
 	SEED=$(SEED) EVENTS=$(EVENTS) $(RUN) -m pytest -m slow tests/campaign/test_campaign.py -k under_every_fault
 
-bench: setup ## measure everything against baselines of the same run: tables, and bench/results.json
+bench: setup ## measure everything against baselines of the same run: bench/results.json, docs/performance.md
 	$(RUN) -m bench
 
 build: $(VENV)/bin/bridge .venv-sam/done ## build what is deployed: with Python 3.13 if it is here, by uv if not
@@ -58,12 +58,12 @@ lint: $(VENV)/dev ## check style, types and templates
 	$(VENV)/bin/cfn-lint --regions eu-central-1 -- template.yaml
 	$(VENV)/bin/shellcheck .ci/run
 
-contracts: $(VENV)/dev ## write docs/openapi.json, docs/asyncapi.yaml and all JSON Schemas anew
+contracts: $(VENV)/dev ## write docs/openapi.json, docs/asyncapi.yaml and all JSON Schemas again
 	PYTHONPATH=src $(RUN) -m tools.contracts
 	PYTHONPATH=src $(RUN) -m tools.mapping_schema
 
-# A registry without advisories, or none at all, is not a fault of the bridge: it is said, and nothing fails.
-audit: .venv-audit/done ## look the Lambda bundle up in the advisories, where those can be reached
+# If no advisories can be reached, that is reported, and nothing fails.
+audit: .venv-audit/done ## look the Lambda bundle up in the advisories, where they can be reached
 	@mkdir -p build && rm -f build/audit.json
 	@.venv-audit/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --format json \
 	  --output build/audit.json -r src/requirements.txt 2> build/audit.log; status=$$?; \
@@ -81,7 +81,7 @@ scan: .venv-checkov/done ## check template.yaml with checkov; what it skips says
 browser: setup $(VENV)/browser ## test the page in a real browser (Chromium must be there)
 	BROWSER=required $(RUN) -m pytest -m browser tests/browser
 
-screenshots: setup $(VENV)/browser ## make the README's pictures anew
+screenshots: setup $(VENV)/browser ## make the README's pictures again
 	SCREENSHOTS=docs BROWSER=required $(RUN) -m pytest tests/browser/test_screenshots.py
 
 # Versions agree where environments are one or one runs what another tests: dev decides.
