@@ -76,7 +76,7 @@ def nodered(stack: ExitStack) -> Contestant:
 
 
 def n8n(stack: ExitStack) -> Contestant:
-    """Start n8n with its workflows, on SQLite; what succeeded is not kept, and nothing is told to anybody."""
+    """Start n8n with its workflows, on SQLite; what succeeded is not kept, and no telemetry is sent."""
     folder, stub = npm.installed("n8n", compiled=["sqlite3"]), Stub(keeps=True)
     port, own = _free_port(), _temporary(stack)
     environment = {

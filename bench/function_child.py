@@ -72,5 +72,5 @@ template = json.loads(sys.stdin.readline())
 handler = importlib.import_module(what).lambda_handler
 server = Server(("127.0.0.1", 0), Invocation)
 print(server.server_address[1], flush=True)  # noqa: T201 - how the parent learns it
-os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the function's logs are written, but nobody keeps them
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the function's logs are written, but not kept
 server.serve_forever()

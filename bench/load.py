@@ -16,7 +16,7 @@ MOST_AT_ONCE = 128
 
 
 class Answer(NamedTuple):
-    """What a client was told, and after how many seconds."""
+    """What a client was answered, and after how many seconds."""
 
     status: int
     seconds: float

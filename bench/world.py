@@ -1,4 +1,4 @@
-"""The bridge in one process on stand-ins for AWS and Ringostat, with clocks that pass only when told to."""
+"""The bridge in one process on stand-ins for AWS and Ringostat, with clocks that tests move."""
 
 import json
 import time

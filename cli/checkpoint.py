@@ -28,7 +28,7 @@ class Checkpoint(NamedTuple):
 
 
 def digest_of(path: Path) -> str:
-    """Return what tells a file from another, and from itself after a change."""
+    """Return the digest of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,4 +1,4 @@
-"""The checks of `bridge doctor`: each yields what it found, and never fails because a thing that it asks does."""
+"""The checks of `bridge doctor`: each yields what it found, and turns the failure of what it asks into a finding."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ from ops.stack import Stack
 from ops.times import shown
 
 CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
-OVERDUE_MS = 5 * 60_000  # the sweep rings every minute
+OVERDUE_MS = 5 * 60_000  # the sweep runs every minute
 PAGES = 5  # of the table, a megabyte each, in which the last events are looked for
 
 
@@ -35,7 +35,7 @@ Check = Callable[[Stack], Iterator[Finding]]
 
 
 def surviving(subject: str, remedy: str) -> Callable[[Check], Check]:
-    """Make a check tell what AWS refuses as a finding about the subject."""
+    """Make a check report an error of AWS as a finding about the subject."""
 
     def made(check: Check) -> Check:
         @functools.wraps(check)
@@ -62,7 +62,7 @@ def connections(stack: Stack) -> Iterator[Finding]:
     """Check the connections, their mappings, and that each can prove itself and has a key to deliver with."""
     entries, keys = stack.secret("ConnectionsSecret"), _keys(stack)
     if not entries:
-        yield Finding("wrong", "there is no connection, so nobody may send", "bridge connect PRESET makes one")
+        yield Finding("wrong", "there is no connection, so no CRM can send", "bridge connect PRESET makes one")
         return
     wrong = [problem for name in sorted(entries) for problem in problems(entries, keys, name)]
     for problem in wrong:
@@ -96,15 +96,17 @@ def auth_keys(stack: Stack) -> Iterator[Finding]:
         elif "auth" in fault:
             yield Finding("wrong", f"project {project}: {fault}", f"copy the key again: bridge project add {project}")
         else:
-            remedy = "nothing is lost and it is tried again by itself; check the network, RingostatUrl, and Ringostat"
+            remedy = (
+                "nothing is lost, the bridge tries again by itself; check the network, RingostatUrl, and Ringostat"
+            )
             yield Finding("wrong", f"project {project}: {fault}", remedy)
 
 
 @surviving("the queues", "check that the stack is deployed whole: aws cloudformation describe-stacks")
 def queues(stack: Stack) -> Iterator[Finding]:
-    """Check that each queue can be reached, and that nothing lies where a human must look."""
+    """Check that each queue can be reached, and that those that should be empty are."""
     remedies = {
-        "RejectedQueue": "bridge rejected list says why; mend the mapping, then bridge rejected replay",
+        "RejectedQueue": "bridge rejected list shows why; fix the mapping, then bridge rejected replay",
         "DeadDeliveryQueue": "a fault of the bridge itself: read the log of DeliverFunction; no card is lost, they "
         "stay due",
     }
@@ -166,7 +168,7 @@ def clocks(stack: Stack) -> Iterator[Finding]:
         return
     minutes, side = abs(ahead) // 60_000, "ahead of" if ahead > 0 else "behind"
     remedy = (
-        "set it by NTP: what is signed with its time is refused, and changes are stamped wrongly if a CRM runs here"
+        "set it by NTP: requests signed with its time are refused, and a CRM on this machine stamps changes wrongly"
     )
     yield Finding("wrong", f"this machine's clock is {minutes} min {side} AWS's", remedy)
 
@@ -185,7 +187,7 @@ def alarms(stack: Stack) -> Iterator[Finding]:
 
 @surviving("the last events", "check that you may scan CardsTable")
 def last_events(stack: Stack) -> Iterator[Finding]:
-    """Say when each connection last changed a card, as far as the first megabytes of the table tell."""
+    """Say when each connection last changed a card, as far as the first megabytes of the table show."""
     entries, now = stack.secret("ConnectionsSecret"), stack.clock()
     newest, whole = _newest(stack)
     for name in sorted(newest.keys() - entries.keys()):
@@ -196,7 +198,7 @@ def last_events(stack: Stack) -> Iterator[Finding]:
         yield Finding("note", f"{name} last changed a card {shown(newest[name], now)}{later}")
     never = sorted(entries.keys() - newest.keys())
     if never and whole:
-        remedy = f"bridge send SAMPLE --connection {never[0]} tries the way of its events"
+        remedy = f"bridge send SAMPLE --connection {never[0]} sends an event as its CRM would"
         yield Finding("note", f"no card ever came by {', '.join(never)}", remedy)
 
 

@@ -15,7 +15,7 @@ class Filter(NamedTuple):
     since: int
 
     def fits(self, connection: str, code: str, at: int) -> bool:
-        """Tell whether something of this connection, with this code, at this time (ms since 1970) is meant."""
+        """Return whether the filter takes this connection, code and time (ms since 1970)."""
         return self.connection in ("", connection) and self.code in ("", code) and at >= self.since
 
 

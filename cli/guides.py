@@ -11,8 +11,8 @@ def steps(preset: str, address: str) -> list[str]:
     """Return the steps after the one that `bridge connect` did, with the connection's own address in them."""
     text = _guide(preset)
     chapter = re.search(r"^## Set it up\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
-    told = chapter[1] if chapter else ""
-    later = re.search(r"^2\. .*", told, re.DOTALL | re.MULTILINE)
+    lines = chapter[1] if chapter else ""
+    later = re.search(r"^2\. .*", lines, re.DOTALL | re.MULTILINE)
     own = re.sub(r"<base address>/crm/[\w-]+(/<token>)?", lambda _: address, later[0] if later else "")
     return own.rstrip().splitlines()
 

@@ -1,4 +1,4 @@
-"""Which cards an operator means by an id of the CRM."""
+"""The cards that an operator means by an id of the CRM."""
 
 from cards.card import Card
 from cards.key import key_of

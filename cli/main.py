@@ -12,7 +12,7 @@ from cli import exits
 
 VERBS = {
     "explain": "Show what a mapping makes of a sample, field by field.",
-    "validate": "Check mapping files and tell all their problems.",
+    "validate": "Check mapping files and list all their problems.",
     "paths": "List what is in a sample, with the expressions that find it.",
     "new": "Draft a mapping from a sample.",
     "test": "Compare samples with what they must become.",
@@ -20,7 +20,7 @@ VERBS = {
     "project": "Give the bridge the auth key of a Ringostat project.",
     "connect": "Join a CRM to a project; prints the address to paste there.",
     "connections": "List the connections, without their secrets.",
-    "send": "Send a sample through the real entrance, signed as the CRM would.",
+    "send": "Send a sample through the real API, signed as the CRM would.",
     "doctor": "Look for what keeps contacts from Ringostat, with a remedy for each.",
     "import": "Import contacts from a CSV or NDJSON file, through the inbox queue.",
     "status": "Show one card: its fields, what Ringostat confirmed, what comes next.",
@@ -86,7 +86,7 @@ def _place(error: Exception) -> str:
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine; 1 something given is wrong (a mapping, an option, a file, a failed test); "
-    "2 something was rejected.",
+    "2 something was rejected or refused; 70 a fault of the bridge itself; 130 interrupted.",
 )
 def bridge() -> None:
     """Try mappings out, and see what became of events: in AWS (--stack NAME) or in the local world (--local)."""

@@ -1,4 +1,4 @@
-"""Not faster than so many a second."""
+"""A limit of so many a second."""
 
 import time
 from collections.abc import Callable

@@ -16,7 +16,7 @@ ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def welcome(world: World) -> str:
-    """Return what somebody who just started the world wants to know."""
+    """Return what is useful to know once the world has started."""
     commands = "\n".join(command(world.bridge_url, name, entry["mapping"]) for name, entry in world.connections.items())
     return f"""
 The bridge is running.

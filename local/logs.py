@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-OF_EVERY_LINE = {  # what Powertools and Lambda add to each record and nobody wants to read on a terminal
+OF_EVERY_LINE = {  # what Powertools and Lambda add to each record and is of no use on a terminal
     "level", "message", "timestamp", "location", "service", "cold_start", "function_name", "function_memory_size",
     "function_arn", "function_request_id", "xray_trace_id", "exception", "exception_name", "stack_trace", "requestId",
     "AWSRequestId", "log_level", "errorMessage", "stackTrace",
@@ -65,7 +65,7 @@ def readable(line: Line) -> str:
 
 
 def alive(pid: int) -> bool:
-    """Say whether a process runs (one that ended and that nobody waited for does not)."""
+    """Return whether a process runs (a zombie does not)."""
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat")

@@ -93,7 +93,7 @@ class MiniStack:
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on at the moment."""
+    """Return a free port of loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,7 +1,7 @@
 """What a function's process runs: AWS's runtime client, its output also written to a file that `local.logs` reads.
 
 MiniStack keeps output back until an invocation ends and loses that of a process that was killed. The file's name
-(`api.4711.log`) also says which processes run a function. It lies in the code package beside the handlers.
+(`api.4711.log`) also says which processes run a function. It is in the code package, beside the handlers.
 """
 
 import os

@@ -19,7 +19,7 @@ from local.template import CODE, Template, packaged, routes
 
 NAME = "bridge"
 START_SECONDS = 30
-NOBODY_WATCHES = {"Alarms": "false", "Dashboard": "false"}  # MiniStack knows neither saved queries nor metrics to show
+UNWATCHED = {"Alarms": "false", "Dashboard": "false"}  # MiniStack knows neither saved queries nor metrics to show
 BATCHED = {"sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
 RUNTIME = Path(__file__).with_name("runtime.py")
 
@@ -39,7 +39,7 @@ def deploy(aws: MiniStack, template: Template, source: Path, parameters: Mapping
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[
             {"ParameterKey": name, "ParameterValue": str(value)}
-            for name, value in (NOBODY_WATCHES | dict(parameters)).items()
+            for name, value in (UNWATCHED | dict(parameters)).items()
         ],
     )
     _wait(cloudformation)

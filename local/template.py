@@ -34,7 +34,7 @@ def routes(template: Template) -> Iterator[tuple[str, str]]:
 
 
 def packaged(template: Template) -> Template:
-    """Return the template as `sam package` leaves it: the code lies in a bucket."""
+    """Return the template as `sam package` leaves it: the code is in a bucket."""
     result = copy.deepcopy(template)
     result["Globals"]["Function"]["CodeUri"] = f"s3://{CODE['bucket']}/{CODE['key']}"
     return result

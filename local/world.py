@@ -30,7 +30,7 @@ from ops.stack import Stack
 
 SOURCE = template.ROOT / "src"
 PROJECT, AUTH_KEY, TOKEN = 106, "local-key", "local"
-SWEEP_SECONDS = 2  # a minute in template.yaml: nobody wants to watch that
+SWEEP_SECONDS = 2  # a minute in template.yaml, which is too long to watch
 
 # Everything that waits waits less than in template.yaml, so that a fault and its repair can be watched.
 PARAMETERS = {
@@ -128,7 +128,7 @@ class World:
         self._stops.append(desk.start())
 
     def _settle(self) -> None:
-        """Fill the secrets and shorten the queues' visibility, which CloudFormation cannot be told to by parameter."""
+        """Fill the secrets and shorten the queues' visibility, which no parameter of CloudFormation does."""
         secrets = self.aws.client("secretsmanager")
         keys = {str(PROJECT): {"auth_key": AUTH_KEY}}
         for name, value in (("ConnectionsSecret", self.connections), ("AuthKeysSecret", keys)):

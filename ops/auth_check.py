@@ -1,4 +1,4 @@
-"""Ringostat's harmless call: whether it takes an auth key."""
+"""Whether Ringostat takes an auth key: one call that changes nothing."""
 
 from http import HTTPStatus
 
@@ -7,8 +7,8 @@ import urllib3
 from delivery.ringostat import Ringostat
 from errors import OperatorError
 
-# Documented in help.ringostat.com, article 6313081: who of the employees is online. It needs the key alone, so it does
-# not prove that the key is of the project.
+# Documented in help.ringostat.com, article 6313081: which employees are online. It needs only the key, so it does
+# not prove that the key belongs to the project.
 PATH = "/sipstatus/online"
 SECONDS = 10
 

@@ -125,7 +125,7 @@ class Stack:
 
 
 def origin_of(connection: Connection) -> str:
-    """Return the name that the connection's CRM bears in keys and in Ringostat; raise BadMapping."""
+    """Return the name of the connection's CRM in keys and in Ringostat; raise BadMapping."""
     return loader.load(connection.mapping).crm
 
 
@@ -191,12 +191,12 @@ def _reached(name: str | None, *, local: bool) -> Stack:
     if local:
         return in_local_world(os.environ.get("BRIDGE_PORT") or "8080")
     if not name:
-        raise click.UsageError("say which bridge: --stack NAME in AWS, or --local")
+        raise click.UsageError("name the bridge: --stack NAME in AWS, or --local")
     return in_aws(name)
 
 
 def _refused(error: ClientError) -> str:
-    """Return what AWS refused: its text only where that names rights, for others may quote what was sent."""
+    """Return what AWS answered: its text only where that names rights, because other texts may quote what was sent."""
     code = error.response.get("Error", {}).get("Code", "unknown")
     if code in DENIED:
         return f"AWS does not permit this: {error.response['Error'].get('Message', code)}"

@@ -83,7 +83,7 @@ def add_byte_code(folder: Path, python: Path) -> None:
 
 
 def artefact(directory: Path, function: str) -> Path:
-    """Return where a built function lies: SAM's builders differ in whether functions share a directory."""
+    """Return the directory of a built function: SAM's builders differ in whether functions share a directory."""
     built = load(directory / "template.yaml")
     return (directory / functions(built)[function]["CodeUri"]).resolve()
 

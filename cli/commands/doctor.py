@@ -15,7 +15,7 @@ MARKS = {"fine": Cell("fine     ", "green"), "note": Cell("note     ", "cyan"), 
 def command(stack: Stack) -> int:
     """Look at secrets, queues, table, auth keys, clocks, alarms, circuits, triggers and the oldest due card.
 
-    Nothing is changed; of Ringostat it asks who is online, once for each auth key. Exit code 1 if anything is wrong.
+    Nothing is changed; Ringostat is asked once for each auth key. Exit code 1 if anything is wrong.
     """
     findings = [finding for check in CHECKS for finding in check(stack)]
     for finding in findings:

@@ -19,11 +19,13 @@ from ops.stack import Stack, of_stack, origin_of
 
 TOMBSTONE = {"key", "connection", "schema", "rev", "erased"}
 TRIES = 5
-AT_RINGOSTAT = "Ringostat's own copy stays: remove the contact by hand in its contact book, it has no documented way."
+AT_RINGOSTAT = (
+    "Ringostat's own copy stays: remove the contact by hand in its contact book (its API has no deletion)."
+)
 
 
 class Traces(NamedTuple):
-    """What the rejected queue holds of a card: events of it, and events that nobody can assign."""
+    """What the rejected queue holds of a card: events of it, and events that no mapping can assign."""
 
     of_it: list[Rejection]
     unknown: list[Rejection]
@@ -36,7 +38,7 @@ class Traces(NamedTuple):
 @click.option("--lift", is_flag=True, help="Let later events make the card again.")
 @of_stack
 def command(stack: Stack, connection: str, identity: str, *, dry_run: bool, lift: bool) -> int:
-    """Erase the card of ID, as the CRM writes it, and its rejected events. `lead:42` says which kind is meant.
+    """Erase the card of ID, as the CRM writes it, and its rejected events. `lead:42` names the kind.
 
     What stays is a tombstone without personal data, so that late events do not bring the card back.
     """
@@ -115,6 +117,6 @@ def _keys(one: Rejection, entries: dict[str, Any]) -> set[str]:
 def _hint(unknown: list[Rejection]) -> None:
     if unknown:
         ids = " ".join(one.identity[:8] for one in unknown[:20])
-        say(Cell(f"{len(unknown)} rejected events name no card", "yellow"), ", so look whether they are of this one:")
+        say(Cell(f"{len(unknown)} rejected events name no card", "yellow"), ", so check whether they are of this one:")
         say(f"  bridge rejected show {ids}")
         say("  bridge rejected drop ID… deletes such an event")

@@ -26,7 +26,7 @@ def add(stack: Stack, project: int, *, no_check: bool) -> int:
     """
     key = _asked(project)
     if not no_check and (fault := auth_check.fault(stack.environment["RINGOSTAT_URL"], key)):
-        raise click.ClickException(f"{fault}, so nothing was stored; --no-check stores it all the same")
+        raise click.ClickException(f"{fault}, so nothing was stored; --no-check stores it anyway")
     entries = stack.secret("AuthKeysSecret")
     known = entries.get(str(project))
     rest = known if isinstance(known, dict) else {}

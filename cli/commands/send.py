@@ -20,7 +20,7 @@ SECONDS = 35  # API Gateway's own limit is 30
 STYLES = {"accepted": "green", "rejected": "red"}
 
 
-@click.command(short_help="Send a sample through the real entrance, signed as the CRM would.")
+@click.command(short_help="Send a sample through the real API, signed as the CRM would.")
 @of_event
 @click.option("--connection", required=True, help="Whose proof it bears.")
 @of_stack

@@ -11,11 +11,11 @@ from mapping.language import loader
 from ops.offline import mapping_of
 
 
-@click.command(short_help="Check mapping files and tell all their problems.")
+@click.command(short_help="Check mapping files and list all their problems.")
 @click.argument("files", nargs=-1, metavar="[FILE]…")
 @click.option("--strict", is_flag=True, help="Let warnings fail too, for CI.")
 def command(files: tuple[str, ...], *, strict: bool) -> int:
-    """Check mapping FILEs (or presets by name; without any: all presets) and tell all their problems."""
+    """Check mapping FILEs (or presets by name; without any: all presets) and list all their problems."""
     codes = [_checked(name, strict=strict) for name in files or loader.presets()]
     wrong = sum(code != exits.FINE for code in codes)
     say(f"{len(codes) - wrong} fine, {wrong} wrong")

@@ -112,7 +112,7 @@ def expecting(is_right: Callable[[Any], bool], reason: str) -> Check:
 
 
 def is_link(value: Any) -> bool:
-    """Tell whether a value is a whole https URL."""
+    """Return whether a value is a whole https URL."""
     try:
         parts = urlsplit(value if isinstance(value, str) else "")
     except ValueError:

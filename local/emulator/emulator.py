@@ -23,7 +23,7 @@ CARDS_A_PIECE = 500
 
 
 class Part(Protocol):
-    """What somebody else adds to the page, under `/_bridge/`."""
+    """What the bridge's page adds, under `/_bridge/`."""
 
     def news(self, since: int) -> dict[str, Any]:
         """Return what is new since a count of `Emulator.changes`; as from 0 for a page that knows nothing."""
@@ -188,7 +188,7 @@ class Emulator:
         return fault, reply
 
     def online(self, headers: Mapping[str, str]) -> Reply:
-        """Answer that nobody is online, to whoever has the key of some project."""
+        """Answer that no employee is online, to any request with the key of a project."""
         if headers.get("auth-key", "") not in self._keys.values():
             return said(HTTPStatus.UNAUTHORIZED, {"error": "The auth-key is wrong."})
         return said(HTTPStatus.OK, [])

@@ -28,7 +28,7 @@ class Fault(NamedTuple):
     refuse: Mapping[str, Any] = {}
 
     def means(self, card: Any) -> bool:
-        """Tell whether `refuse` describes this record."""
+        """Return whether `refuse` describes this record."""
         return isinstance(card, dict) and all(card.get(name) == value for name, value in self.refuse.items())
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-HEARTBEAT_SECONDS = 10  # a comment that nobody reads, for only writing finds out that a page has gone
-TOGETHER_SECONDS = 0.1  # changes so close to each other are told together
+HEARTBEAT_SECONDS = 10  # a comment that no page reads: only a write finds out that a page has gone
+TOGETHER_SECONDS = 0.1  # changes so close to each other are sent together
 
 Read = Callable[[int], tuple[int, Iterable[dict[str, Any]]]]
 

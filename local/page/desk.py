@@ -153,7 +153,7 @@ def _shown(event: Try) -> dict[str, Any]:
 
 
 def _tried(wanted: Mapping[str, Any]) -> Try:
-    """Return the event that the page describes; `encoded` is a body that nobody edited, byte for byte."""
+    """Return the event that the page describes; `encoded` is an unedited body, byte for byte."""
     body = base64.b64decode(wanted["encoded"]) if wanted.get("encoded") else str(wanted["body"]).encode()
     query = {name: texts[-1] for name, texts in parse_qs(str(wanted.get("query", "")), keep_blank_values=True).items()}
     headers = {str(name): str(text) for name, text in (wanted.get("headers") or {}).items()}

@@ -30,7 +30,7 @@ def asyncapi():
             "title": "ringostat-bridge",
             "version": tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"],
             "description": (
-                "The door for systems that send by SQS, and the place where rejected events lie. "
+                "The queue for systems that send by SQS, and the queue that keeps rejected events. "
                 "Both queues are standard ones: order and number of copies do not matter, "
                 "because the newest state of a record wins. The HTTP side is in openapi.json."
             ),
@@ -40,7 +40,7 @@ def asyncapi():
             "inbox": {
                 "address": None,
                 "description": (
-                    "The stack's output InboxQueueUrl. Whoever may send here is named in the queue's policy, "
+                    "The stack's output InboxQueueUrl. The queue's policy names who may send here, "
                     "and may send for any connection. Messages of up to 1 MiB are taken, bodies of up to 512 KiB."
                 ),
                 "messages": _refs("components/messages", ["wrapped", "plain", "rejected"]),
@@ -49,9 +49,9 @@ def asyncapi():
             "rejected": {
                 "address": None,
                 "description": (
-                    "The stack's output RejectedQueueUrl. An event that cannot be mapped lies here whole. "
+                    "The stack's output RejectedQueueUrl. An event that cannot be mapped is kept here whole. "
                     "Sent to the inbox queue as it is, it is taken again with its first time of arrival. "
-                    "A message that wraps no event lies here as it came, with the code bad-body."
+                    "A message that wraps no event is kept here as it came, with the code bad-body."
                 ),
                 "messages": _refs("components/messages", ["rejected"]),
                 "bindings": {"sqs": _queue("RejectedQueue")},
@@ -88,7 +88,7 @@ def _messages():
         "wrapped": {
             "name": "wrapped",
             "title": "An event wrapped in JSON",
-            "summary": "For whoever has headers, a query or a time of arrival to tell, or a body that is no text.",
+            "summary": "For an event with headers, a query or a time of arrival, or with a body that is not text.",
             "contentType": "application/json",
             "payload": wrapped,
             "examples": [{"name": "direct", "payload": EXAMPLE}],
@@ -96,7 +96,7 @@ def _messages():
         "plain": {
             "name": "plain",
             "title": "A CRM's own body as it is",
-            "summary": "Two message attributes of type String say whose and what it is.",
+            "summary": "Two message attributes of type String name the connection and the content type.",
             "headers": _attributes(
                 {
                     "connection": {**TEXT, "minLength": 1, "description": "name of the connection"},
@@ -110,7 +110,7 @@ def _messages():
         "rejected": {
             "name": "rejected",
             "title": "A rejected event, whole",
-            "summary": "Its body is in base64; whoever replays it sends message and attributes unchanged.",
+            "summary": "Its body is in base64; to replay it, send message and attributes unchanged.",
             "contentType": "application/json",
             "headers": _attributes(
                 {

@@ -50,9 +50,9 @@ def openapi():
             "title": "ringostat-bridge",
             "version": tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"],
             "description": (
-                "Where CRMs send their events. What a CRM's own body means is its mapping's to say; "
-                "a connection whose mapping is `direct` takes the contract of programmers that is written out here. "
-                "The queue beside this door is in asyncapi.yaml."
+                "Where CRMs send their events. A mapping says what a CRM's own body means; "
+                "a connection whose mapping is `direct` takes the JSON contract for programmers that is written here. "
+                "The queue beside this API is in asyncapi.yaml."
             ),
         },
         "servers": [
@@ -160,7 +160,7 @@ VERDICTS = {
 
 def _page(operation, summary):
     content = {"text/html; charset=utf-8": {"schema": TEXT}}
-    description = "The same page for every name: nobody learns which connections exist."
+    description = "The same page for every name, so that it does not reveal which connections exist."
     return {
         "operationId": operation,
         "summary": summary,
@@ -300,7 +300,7 @@ def _schemas():
         },
         "Queued": {
             "type": "object",
-            "description": "The event lies whole in the inbox queue; its verdicts are not known yet.",
+            "description": "The event is kept whole in the inbox queue; its verdicts are not known yet.",
             "properties": queued,
             "required": list(queued),
             "additionalProperties": False,
