@@ -9,10 +9,11 @@ from typing import Any, Literal, NamedTuple
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from access import fault
 from aws.client import Failure
-from cli.commands.connections import problems
-from connections import auth_key_of
-from errors import BridgeError
+from connections import Connection, auth_key_of, connection_of
+from errors import BadConnection, BadMapping, BridgeError
+from mapping.language import loader
 from ops import auth_check
 from ops.blockers import troubles
 from ops.stack import Stack
@@ -73,6 +74,28 @@ def connections(stack: Stack) -> Iterator[Finding]:
         yield Finding("fine", f"{len(entries)} connections can be read")
 
 
+def problems(entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[str]:
+    """Return what is wrong with an entry, quoting no value of its verification."""
+    try:
+        connection = connection_of(entries, name)
+        if connection is None:
+            return []
+        loader.load(connection.mapping)
+    except (BadConnection, BadMapping) as error:
+        return [f"{name}: {error}"]
+    return [f"{name}: {problem}" for problem in (_shut(connection), _keyless(connection, keys)) if problem]
+
+
+def _shut(connection: Connection) -> str:
+    return fault(connection.verify) if connection.verify else ""
+
+
+def _keyless(connection: Connection, keys: dict[str, Any]) -> str:
+    if auth_key_of(keys, connection.project):
+        return ""
+    return f"project {connection.project} has no auth key: bridge project add {connection.project}"
+
+
 def _keys(stack: Stack) -> dict[str, Any]:
     """Return the auth keys, empty where they cannot be read: that has a check of its own."""
     try:
@@ -96,9 +119,7 @@ def auth_keys(stack: Stack) -> Iterator[Finding]:
         elif "auth" in fault:
             yield Finding("wrong", f"project {project}: {fault}", f"copy the key again: bridge project add {project}")
         else:
-            remedy = (
-                "nothing is lost, the bridge tries again by itself; check the network, RingostatUrl, and Ringostat"
-            )
+            remedy = "nothing is lost, the bridge tries again by itself; check the network, RingostatUrl, and Ringostat"
             yield Finding("wrong", f"project {project}: {fault}", remedy)
 
 

@@ -190,11 +190,27 @@ def test_no_module_is_a_drawer_for_everything():
 
 
 def test_the_commands_import_only_what_is_theirs():
-    """A verb of `bridge` stands on what the page uses too, on the command's own helpers, and on `src`."""
+    """A verb of `bridge` stands on `ops`, on the command's own helpers and on `src`, not on another verb."""
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "cli" / "commands").glob("*.py")]
-    rooms = {room_of(name) for tree in trees for name in imported(tree)}
+    names = {name for tree in trees for name in imported(tree)}
 
-    assert not rooms & {"bench", "local", "tests", "tools"}
+    assert not {room_of(name) for name in names} & {"bench", "local", "tests", "tools"}
+    assert not {name for name in names if name.startswith("cli.commands.")}
+
+
+@pytest.mark.parametrize(
+    ("room", "above"),
+    [
+        ("ops", {"bench", "cli", "local", "tests", "tools"}),
+        ("cli", {"bench", "local", "tests", "tools"}),
+        ("local", {"bench", "tests", "tools"}),
+        ("bench", {"cli", "tests", "tools"}),
+    ],
+)
+def test_what_surrounds_src_imports_nothing_above_itself(room, above):
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / room).rglob("*.py")]
+
+    assert not {room_of(name) for tree in trees for name in imported(tree)} & above
 
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")

@@ -1,15 +1,14 @@
-"""`bridge connections`: who may send, without any secret."""
+"""`bridge connections`: the connections, without any secret."""
 
 from typing import Any
 
 import click
 
-from access import fault
 from cli import exits
+from cli.checks import problems
 from cli.terminal import Cell, columns, say
-from connections import Connection, auth_key_of, connection_of
-from errors import BadConnection, BadMapping
-from mapping.language import loader
+from connections import connection_of
+from errors import BadConnection
 from ops.stack import Stack, of_stack
 
 
@@ -39,25 +38,3 @@ def _row(entries: dict[str, Any], name: str) -> tuple[str | Cell, ...]:
     scheme = str(connection.verify.get("scheme", "by the queue alone"))
     shown = (settings.get("country", "?"), settings.get("time_zone", "?"), scheme, settings.get("crm_url", ""))
     return Cell(name, "bold"), connection.mapping, str(connection.project), *shown
-
-
-def problems(entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[str]:
-    """Return what is wrong with an entry, quoting no value of its verification."""
-    try:
-        connection = connection_of(entries, name)
-        if connection is None:
-            return []
-        loader.load(connection.mapping)
-    except (BadConnection, BadMapping) as error:
-        return [f"{name}: {error}"]
-    return [f"{name}: {problem}" for problem in (_shut(connection), _keyless(connection, keys)) if problem]
-
-
-def _shut(connection: Connection) -> str:
-    return fault(connection.verify) if connection.verify else ""
-
-
-def _keyless(connection: Connection, keys: dict[str, Any]) -> str:
-    if auth_key_of(keys, connection.project):
-        return ""
-    return f"project {connection.project} has no auth key: bridge project add {connection.project}"

@@ -19,9 +19,7 @@ from ops.stack import Stack, of_stack, origin_of
 
 TOMBSTONE = {"key", "connection", "schema", "rev", "erased"}
 TRIES = 5
-AT_RINGOSTAT = (
-    "Ringostat's own copy stays: remove the contact by hand in its contact book (its API has no deletion)."
-)
+AT_RINGOSTAT = "Ringostat's own copy stays: remove the contact by hand in its contact book (its API has no deletion)."
 
 
 class Traces(NamedTuple):
