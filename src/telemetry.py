@@ -16,7 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 Result = TypeVar("Result")
 
 # Every name is billed and stands in template.yaml, docs/operations.md and docs/cost.md; more than ten cost money.
-# What API Gateway, SQS and Lambda measure for nothing (requests, refusals by status, queues) is not counted again.
+# What API Gateway, SQS and Lambda measure free of charge (requests, refusals by status, queues) is not counted again.
 METRICS = {
     "RecordsAccepted": "records that brought news",
     "RecordsUnchanged": "records that brought nothing new: unchanged, or older than what is known",
@@ -76,7 +76,7 @@ def count(name: str, value: int = 1) -> None:
 
 
 def measure(name: str, value: float, unit: MetricUnit = MetricUnit.Count) -> None:
-    """Say what one of METRICS is now, 0 included: that it is said at all tells that somebody looks."""
+    """Report the present value of one of METRICS, 0 included: a missing value means that the sweep does not run."""
     metrics.add_metric(name, unit, value)
 
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-WINDOW_MS = 5 * 60 * 1000  # both ways: older is a replay, newer would be one that waits
+WINDOW_MS = 5 * 60 * 1000  # both ways: an older one is a replay, a newer one could be replayed later
 
 
 def fits(given: str | bytes, valid: Iterable[str | bytes]) -> bool:
-    """Say whether a value equals one of the valid ones, in time that tells neither which nor how much of it.
+    """Return whether a value equals one of the valid ones; the time it takes reveals neither which nor how much.
 
     Digests are compared, so that lengths do not matter and no short value can pass for the beginning of a long one.
     """
@@ -39,7 +39,7 @@ def secrets_of(entry: Mapping[str, Any], name: str, shape: str = "(?s:.+)") -> l
 
 
 def is_recent(written: str, received_at: int, *, digits: int) -> bool:
-    """Say whether a Unix time, of 10 digits in seconds or 13 in ms, lies within five minutes of an arrival in ms.
+    """Return whether a Unix time, of 10 digits in seconds or 13 in ms, is within five minutes of an arrival in ms.
 
     A signed text must not be divisible in two ways, so a time has exactly its digits: no sign, blank, comma or dot.
     """
