@@ -110,7 +110,10 @@ class Questions:
         return scheme
 
     def verify(self, scheme: str, address: str) -> dict[str, Any]:
-        """Return the connection's `verify`; what only the CRM can tell stays empty, and shuts the door, until it is."""
+        """Return the connection's `verify`.
+
+        Fields that only the CRM can supply stay empty; the connection refuses requests until they are filled.
+        """
         entry: dict[str, Any] = {"scheme": scheme}
         for field in SCHEMES[scheme].needs:
             if field == "url":
