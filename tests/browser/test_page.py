@@ -165,7 +165,7 @@ def test_a_fault_makes_a_card_wait_and_its_end_lets_it_arrive(bridge, visit):
     page.get_by_role("link", name="Delivery").click()
 
     page.get_by_role("switch", name="Ringostat is down").click()
-    page.get_by_role("button", name="Save somebody new").click()
+    page.get_by_role("button", name="Save a new person").click()
     due = page.locator(".due li")
     expect(due).to_have_count(1)
     expect(page.get_by_text("One card waits")).to_be_visible()

@@ -30,7 +30,7 @@ function make() {
   const bridge = (...children) => h("div", { "data-bridge": "", class: "sheet" }, ...children);
   parts.bridge = [
     bridge(h("h2", null, "Give it something to do"), h("p", { class: "muted" }, "People saved in Pipedrive, each by a webhook of its own."),
-      h("div", { class: "actions" }, h("button", { type: "button", class: "primary", onclick: () => save(1) }, "Save somebody new"), h("button", { type: "button", onclick: () => save(20) }, "Save 20 people")), saved),
+      h("div", { class: "actions" }, h("button", { type: "button", class: "primary", onclick: () => save(1) }, "Save a new person"), h("button", { type: "button", onclick: () => save(20) }, "Save 20 people")), saved),
     bridge(h("h2", null, "Circuits"), h("p", { class: "muted" }, "Five failures in a row open one: then only a probe goes out, and nothing is burnt."), circuits, depths),
     bridge(h("h2", null, "Due cards"), calm, due),
   ];
@@ -93,5 +93,5 @@ function showBridge(delivery) {
     h("span", { class: "row-text" }, foreign(card.name, { class: "row-name" }), h("span", { class: "row-second" }, card.since && card.since < Date.now() ? ["due since ", when(card.since / 1000), ", "] : null, card.next ? ["next try ", card.next > Date.now() ? "at the latest " : "", when(card.next / 1000)] : "in delivery")),
     badge(card.state))));
   const { inbox = 0, rejected = 0, dead = 0 } = delivery.depths ?? {};
-  replace(parts.depths, [["In the inbox queue", inbox], ["Rejected events", rejected], ["Dead rings", dead]].map(([title, depth]) => h("div", null, h("dt", null, title), h("dd", null, String(depth)))));
+  replace(parts.depths, [["In the inbox queue", inbox], ["Rejected events", rejected], ["Dead wake-ups", dead]].map(([title, depth]) => h("div", null, h("dt", null, title), h("dd", null, String(depth)))));
 }

@@ -6,7 +6,7 @@ const LAST = ["Коваль", "Шевчук", "Бондар", "Ткачук", "�
 
 export const send = (preset, event) => ask("POST", "/_bridge/send", { preset, ...event });
 
-/** Save somebody new in Pipedrive, as its webhook of version 2 tells it. */
+/** Save a new person in Pipedrive, as its webhook of version 2 sends it. */
 export function somebody(number) {
   const moment = new Date().toISOString();
   const name = `${FIRST[number % FIRST.length]} ${LAST[Math.floor(number / FIRST.length) % LAST.length]}`;
