@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from botocore import xform_name
 
 from aws.client import Failure
-from tests.campaign.expressions import clauses, holds
+from local.expressions import clauses, holds
 
 
 class Memory:

@@ -18,8 +18,8 @@ from delivery.classify import classify
 from delivery.policy import Policy
 from delivery.state import Lease
 from intake.merging import Merging
+from local.expressions import holds
 from settings import SETTINGS
-from tests.campaign.expressions import holds
 
 NOW = 1_000_000  # it is always now: passing time makes everything else earlier
 KEY = "106#X#contact:1"
