@@ -72,7 +72,7 @@ def bare_api_calling(event):
             ExpressionAttributeNames={"#fields": "fields"},
             ExpressionAttributeValues={":fields": text},
         )
-    aws["sqs"].send_message(QueueUrl="https://sqs.eu-central-1.amazonaws.com/123456789012/rings", MessageBody="{}")
+    aws["sqs"].send_message(QueueUrl="https://sqs.eu-central-1.amazonaws.com/123456789012/delivery", MessageBody="{}")
     jmespath.compile("data.id")
     phonenumbers.is_valid_number(phonenumbers.parse("+380670000001", None))
     return answer

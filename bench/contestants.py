@@ -48,7 +48,7 @@ def ours(stack: ExitStack) -> Contestant:
     """Start api, deliver and sweep from the built bundle, with byte code and real clients of AWS."""
     lambdas = Lambdas(stack, _built(bundle.bundle))
     deliver, sweep = lambdas.start("handlers.deliver"), lambdas.start("handlers.sweep")
-    polls = {"queue": "rings", "url": deliver, "visibility": 360, "receives": 10}
+    polls = {"queue": "delivery", "url": deliver, "visibility": 360, "receives": 10}
     return lambdas.contestant("", lambdas.start("handlers.api", API), polls=polls, every_minute=sweep)
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 TABLE = "cards"
 QUEUES = {
-    name: f"https://sqs.eu-central-1.amazonaws.com/123456789012/{name}" for name in ("inbox", "rejected", "rings")
+    name: f"https://sqs.eu-central-1.amazonaws.com/123456789012/{name}" for name in ("inbox", "rejected", "delivery")
 }
 CONNECTION = {
     "project": 106,
@@ -32,7 +32,7 @@ VARIABLES = {
     "CARDS_TABLE": TABLE,
     "INBOX_QUEUE_URL": QUEUES["inbox"],
     "REJECTED_QUEUE_URL": QUEUES["rejected"],
-    "DELIVERY_QUEUE_URL": QUEUES["rings"],
+    "DELIVERY_QUEUE_URL": QUEUES["delivery"],
     "CONNECTIONS_SECRET": "connections",
     "AUTH_KEYS_SECRET": "auth-keys",
     "RINGOSTAT_URL": "http://127.0.0.1:9",

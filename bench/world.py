@@ -34,7 +34,7 @@ class World:
         self.aws.secrets |= SECRETS
         self.clock = clock
         self.cards = Cards(self.aws, TABLE)
-        wakeups = Queue(self.aws, QUEUES["rings"])
+        wakeups = Queue(self.aws, QUEUES["delivery"])
         self.stores = Stores(self.cards, wakeups, Queue(self.aws, QUEUES["rejected"]))
         self.ringostat = Ringostat(ringostat_url, deadline_seconds=10)
         throttles = Throttles(self.cards, deliver.POLICY)
@@ -62,23 +62,23 @@ class World:
         event = Event(connection, body, {"content-type": content_type}, {}, self.clock(), "request")
         return ingest(event, joined(connection), self.stores, event.received_at)
 
-    def rings(self, most: int = 10_000) -> list[dict[str, Any]]:
+    def wakeups(self, most: int = 10_000) -> list[dict[str, Any]]:
         """Receive what waits on the delivery queue, as the records that Lambda hands out."""
-        received = {"QueueUrl": QUEUES["rings"], "MaxNumberOfMessages": most, "VisibilityTimeout": 360}
+        received = {"QueueUrl": QUEUES["delivery"], "MaxNumberOfMessages": most, "VisibilityTimeout": 360}
         return [record_of(message) for message in self.aws.memory.receive_message(received)["Messages"]]
 
     def forget(self, records: Iterable[dict[str, Any]]) -> None:
         """Delete messages from the delivery queue, as Lambda does with those that did not fail."""
         for record in records:
-            self.aws.memory.delete_message({"QueueUrl": QUEUES["rings"], "ReceiptHandle": record["receiptHandle"]})
+            self.aws.memory.delete_message({"QueueUrl": QUEUES["delivery"], "ReceiptHandle": record["receiptHandle"]})
 
     def deliver(self, records: Sequence[dict[str, Any]], seconds: int = 60) -> dict[str, Any]:
-        """Deliver what the records of a batch ring for."""
+        """Deliver the cards of a batch of wake-ups."""
         return Run(self.worker, self.clock() + seconds * 1000).deliver(wakeups_of({"Records": records}))
 
     def drain(self) -> None:
-        """Deliver batch by batch, as Lambda hands them out, until nothing rings."""
-        while records := self.rings(10):
+        """Deliver batch by batch, as Lambda hands them out, until no wake-up is left."""
+        while records := self.wakeups(10):
             self.deliver(records)
             self.forget(records)
 

@@ -10,7 +10,7 @@ CLAUSE = re.compile(r"\b(SET|REMOVE|ADD)\b")
 
 
 def holds(condition, operand):
-    """Tell whether a condition holds; `operand` gives the value of `#name` or `:name`, None where there is none."""
+    """Return whether a condition holds; `operand` gives the value of `#name` or `:name`, None where there is none."""
     return not condition or _parsed(condition)(operand)
 
 

@@ -301,7 +301,7 @@ class Bridge:
             for message in messages
         ]
 
-    def rings(self):
+    def wakeups(self):
         """Return the keys of the wake-ups that are visible, one list each."""
         return [json.loads(message["Body"])["keys"] for message in receive(SETTINGS.delivery_queue_url)]
 

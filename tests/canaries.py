@@ -1,6 +1,6 @@
 """A witness of everything that leaves the functions, which knows the persons of the tests by name.
 
-It hears what is really written: log lines after formatting, metrics as printed, rings, keys, attributes of messages,
+It hears what is really written: log lines after formatting, metrics as printed, wake-ups, keys, attributes of messages,
 HTTP answers, and what an invocation raises, for Lambda prints that too.
 """
 
@@ -130,11 +130,11 @@ def sent(hear, client, operation, params):
 
 
 def _message(hear, url, message):
-    """Hear a ring whole, and of an event what SQS does not encrypt: https://docs.aws.amazon.com/AWSSimpleQueueService
+    """Hear a wake-up whole, and of an event what SQS does not encrypt: https://docs.aws.amazon.com/AWSSimpleQueueService
     /latest/SQSDeveloperGuide/sqs-server-side-encryption.html. What senders put on the inbox queue is theirs.
     """
     if url == SETTINGS.delivery_queue_url:
-        hear("ring", json.dumps(message))
+        hear("wake-up", json.dumps(message))
     elif url == SETTINGS.rejected_queue_url:
         attributes = message.get("MessageAttributes", {})
         hear("attribute", json.dumps([attributes[name] for name in attributes if name != "connection"]))

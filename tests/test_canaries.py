@@ -66,7 +66,7 @@ LEAKS = {
     "log line": lambda name: telemetry.logger.info("said", who=[{"is": name}]),
     "log line of a library": lambda name: logging.getLogger("botocore.parsers").warning("cannot read %s", name),
     "metric": lambda name: (telemetry.count(name), telemetry.flush()),
-    "ring": lambda name: api.STORES.delivery.send(Message(json.dumps({"keys": [name]}))),
+    "wake-up": lambda name: api.STORES.delivery.send(Message(json.dumps({"keys": [name]}))),
     "attribute": lambda name: api.STORES.rejected.send(Message("whole", {"reason": name})),
     "key": lambda name: api.STORES.cards.read([f"106#CRM#contact:{name}"]),
     "answer": in_the_answer,
@@ -326,7 +326,7 @@ def test_a_small_campaign_lets_nothing_personal_out(bridge, ringostat, trouble, 
     watched(bridge, ringostat, trouble, witness, CASES[::8], WAYS)
 
     assert witness.leaks == []
-    assert {"log line", "metric", "ring", "key", "answer", "attribute"} <= witness.heard.keys()
+    assert {"log line", "metric", "wake-up", "key", "answer", "attribute"} <= witness.heard.keys()
     assert ringostat.state()["contacts"]
 
 

@@ -151,7 +151,7 @@ def test_the_age_of_the_oldest_content_counts_from_its_event_however_often_it_wa
 
     age = swept(bridge, metrics).values["OldestDueSeconds"]
 
-    assert age == pytest.approx(600 - 60, abs=1)  # a card counts as due once its ring has had a minute
+    assert age == pytest.approx(600 - 60, abs=1)  # a card counts as due once its wake-up has had a minute
 
 
 def test_a_card_whose_ring_is_on_its_way_is_not_old(bridge, metrics):

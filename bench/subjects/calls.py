@@ -76,10 +76,10 @@ def _nothing(_: Bridge) -> None:
 
 def _known(bridge: Bridge) -> None:
     bridge.post("acme", PERSON)
-    _rings(bridge)
+    _waiting(bridge)
 
 
-def _rings(_: Bridge) -> dict[str, Any]:
+def _waiting(_: Bridge) -> dict[str, Any]:
     records: list[Any] = []
     while messages := receive(SETTINGS.delivery_queue_url):
         records += map(record_of, messages)
@@ -89,7 +89,7 @@ def _rings(_: Bridge) -> dict[str, Any]:
 def _due(body: str, connection: str, content_type: str = "application/json") -> Callable[[Bridge], Any]:
     def prepare(bridge: Bridge) -> dict[str, Any]:
         bridge.post(connection, body, content_type=content_type)
-        return _rings(bridge)
+        return _waiting(bridge)
 
     return prepare
 

@@ -61,10 +61,10 @@ def _starts() -> list[Start]:
     warm, tutorial_warm = bundle.compiled(ours), bundle.compiled(tutorial)
     api = request("pipedrive", person(1).decode())
     inbox = {"Records": [message("pipedrive", person(2), 1)]}
-    ring = {
+    wakeup = {
         "Records": [{**message("", b"", 1), "body": json.dumps({"schema": 1, "keys": ["106#Pipedrive#contact:1"]})}]
     }
-    events = {"api": api, "inbox": inbox, "deliver": ring, "sweep": {}}
+    events = {"api": api, "inbox": inbox, "deliver": wakeup, "sweep": {}}
     starts = [Start("bare interpreter", "nothing", [], {})]
     for name, event in events.items():
         starts.append(Start(name, f"handlers.{name}", [warm, runtime], event))

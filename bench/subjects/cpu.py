@@ -107,14 +107,14 @@ def _each(world: World, events: int, work: Callable[[Any], Any], things: Iterabl
     normalize._phone.cache_clear()  # noqa: SLF001 - a phone not seen before is the usual one
     prepared = list(things)
     seconds = own(world, lambda: [work(thing) for thing in prepared]) / events
-    world.forget(world.rings())
+    world.forget(world.wakeups())
     return seconds
 
 
 def _delivered(world: World, cards: int, runs: int) -> float:
     def due() -> list[dict[str, Any]]:
         world.ingest(kommo(next(NEW), cards), "kommo", FORM)
-        records = world.rings()
+        records = world.wakeups()
         world.forget(records)
         return records
 

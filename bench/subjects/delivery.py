@@ -123,7 +123,7 @@ def _clocked(spent: list[float], world: World, work: Callable[[], Any]) -> float
 def _due(world: World, cards: int) -> tuple[Callable[[], Any]]:
     for start in range(0, cards, BATCH):
         world.ingest(kommo(next(NEW), min(BATCH, cards - start)), "kommo", FORM)
-    records = world.rings()
+    records = world.wakeups()
     world.forget(records)
     return (lambda: [world.deliver(records[start : start + 10]) for start in range(0, len(records), 10)],)
 

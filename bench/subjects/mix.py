@@ -1,7 +1,7 @@
 """POSTs per thousand events of a realistic day: what merging and batching save.
 
-Time is virtual. Events arrive over it, a ring is handed to one of two workers (the template's concurrency) as soon as
-one is free, and a run keeps its worker for as long as a POST takes.
+Time is virtual. Events arrive over it, a wake-up goes to one of two workers (the template's concurrency) as soon as one
+is free, and a run keeps its worker for as long as a POST takes.
 """
 
 import heapq
@@ -23,7 +23,7 @@ MOST = 0.35
 
 
 class Trigger(NamedTuple):
-    """How Lambda hands out rings: at most so many, and so many ms after the first of them."""
+    """How Lambda hands out wake-ups: at most so many, and so many ms after the first of them."""
 
     name: str
     batch: int
@@ -32,9 +32,9 @@ class Trigger(NamedTuple):
 
 TRIGGERS = (
     Trigger("", 10, 0),  # the template's
-    Trigger(", 100 rings within 1 s", 100, 1000),
-    Trigger(", 100 rings within 2 s", 100, 2000),
-    Trigger(", 100 rings within 5 s", 100, 5000),
+    Trigger(", 100 wake-ups within 1 s", 100, 1000),
+    Trigger(", 100 wake-ups within 2 s", 100, 2000),
+    Trigger(", 100 wake-ups within 5 s", 100, 5000),
 )
 
 
@@ -117,7 +117,7 @@ def play(events: list[Timed], trigger: Trigger) -> tuple[Nowhere, Counter[str]]:
 
 def _sent(world: World) -> list[tuple[int, Any]]:
     """Take what was put on the delivery queue: when it becomes visible (ms after the start), and the record."""
-    messages = world.aws.memory.queues[QUEUES["rings"]].messages
+    messages = world.aws.memory.queues[QUEUES["delivery"]].messages
     sent = [
         (entry.visible_at - START, {"messageId": handle, "receiptHandle": handle, "body": entry.body})
         for handle, entry in messages.items()

@@ -83,7 +83,7 @@ def _throughput() -> Table:
         f"{EVENTS:,} queued events, each a new contact, drained end to end",
         figures,
         [
-            "ours: inbox in batches of 10, merge, ring, deliver in batches of 10 rings; AWS is a stand-in, left out",
+            "ours: inbox in batches of 10, merge, wake, deliver in batches of 10 wake-ups; AWS is a stand-in, left out",
             "tutorial: a batch processor, pydantic models, requests.post for each record; the same stub",
             "over real HTTP, with real clients of AWS, and against Node-RED and n8n: see rivals",
         ],
@@ -188,13 +188,13 @@ def _play_ours(stub: Stub, clock: Any) -> int:
             world.ingest(arrivals.popleft().body)
         if at % 60 == 0:
             world.sweeper.sweep(world.clock())
-        _deliver_what_rings(world)
+        _deliver_all(world)
         at = round(at + STEP, 2)
     return 0
 
 
-def _deliver_what_rings(world: World) -> None:
-    while records := world.rings(BATCH):
+def _deliver_all(world: World) -> None:
+    while records := world.wakeups(BATCH):
         failed = {failure["itemIdentifier"] for failure in world.deliver(records)["batchItemFailures"]}
         world.forget(record for record in records if record["messageId"] not in failed)
 

@@ -243,7 +243,7 @@ class Campaign:
         return any(self.faults[kind] < self.plan.each_fault for kind in kinds)
 
     def _kinds(self):
-        return self.plan.kinds or (*WIRE, *WORKER, "rings lost")
+        return self.plan.kinds or (*WIRE, *WORKER, "wake-ups lost")
 
     def _make(self):
         """Make requests and plan when each copy of them comes."""
@@ -325,7 +325,7 @@ class Campaign:
         """Let the next delivery meet this fault; return it."""
         if fault in WIRE:
             self.remote.faults(self._described(fault), REFUSE)
-        elif fault == "rings lost":
+        elif fault == "wake-ups lost":
             aws("sqs").purge_queue(QueueUrl=SETTINGS.delivery_queue_url)
             self.came(fault)
         elif fault == "claim or record without its answer":

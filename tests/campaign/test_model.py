@@ -21,7 +21,7 @@ TWICE = (PARTIAL[0], *PARTIAL)  # three changes, the first of them twice
 
 SHORT = {
     "one fault": (World(TWICE, 1), ALONE),
-    "one fault, rings of many cards": (World(PARTIAL, 1), MANY),
+    "one fault, wake-ups of many cards": (World(PARTIAL, 1), MANY),
     "two events at once": (World(PARTIAL[1:], 1, takers=2), ALONE),
     "the same value again": (World(AGAIN, 2, takers=1), ALONE),
     "one fault, landing after the quiet period": (World(PARTIAL, 1, late=AFTER_QUIET), ALONE),
@@ -31,15 +31,15 @@ LONG = {
     "three faults, whole cards": (World(FULL, 3), ALONE),
     "three faults, whole cards and parts": (World(MIXED, 3), ALONE),
     "three faults, there and back again": (World(THERE_AND_BACK, 3), ALONE),
-    "two faults, rings of many cards": (World(TWICE, 2), MANY),
-    "two faults, rings of one and of many cards": (World(PARTIAL, 2), (*ALONE, *MANY)),
+    "two faults, wake-ups of many cards": (World(TWICE, 2), MANY),
+    "two faults, wake-ups of one and of many cards": (World(PARTIAL, 2), (*ALONE, *MANY)),
     "two events at once": (World(PARTIAL, 1, takers=2), ALONE),
     "two faults, landing after the quiet period": (World(TWICE, 2, late=AFTER_QUIET), ALONE),
     "a late landing and a refusal, back and forth": (
         World(BACK_AND_FORTH, 2, late=AFTER_QUIET, kinds=("late", "refused")),
         ALONE,
     ),
-    "one fault, rings of many cards, landing after the quiet period": (World(TWICE, 1, late=AFTER_QUIET), MANY),
+    "one fault, wake-ups of many cards, landing after the quiet period": (World(TWICE, 1, late=AFTER_QUIET), MANY),
 }
 
 

@@ -36,7 +36,7 @@ class World:
                 self.bridge.deliver()
 
     def fill(self, number, *, origin="Direct", start=0):
-        """Make so many cards due, as ingest does, without a ring."""
+        """Make so many cards due, as ingest does, without a wake-up."""
         now = self.clock.now()
         for first in range(start, start + number, 100):
             news = {
@@ -158,7 +158,7 @@ def test_rings_wiped_out_of_the_queue_and_of_its_dead_letters_in_mid_run_are_run
         wakeups = Queue(sqs(PATIENT), SETTINGS.delivery_queue_url)
         wake(wakeups, dict.fromkeys(world.bridge.due()[:500], 0))
         queue = world.aws.memory.queues[SETTINGS.delivery_queue_url]
-        while queue.messages:  # workers that die at once, until every ring is a dead letter
+        while queue.messages:  # workers that die at once, until every wake-up is a dead letter
             queue.receive(10, world.clock.time, world.clock.time)
         wake(wakeups, dict.fromkeys(world.bridge.due()[500:], 0))
         world.bridge.deliver()
@@ -170,7 +170,7 @@ def test_rings_wiped_out_of_the_queue_and_of_its_dead_letters_in_mid_run_are_run
             world.minute()
 
         show(
-            f"{dead} rings dead and gone, {wiped} wiped out of the queue after {landed} cards had landed: "
+            f"{dead} wake-ups dead and gone, {wiped} wiped out of the queue after {landed} cards had landed: "
             f"{len(world.remote.held)} of 1,000 landed in the end"
         )
         assert dead > 0

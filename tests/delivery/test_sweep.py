@@ -40,7 +40,7 @@ def swept(nowhere):
         throttles = Throttles(nowhere.cards, policy)
         sweeper = sweep.SWEEPER._replace(cards=nowhere.cards, throttles=throttles, policy=policy)
         sweeper.sweep(now or nowhere.clock.now())
-        return sorted(key for wakeup in nowhere.rings() for key in wakeup)
+        return sorted(key for wakeup in nowhere.wakeups() for key in wakeup)
 
     return swept
 

@@ -45,7 +45,7 @@ def test_an_event_becomes_a_card_and_a_ring(nowhere):
         "rejected": [],
     }
     assert nowhere.card(KEY).fields["fullName"].value == "Olena Koval"
-    assert nowhere.rings() == [[KEY]]
+    assert nowhere.wakeups() == [[KEY]]
 
 
 def test_the_body_may_come_base64_encoded(nowhere):
@@ -55,7 +55,7 @@ def test_the_body_may_come_base64_encoded(nowhere):
 
 def test_repeated_and_older_events_change_nothing(nowhere):
     nowhere.post("acme", person(name="new", when="2026-03-02T10:00:00Z"))
-    nowhere.rings()
+    nowhere.wakeups()
 
     repeated = nowhere.post("acme", person(name="new", when="2026-03-02T10:00:00Z"))
     older = nowhere.post("acme", person(name="old", when="2026-03-01T10:00:00Z"))
@@ -67,11 +67,11 @@ def test_repeated_and_older_events_change_nothing(nowhere):
 
 def test_a_card_that_is_still_due_is_rung_again(nowhere):
     nowhere.post("acme", person())
-    nowhere.rings()
+    nowhere.wakeups()
 
     nowhere.post("acme", person())
 
-    assert nowhere.rings() == [[KEY]]
+    assert nowhere.wakeups() == [[KEY]]
 
 
 def test_a_delete_is_skipped_with_its_code(nowhere):

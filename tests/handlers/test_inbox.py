@@ -127,7 +127,7 @@ def test_messages_of_one_card_are_merged_in_one_batch_whatever_their_order(nowhe
 
     assert nowhere.take_inbox() == 0
     assert nowhere.card(KEY).fields["fullName"].value == "Olena 3"
-    assert nowhere.rings() == [[KEY]]
+    assert nowhere.wakeups() == [[KEY]]
 
 
 def test_a_message_whose_card_cannot_be_written_leaves_the_others_in_peace(nowhere):
