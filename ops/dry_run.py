@@ -32,7 +32,7 @@ def tried(connection: Connection, sample: Sample, *, trace: bool = False) -> Tri
     if sample.body is None:
         return Trial(sample, [BROKEN_BASE64], USUAL._replace(status=400))
     try:
-        body = decode(sample.body, sample.content_type)
+        body = decode(sample.body, sample.content_type, sample.headers.get("content-encoding", ""))
         outcomes = engine.run(connection.mapping, body, connection.settings, sample.headers, sample.query, trace=trace)
     except SenderError as error:
         refused = Outcome("reject", code=error.code, reason=str(error))

@@ -137,7 +137,7 @@ def _contact(identity: dict[str, Any], values: Mapping[str, Any]) -> Composed:
             "fullName": name,
             "externalId": values.get("externalId"),
             "leadId": values.get("leadId"),
-            "responsible": values.get("responsible") or RESPONSIBLE_NOBODY,
+            "responsible": values.get("responsible") or values.get("nobody") or RESPONSIBLE_NOBODY,
             "staffId": values.get("staffId"),
             "contactLink": values.get("contactLink"),
             "leadLink": values.get("leadLink"),

@@ -167,7 +167,7 @@ def declared_answer(event: Event, connection: Connection) -> engine.Answer | Non
 
 
 def _decoded(event: Event) -> Any:
-    return decode(event.body, event.headers.get("content-type", ""))
+    return decode(event.body, event.headers.get("content-type", ""), event.headers.get("content-encoding", ""))
 
 
 def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:
@@ -197,7 +197,7 @@ def _verdict(outcome: Outcome, key: str, merged: Mapping[str, list[str]]) -> Ver
     """Return the verdict of a record; `merged` holds those of each card's changes, and loses the ones returned."""
     verdict = Verdict("", outcome.index, key, outcome.code, outcome.field, outcome.reason, outcome.warnings)
     if outcome.result != "change":
-        return verdict._replace(result="skipped" if outcome.result == "skip" else "rejected")
+        return verdict._replace(result="rejected" if outcome.result == "reject" else "skipped")
     match merged[key].pop(0):
         case "erased":
             return verdict._replace(result="skipped", code="erased", reason="this card was erased on request")

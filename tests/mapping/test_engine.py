@@ -216,7 +216,7 @@ def test_data_cannot_bend_a_link(fields, identity, link):
 
 
 def test_glued_text_behind_the_host_of_a_link_is_one_segment_of_it(fields):
-    rule = """{ template = "https://acme.example.com/{join_text('-', [a, b])}" }"""
+    rule = """{ template = "https://acme.example.com/{join('-', [a, b])}" }"""
     text = SECTION.replace("[contact]", f"[contact]\ncontactLink = {rule}")
 
     link = fields(text, {"id": 1, "a": "/x", "b": "y"})["contactLink"]

@@ -57,7 +57,7 @@ FAULTS = [
     ("unknown fields of our contract", "direct", 'ConfigDict(extra="forbid"', 'ConfigDict(extra="ignore"'),
     ("two phones and a blank are one", "normalize", "return parts if several else [number]", "return [number]"),
     ("one phone with blanks is two", "normalize", "len(_digits(number)) > MOST_DIGITS and all", "all"),
-    ("a link that begins with glued text", "language/expression", "if name in GLUE", "if name in ()"),
+    ("a link that begins with glued text", "language/expression", "if GLUE in calls", "if GLUE in ()"),
     ("a payload beside nothing", "language/expression", '"all": shared', '"all": None'),
     ("a child that loses its parent's fields", "language/model", "{**known.rules, **section.rules}", "{**section.rules}"),
 ]  # fmt: skip

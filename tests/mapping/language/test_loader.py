@@ -143,8 +143,8 @@ FAULTS = [
     ),
     (
         'externalId = "id"',
-        """externalId = "id"\ncontactLink = ["url", "join_text('', ['https://acme.example.com', id])"]""",
-        "bad.toml:5:24: error: contact.contactLink[2]: expression 'join_text('', ['https://acme.example.com', id])': a link is not joined",
+        """externalId = "id"\ncontactLink = ["url", "join('', ['https://acme.example.com', id])"]""",
+        "bad.toml:5:24: error: contact.contactLink[2]: expression 'join('', ['https://acme.example.com', id])': a link is not joined",
     ),
     (
         'externalId = "id"',
@@ -153,8 +153,8 @@ FAULTS = [
     ),
     (
         'externalId = "id"',
-        """externalId = "id"\ncontactLink = { template = "{join_text('', [a, b])}/{id}" }""",
-        "bad.toml:5:30: error: contact.contactLink: template: expression 'join_text('', [a, b])': a link is not joined",
+        """externalId = "id"\ncontactLink = { template = "{join('', [a, b])}/{id}" }""",
+        "bad.toml:5:30: error: contact.contactLink: template: expression 'join('', [a, b])': a link is not joined",
     ),
     ('"id"', '{ from = "a", with = "b" }', "bad.toml:4:28: error: contact.externalId.with: only a join has something"),
     ('"id"', '{ from = "a", ignore = "0" }', "bad.toml:4:28: error: contact.externalId.ignore: must be a list of texts"),
