@@ -7,7 +7,7 @@ start than everything that a CRM's event needs.
 from typing import Annotated, Any, Literal, NamedTuple
 
 from aws_lambda_powertools.utilities.parser import BaseModel, ValidationError, parse
-from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, TypeAdapter
 
 from mapping import normalize
 
@@ -22,8 +22,14 @@ def _moment(value: str | int) -> str | int:
     return value
 
 
-Text = Annotated[StrictStr, Field(max_length=10_000)]
-Id = Annotated[StrictStr, Field(min_length=1, max_length=255)] | StrictInt
+def _encodable(value: Any) -> Any:
+    """Drop half a surrogate pair, as every other mapping does: some programs cut texts inside an emoji."""
+    return value.encode(errors="ignore").decode() if isinstance(value, str) else value
+
+
+_Str = Annotated[StrictStr, BeforeValidator(_encodable)]
+Text = Annotated[_Str, Field(max_length=10_000)]
+Id = Annotated[_Str, Field(min_length=1, max_length=255)] | StrictInt
 Moment = Annotated[
     StrictStr | StrictInt,
     AfterValidator(_moment),
@@ -55,8 +61,11 @@ class _Record(_Part):
 
 
 Carries = Annotated[
-    Literal["full", "partial"],
-    Field(description="full: a field that is left out is empty; partial: it keeps what is known"),
+    Literal["whole", "full", "partial"],
+    Field(
+        description="whole: a field that is left out is empty; full: it keeps what is known, and the record names a "
+        "person; partial: the record may name any field"
+    ),
 ]
 
 
