@@ -17,6 +17,7 @@ from mapping.outcome import Outcome, Step
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
 MAX_DIRECTIONS = 5_000  # phones and e-mails of one event: each may take 0.1 ms
 MAX_WARNINGS = 20
+MOST_TITLES = 8  # of records that took nothing
 LOST = "\ufffd"  # what decoders write for bytes that are no letters
 WHAT = {"phones": "phone number", "emails": "e-mail address"}
 
@@ -25,7 +26,7 @@ _OF_A_CONTACT = ("leadId", "leadLink", "dealLink", "googleClientId")  # what a l
 _TELLING = {"organization": ("name",)}  # what a record must say of itself to be one
 _TELLING_OF_A_PERSON = ("fullName", "phones", "emails")
 _NO_DATA = "the record has an id but no {} that this mapping reads; keys seen: {}"
-_NO_CHANGE = "this update changes no field that the mapping reads"
+_NO_CHANGE = "this update changes nothing that the mapping can use: other fields, or only a part of a name"
 _DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was not UTF-8, or its charset was not named"
 
 
@@ -158,7 +159,9 @@ class _Event:
         return outcome._replace(warnings=warnings, trace=steps) if warnings or steps else outcome
 
     def _unmatched(self, index: int) -> Outcome:
-        tried = "; ".join(f"'{record.title}'" for record in self.mapping.records[:8])
+        titles = [f"'{record.title}'" for record in self.mapping.records]
+        more = [f"and {len(titles) - MOST_TITLES} more"] if len(titles) > MOST_TITLES else []
+        tried = "; ".join([*titles[:MOST_TITLES], *more])
         reason = f"nothing in this event matches the mapping '{self.mapping.name}'. Tried: {tried}"
         if self.steps is not None:
             self.steps += explain.refusals(self.mapping.records, self.view)
@@ -190,8 +193,10 @@ class _Event:
         )
         if record.do in ("skip", "reject"):
             return outcome._replace(code=record.code, reason=record.message or record.title)
-        outcome = outcome._replace(kind=record.section, carries=record.carries or "full")
-        return self._gone(record, outcome, item) if record.do != "change" else self._changed(outcome, item)
+        outcome = outcome._replace(kind=record.section)
+        if record.do != "change":
+            return self._gone(record, outcome, item)
+        return self._changed(outcome._replace(carries=record.carries or "full"), item)
 
     def _gone(self, record: Record, outcome: Outcome, item: Any) -> Outcome:
         """Return a deletion or erasure. That of a lead is its own card's: its contact stays what it is."""

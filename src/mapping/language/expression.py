@@ -266,9 +266,14 @@ class Expression(NamedTuple):
 def _has(value: Any, keys: tuple[str, ...]) -> bool:
     for depth, key in enumerate(keys):
         if not isinstance(value, dict) or key not in value:
-            return depth > 0 and is_empty(value)  # `owner: null` says that owner.id is empty
+            return depth > 0 and _is_cleared(value)
         value = value[key]
     return True
+
+
+def _is_cleared(value: Any) -> bool:
+    """Tell whether a value says that all within it is empty: `owner: null` does, and PHP's `[]`; `{}` says nothing."""
+    return is_empty(value) and not isinstance(value, dict)
 
 
 def _is_present(node: Node, value: Any, interpreter: _Interpreter) -> bool:
@@ -288,7 +293,7 @@ def _is_present(node: Node, value: Any, interpreter: _Interpreter) -> bool:
 
 def _is_chain_present(children: list[Node], value: Any, interpreter: _Interpreter) -> bool:
     for depth, child in enumerate(children):
-        if depth and is_empty(value):
+        if depth and _is_cleared(value):
             return True
         if not _is_present(child, value, interpreter):
             return False
