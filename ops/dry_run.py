@@ -10,7 +10,7 @@ from errors import SenderError
 from mapping import engine
 from mapping.decode import decode
 from mapping.language.model import SECTIONS
-from mapping.outcome import Outcome
+from mapping.outcome import Fields, Outcome
 from ops.offline import Connection
 from ops.samples import Sample
 
@@ -96,13 +96,20 @@ def _outcome(connection: Connection, outcome: Outcome) -> dict[str, Any]:
 def _fields(connection: Connection, outcome: Outcome, body: Composed) -> Iterator[tuple[str, Any]]:
     """Yield what the change sets, under Ringostat's names: its blocks together are two lists."""
     kinds = {name.partition(".")[0] for name in outcome.fields}
+    shown = with_half_name(outcome.fields)
     for name in SECTIONS[outcome.kind]:
-        if name in outcome.fields:
-            yield name, outcome.fields[name]
+        if name in shown:
+            yield name, shown[name]
     if kinds & set(DIRECTIONS):
         yield "contactDirections", body.payload["contactDirections"] if body.payload else []
     if "organizations" in kinds:
         yield "organizations", _organizations(connection, outcome)
+
+
+def with_half_name(fields: Fields) -> Fields:
+    """Return the fields with half a name as the name, where no whole one is known."""
+    half = fields.get("halfName")
+    return {**fields, "fullName": half} if half and not fields.get("fullName") else fields
 
 
 def _organizations(connection: Connection, outcome: Outcome) -> list[dict[str, Any]]:

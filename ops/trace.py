@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from mapping.language.model import SECTIONS, Section
 from mapping.language.rule import place_of
 from mapping.outcome import Outcome, Step
+from ops.dry_run import with_half_name
 from ops.offline import Connection
 
 BLOCKS = {"phones": "phone", "emails": "email", "organizations": "organization"}
@@ -40,7 +41,7 @@ def rows(connection: Connection, outcome: Outcome) -> Iterator[Row]:
 
 def _scalar(name: str, section: Section, outcome: Outcome) -> Iterator[Row]:
     steps = [step for step in outcome.trace if step.field == name]
-    value = outcome.fields.get(name, steps[-1].value if steps else None)
+    value = with_half_name(outcome.fields).get(name, steps[-1].value if steps else None)
     if steps:
         defaulted = "nobody is responsible: the connection's default" if value != steps[-1].value else ""
         yield Row(name, _shown(value), _why(steps[-1], defaulted))

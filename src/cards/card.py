@@ -129,7 +129,12 @@ def _contact(identity: dict[str, Any], values: Mapping[str, Any]) -> Composed:
         for entry in _once(_blocks(values, "organizations"), lambda entry: entry["externalId"])
         if (name := entry["name"] or values.get(ORGANIZATION_NAME + entry["externalId"]))
     ]
-    name = values.get("fullName") or (organizations or [{}])[0].get("name") or (phones or emails)[0]["value"]
+    name = (
+        values.get("fullName")
+        or values.get("halfName")
+        or (organizations or [{}])[0].get("name")
+        or (phones or emails)[0]["value"]
+    )
     return Composed(
         "contacts",
         {

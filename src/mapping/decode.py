@@ -207,7 +207,7 @@ def _multipart(body: bytes, content_type: str) -> dict[str, Any]:
     _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode("ascii", "replace"))
     if not parts or not parts[-1].startswith(b"--"):
         raise BadBody("The multipart body does not end with its boundary.")
-    if len(parts) > MAX_FORM_FIELDS:
+    if len(parts) - 1 > MAX_FORM_FIELDS:
         raise TooLarge(f"A form may have {MAX_FORM_FIELDS} fields.")
     return _nested(field for part in parts[:-1] if (field := _part(part)))
 

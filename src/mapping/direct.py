@@ -27,9 +27,8 @@ def _encodable(value: Any) -> Any:
     return value.encode(errors="ignore").decode() if isinstance(value, str) else value
 
 
-_Str = Annotated[StrictStr, BeforeValidator(_encodable)]
-Text = Annotated[_Str, Field(max_length=10_000)]
-Id = Annotated[_Str, Field(min_length=1, max_length=255)] | StrictInt
+Text = Annotated[StrictStr, Field(max_length=10_000), BeforeValidator(_encodable)]
+Id = Annotated[StrictStr, Field(min_length=1, max_length=255), BeforeValidator(_encodable)] | StrictInt
 Moment = Annotated[
     StrictStr | StrictInt,
     AfterValidator(_moment),

@@ -106,7 +106,8 @@ class _Event:
         self.nobody = settings.get("responsible") or "0"
         self.hosts = tuple(host.strip().lower() for host in settings.get("link_hosts", "").split(",") if host.strip())
         self.steps: list[Step] | None = [] if traced else None
-        self.whole = False  # whether the record at hand empties what it does not name
+        self.partial = False  # whether the record at hand may be about any of its fields
+        self.whole = False  # whether it empties what it does not name
         self.damaged = ""  # the first field of the record at hand that holds U+FFFD
         self.longest = 0  # of the texts just read that were cut
         self.dropped = 0  # phones or e-mails of the block at hand that are none
@@ -168,8 +169,9 @@ class _Event:
         return Outcome("reject", index, code="no-record", reason=reason)
 
     def _outcome(self, record: Record, index: int, item: Any) -> Outcome:
-        self.view.partial = record.carries in ("partial", "changes")
+        self.partial = record.carries in ("partial", "changes")
         self.whole = record.carries == "whole"
+        self.view.strict = not self.whole
         self.damaged = ""
         outcome = self._outcome_of(record, index, item)
         if self.damaged and outcome.result not in ("skip", "reject"):
@@ -258,11 +260,10 @@ class _Event:
 
     def _is_telling(self, kind: str, section: Section, fields: dict[str, Any], item: Any) -> bool:
         """Tell whether the record names something of a person or organization; a partial one may name anything else."""
-        if any(self._is_told(name, section, item) for name in _TELLING.get(kind, _TELLING_OF_A_PERSON)):
+        telling = _TELLING.get(kind, _TELLING_OF_A_PERSON)
+        if "halfName" in fields or any(self._is_told(name, section, item) for name in telling):
             return True
-        return self.view.partial and any(
-            name not in section.rules or not _is_made(section.rules[name]) for name in fields
-        )
+        return self.partial and any(name not in section.rules or not _is_made(section.rules[name]) for name in fields)
 
     def _is_told(self, name: str, section: Section, item: Any) -> bool:
         rule = section.rules.get(name)
@@ -272,9 +273,9 @@ class _Event:
 
     def _add_nobody(self, section: Section, fields: dict[str, Any]) -> None:
         """Set the connection's default where the event says that nobody is responsible or its CRM never says who is."""
-        if "responsible" in fields or (not self.view.partial and "responsible" not in section.rules):
+        if "responsible" in fields or (not self.partial and "responsible" not in section.rules):
             fields["responsible"] = fields.get("responsible") or self.nobody
-        elif not self.view.partial and self.nobody != "0":
+        elif not self.partial and self.nobody != "0":
             fields["nobody"] = self.nobody  # counts while the card knows no responsible
 
     def _id(self, field: str, kind: str, section: Section, item: Any) -> str | None:
@@ -286,16 +287,27 @@ class _Event:
         for name, rule in section.rules.items():
             if name in wanted and (self.whole or rule.is_present(item, self.view)):
                 fields[name] = self._scalar(name, rule, SECTIONS[kind][name], item)
+        if not (self.whole or self.partial or fields.get("fullName")) and "fullName" in wanted:
+            fields |= self._half_name(section, item)
         for name, blocks in section.blocks.items():
             for number, block in enumerate(blocks if name in wanted else ()):
                 if self.whole or self._is_block_present(name, block, item):
                     fields[f"{name}.{number}"] = self._entries(name, f"{name}.{number}", block, item)
         return fields
 
+    def _half_name(self, section: Section, item: Any) -> dict[str, Any]:
+        """Return what the event has of a name whose other half it does not speak of: better than a bare number."""
+        rule = section.rules.get("fullName")
+        self.view.strict = False
+        known = rule is not None and rule.is_present(item, self.view)
+        half = self._scalar("fullName", rule, "text", item) if known else None
+        self.view.strict = True
+        return {"halfName": half} if half else {}
+
     def _is_block_present(self, name: str, block: Block, item: Any) -> bool:
         if block.each is not None:
             return block.each.is_present(item, self.view)
-        if not self.view.partial:
+        if not self.partial:
             return block.rules[NEEDED[name]].is_present(item, self.view)
         return all(rule.is_present(item, self.view) for name, rule in block.rules.items() if name != "primary")
 

@@ -195,12 +195,12 @@ def _listed(scopes: tuple[str, ...]) -> str:
 class View:
     """What expressions can see while one event is read, and the warnings that reading it gave."""
 
-    __slots__ = ("interpreter", "lookups", "partial", "scopes", "seen", "warnings")
+    __slots__ = ("interpreter", "lookups", "scopes", "seen", "strict", "warnings")
 
     def __init__(self, body: Any, settings: Any, headers: Any, query: Any) -> None:
         self.scopes = {"": body, "item": body, "headers": headers, "query": query, "settings": settings}
         self.interpreter = _Interpreter(self.scopes, _OPTIONS)
-        self.partial = False  # whether the record at hand changes only what it names
+        self.strict = False  # whether a join needs all its parts: half a name must replace no whole one
         self.seen: list[tuple[Expression, Any]] | None = None  # with a trace: what each expression found
         self.lookups: Mapping[str, Mapping[str, str]] = {}
         self.warnings: list[str] = []

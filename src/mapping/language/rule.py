@@ -67,16 +67,16 @@ class Join(NamedTuple):
     between: str
 
     def read(self, current: Any, view: View, convert: Convert) -> str | None:
-        """Return the joined text; None in a partial change with only some parts: half a name replaces no whole one."""
-        if view.partial and not self.is_present(current, view):
+        """Return the joined text; None where all parts are needed and the event does not speak of each."""
+        if view.strict and not self.is_present(current, view):
             return None
         parts = [part for rule in self.rules if (part := rule.read(current, view, _part))]
         return convert(self.between.join(parts))
 
     def is_present(self, current: Any, view: View) -> bool:
-        """Tell whether any part is present; in a partial change all must be."""
-        speaking = (rule.is_present(current, view) for rule in self.rules)
-        return all(speaking) if view.partial else any(speaking)
+        """Tell whether all parts are present, or any where half will do."""
+        wanted = all if view.strict else any
+        return wanted(rule.is_present(current, view) for rule in self.rules)
 
 
 def _part(value: Any) -> str | None:
@@ -92,8 +92,6 @@ class Template(NamedTuple):
 
     def read(self, current: Any, view: View, convert: Convert) -> str | None:
         """Return the filled text, or None where a part is empty."""
-        if view.partial and not self.is_present(current, view):
-            return None
         filled = ""
         for part in self.parts:
             piece = part if isinstance(part, str) else self._fill(part, current, view, first=not filled)
