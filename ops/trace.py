@@ -11,7 +11,6 @@ from ops.dry_run import with_half_name
 from ops.offline import Connection
 
 BLOCKS = {"phones": "phone", "emails": "email", "organizations": "organization"}
-KEPT = "not in this event; what is known stays"
 OF_A_CONTACT = (
     "contactId",
     "leadId",
@@ -47,7 +46,7 @@ def _scalar(name: str, section: Section, outcome: Outcome) -> Iterator[Row]:
         yield Row(name, _shown(value), _why(steps[-1], defaulted))
     elif name in section.rules:
         place = place_of(section.rules[name]) or section.places[name]
-        yield Row(name, _shown(value), str(place) + ("" if name in outcome.fields else f": {KEPT}"))
+        yield Row(name, _shown(value), str(place))
     elif value is not None:
         yield Row(name, _shown(value), "not mapped; nobody is responsible: the connection's default")
     else:
@@ -65,9 +64,7 @@ def _entries(name: str, section: Section, outcome: Outcome) -> Iterator[Row]:
             again = "told already" if str(step.value).casefold() in told else ""
             yield Row(BLOCKS[name], _entry(step, named), _why(step, again))
             told |= {str(step.value).casefold()} if step.value else set()
-        if field not in outcome.fields:
-            yield Row(BLOCKS[name], "null", f"{block.place}: {KEPT}")
-        elif not steps:
+        if not steps:
             each = block.each.source if block.each else "it"
             yield Row(BLOCKS[name], "null", f"{block.place}: {each} is empty")
     if not blocks:

@@ -11,7 +11,7 @@ from mapping import explain, normalize
 from mapping.decode import MAX_RECORDS
 from mapping.language.expression import View, as_list, is_empty
 from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Block, Mapping, Record, Section
-from mapping.language.rule import First, Fixed, Rule, Template, place_of
+from mapping.language.rule import First, Fixed, Rule, Select, Template, place_of
 from mapping.outcome import Outcome, Step
 
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
@@ -287,12 +287,17 @@ class _Event:
         for name, rule in section.rules.items():
             if name in wanted and (self.whole or rule.is_present(item, self.view)):
                 fields[name] = self._scalar(name, rule, SECTIONS[kind][name], item)
+            elif name in wanted and self.steps is not None:
+                self.steps.append(explain.absent(name, rule, self.view, item))
         if not (self.whole or self.partial or fields.get("fullName")) and "fullName" in wanted:
             fields |= self._half_name(section, item)
         for name, blocks in section.blocks.items():
             for number, block in enumerate(blocks if name in wanted else ()):
                 if self.whole or self._is_block_present(name, block, item):
                     fields[f"{name}.{number}"] = self._entries(name, f"{name}.{number}", block, item)
+                elif self.steps is not None:
+                    rule = Select(block.each) if block.each else block.rules[NEEDED[name]]
+                    self.steps.append(explain.absent(f"{name}.{number}", rule, self.view, item))
         return fields
 
     def _half_name(self, section: Section, item: Any) -> dict[str, Any]:
@@ -402,6 +407,8 @@ class _Event:
         seen = self.view.seen
         self._count_directions(len(found) - 1)
         self.dropped += dropped
+        if not found and not dropped and not is_empty(current) and not isinstance(current, dict):
+            self._note_no_object(name, block, current)
         label = self._optional(block.rules.get("name"), current, normalize.text)
         primary = self._optional(block.rules.get("primary"), current, _said_yes) is not None
         if "name" not in block.rules:
@@ -411,6 +418,13 @@ class _Event:
             note = f"not a valid {WHAT[name.partition('.')[0]]}, dropped" if dropped else ""
             self.steps += explain.directions(name, entries, block, seen or [], note)
         return entries
+
+    def _note_no_object(self, name: str, block: Block, current: Any) -> None:
+        """Note that a list holds something else than the objects that its mapping wants."""
+        wanted = 'an object is wanted here; if it is the value itself, write "@" as the last alternative of value'
+        self.view.warnings.append(f"{block.place}: {wanted}")
+        if self.steps is not None:
+            self.steps.append(Step(name, None, str(block.place), raw=current, note=wanted))
 
     def _count_directions(self, more: int) -> None:
         """Count what one text holds: as many as its numbers, and one if it holds none."""

@@ -9,11 +9,13 @@ from itertools import islice
 from typing import Any
 
 from errors import did_you_mean
+from mapping import normalize
 from mapping.language.expression import Expression, View, is_empty, paths
 from mapping.language.model import Block, Record
 from mapping.language.rule import Rule, place_of
 from mapping.outcome import Step
 
+KEPT = "not in this event; what is known stays"
 Seen = list[tuple[Expression, Any]]  # what each expression found
 
 
@@ -22,6 +24,16 @@ def step(name: str, value: Any, rule: Rule, view: View, current: Any) -> Step:
     seen = view.seen or []
     place = seen[-1][0].place if seen else place_of(rule)
     return Step(name, value, str(place or ""), _sources(seen, current, view), seen[-1][1] if seen else None)
+
+
+def absent(name: str, rule: Rule, view: View, current: Any) -> Step:
+    """Return what was looked for where an event does not speak of a field. It leaves the view as it was."""
+    warnings, strict, seen = list(view.warnings), view.strict, view.seen
+    view.strict, view.seen = False, []
+    rule.read(current, view, normalize.text)
+    told = step(name, None, rule, view, current)._replace(raw=None, note=KEPT)
+    view.warnings[:], view.strict, view.seen = warnings, strict, seen
+    return told
 
 
 def directions(name: str, entries: list[dict[str, Any]], block: Block, seen: Seen, note: str) -> Iterator[Step]:
