@@ -9,12 +9,14 @@ from cards.endpoints import Composed
 from cards.key import key_of
 from errors import SenderError
 from mapping import engine
-from mapping.language.model import SECTIONS
-from mapping.outcome import Outcome
+from mapping.language import loader
+from mapping.language.model import SECTIONS, Mapping
+from mapping.outcome import Fields, Outcome
 from ops.offline import Connection
 from ops.samples import Sample
 
 DIRECTIONS = ("phones", "emails")
+KNOWN = ("change", "delete", "erase")  # results of a body that a mapping knows
 USUAL = engine.Answer(202, "application/json", "")  # a verdict for each record
 
 
@@ -43,6 +45,42 @@ def _answer(connection: Connection, body: Any, outcomes: list[Outcome]) -> engin
     return engine.answer(connection.mapping, body) or USUAL
 
 
+USUAL_FIELDS = {
+    "id": 1,
+    "name": "A B",
+    "first_name": "A",
+    "last_name": "B",
+    "phone": "0670000001",
+    "email": "a@example.com",
+}
+
+
+def fitting(connection: Connection, trial: Trial) -> list[str]:
+    """Return the presets that know this body, if the connection's own mapping does not.
+
+    One that reads any body with the usual fields knows no CRM by them, so it is not named.
+    """
+    if connection.mapping.name != "generic" and any(outcome.result in KNOWN for outcome in trial.outcomes):
+        return []
+    try:
+        body = trial.sample.decoded()
+    except SenderError:
+        return []
+    others = [loader.load(name) for name in loader.presets() if name != connection.mapping.name]
+    return [
+        mapping.name
+        for mapping in others
+        if not mapping.contract
+        and _reads(mapping, connection, trial, body)
+        and not _reads(mapping, connection, trial, USUAL_FIELDS)
+    ]
+
+
+def _reads(mapping: Mapping, connection: Connection, trial: Trial, body: Any) -> bool:
+    outcomes = engine.run(mapping, body, connection.settings, trial.sample.headers, trial.sample.query)
+    return any(outcome.result in KNOWN for outcome in outcomes)
+
+
 def composed(connection: Connection, outcome: Outcome) -> Composed | None:
     """Return what Ringostat would be sent if a change were all that is known; None for a skip or reject."""
     if outcome.result != "change":
@@ -67,7 +105,8 @@ def document(connection: Connection, trials: Iterable[Trial]) -> dict[str, Any]:
     outcomes = [_outcome(connection, outcome) for trial in trials for outcome in trial.outcomes]
     last = trials[-1].answer
     answer = {"status": last.status, "contentType": last.content_type, "body": last.body or None}
-    return {"outcomes": outcomes, "answer": answer}
+    fits = sorted({name for trial in trials for name in fitting(connection, trial)})
+    return {"outcomes": outcomes, "answer": answer, "presets": fits}
 
 
 def _outcome(connection: Connection, outcome: Outcome) -> dict[str, Any]:
@@ -80,7 +119,7 @@ def _outcome(connection: Connection, outcome: Outcome) -> dict[str, Any]:
         "card": outcome.card or None,
         "carries": outcome.carries if changed else None,
         "changed_at": moment(outcome.changed_at),
-        "fields": dict(_fields(connection, outcome, body)) if body else {},
+        "fields": dict(_fields(connection, outcome, body)) if body else dict(outcome.fields),
         "payload": body.payload if body else None,
         "waiting": body.waiting if body else None,
         "code": outcome.code or None,
@@ -93,13 +132,20 @@ def _outcome(connection: Connection, outcome: Outcome) -> dict[str, Any]:
 def _fields(connection: Connection, outcome: Outcome, body: Composed) -> Iterator[tuple[str, Any]]:
     """Yield what the change sets, under Ringostat's names: its blocks together are two lists."""
     kinds = {name.partition(".")[0] for name in outcome.fields}
+    shown = with_half_name(outcome.fields)
     for name in SECTIONS[outcome.kind]:
-        if name in outcome.fields:
-            yield name, outcome.fields[name]
+        if name in shown:
+            yield name, shown[name]
     if kinds & set(DIRECTIONS):
         yield "contactDirections", body.payload["contactDirections"] if body.payload else []
     if "organizations" in kinds:
         yield "organizations", _organizations(connection, outcome)
+
+
+def with_half_name(fields: Fields) -> Fields:
+    """Return the fields with half a name as the name, where no whole one is known."""
+    half = fields.get("halfName")
+    return {**fields, "fullName": half} if half and not fields.get("fullName") else fields
 
 
 def _organizations(connection: Connection, outcome: Outcome) -> list[dict[str, Any]]:

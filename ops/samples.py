@@ -11,7 +11,7 @@ import click
 
 from errors import BadBody
 from event import Event, Record, plain, queued, request_of
-from mapping.decode import decode
+from mapping.decode import decoded
 
 TYPES = {".json": "application/json", ".form": "application/x-www-form-urlencoded", ".xml": "text/xml"}
 
@@ -34,7 +34,7 @@ class Sample(NamedTuple):
         """Return the plain data of the body; raise SenderError where `inbox` or `api` does."""
         if self.problem:
             raise self.problem
-        return decode(self.body, self.content_type)
+        return decoded(self.body, self.headers)
 
 
 class Given(NamedTuple):

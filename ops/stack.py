@@ -19,9 +19,8 @@ from aws.client import Failure
 from aws.queues import Queue
 from aws.table import Cards
 from connections import Connection, connection_of
-from errors import BridgeError
+from errors import BridgeError, did_you_mean
 from mapping.language import loader
-from mapping.language.expression import did_you_mean
 
 PATIENT: dict[str, Any] = {
     "connect_timeout": 5,

@@ -8,6 +8,7 @@ from mapping.engine import OF_A_CONTACT
 from mapping.language.model import SECTIONS, Section
 from mapping.language.rule import place_of
 from mapping.outcome import Outcome, Step
+from ops.dry_run import with_half_name
 from ops.offline import Connection
 
 BLOCKS = {"phones": "phone", "emails": "email", "organizations": "organization"}
@@ -34,13 +35,13 @@ def rows(connection: Connection, outcome: Outcome) -> Iterator[Row]:
 
 def _scalar(name: str, section: Section, outcome: Outcome) -> Iterator[Row]:
     steps = [step for step in outcome.trace if step.field == name]
-    value = outcome.fields.get(name, steps[-1].value if steps else None)
+    value = with_half_name(outcome.fields).get(name, steps[-1].value if steps else None)
     if steps:
         defaulted = "nobody is responsible: the connection's default" if value != steps[-1].value else ""
         yield Row(name, _shown(value), _why(steps[-1], defaulted))
     elif name in section.rules:
         place = place_of(section.rules[name]) or section.places[name]
-        yield Row(name, _shown(value), str(place) + ("" if name in outcome.fields else f": {KEPT}"))
+        yield Row(name, _shown(value), str(place))
     elif value is not None:
         yield Row(name, _shown(value), "not mapped; nobody is responsible: the connection's default")
     else:
@@ -58,9 +59,7 @@ def _entries(name: str, section: Section, outcome: Outcome) -> Iterator[Row]:
             again = "told already" if str(step.value).casefold() in told else ""
             yield Row(BLOCKS[name], _entry(step, named), _why(step, again))
             told |= {str(step.value).casefold()} if step.value else set()
-        if field not in outcome.fields:
-            yield Row(BLOCKS[name], "null", f"{block.place}: {KEPT}")
-        elif not steps:
+        if not steps:
             each = block.each.source if block.each else "it"
             yield Row(BLOCKS[name], "null", f"{block.place}: {each} is empty")
     if not blocks:

@@ -1,6 +1,6 @@
 """Every error the bridge raises, named by who must act. No message quotes data of an event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -121,3 +121,11 @@ class Unavailable(BridgeError):
     code = "unavailable"
     status = 503
     title = "Temporarily unavailable"
+
+
+def did_you_mean(word: str, known: Iterable[str], shown: str = "'{}'") -> str:
+    """Return a hint that names the known word nearest to a misspelt one, or nothing."""
+    import difflib  # noqa: PLC0415 - only messages need it
+
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {shown.format(close[0])}?" if close else ""

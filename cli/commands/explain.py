@@ -1,6 +1,7 @@
 """`bridge explain`: what a mapping makes of a sample, for people and as JSON."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -11,12 +12,20 @@ from cards.key import key_of
 from cli import exits
 from cli.terminal import Cell, Part, columns, say, say_json
 from mapping.outcome import Outcome
-from ops.dry_run import USUAL, Trial, composed, document, moment, tried
+from ops.dry_run import USUAL, Trial, composed, document, fitting, moment, tried
 from ops.offline import Connection, of_connection
 from ops.samples import Sample, of_event
 from ops.trace import rows
 
-STYLES = {"change": "bold green", "skip": "bold yellow", "reject": "bold red"}
+STYLES = {
+    "change": "bold green",
+    "delete": "bold green",
+    "erase": "bold green",
+    "skip": "bold yellow",
+    "reject": "bold red",
+}
+GONE = {"delete": "deleted", "erase": "erased"}
+AROUND = 40  # characters shown on either side of a fault in a body
 WAITING = {NO_DIRECTION: "neither a phone nor an e-mail is known", NO_NAME: "no name is known"}
 
 
@@ -48,6 +57,11 @@ def _print(connection: Connection, trials: list[Trial]) -> None:
             number += 1
             say()
             _print_outcome(connection, outcome, number)
+            for line in _place(trial.sample, outcome):
+                say("   ", Cell(line, "dim"))
+        for name in fitting(connection, trial):
+            say()
+            say("hint     ", Cell(f"the preset '{name}' reads this body", "yellow"))
         say()
         say(f"answer   {_told(trial)}")
     say()
@@ -57,13 +71,27 @@ def _print(connection: Connection, trials: list[Trial]) -> None:
 def _counted(results: Iterable[str]) -> str:
     count = Counter(results)
     changes = "1 change" if count["change"] == 1 else f"{count['change']} changes"
-    return f"{changes}, {count['skip']} skipped, {count['reject']} rejected"
+    gone = [f"{count[result]} {told}" for result, told in GONE.items() if count[result]]
+    return ", ".join([changes, *gone, f"{count['skip']} skipped", f"{count['reject']} rejected"])
 
 
 def _described(sample: Sample) -> str:
     body = sample.body
     kind = {b"{": "JSON", b"[": "JSON", b"<": "XML"}.get(body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1], "a form")
-    return f"{kind}, {len(body)} bytes" + (f", in {sample.came_as}" if sample.came_as else "")
+    sent = f", sent as {sample.content_type}" if kind != "JSON" and "json" in sample.content_type else ""
+    return f"{kind}, {len(body)} bytes{sent}" + (f", in {sample.came_as}" if sample.came_as else "")
+
+
+def _place(sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """Yield the line of a body that cannot be read, and a caret where reading stopped."""
+    told = re.search(r"line (\d+) column (\d+)", outcome.reason)
+    if outcome.code != "bad-body" or told is None:
+        return
+    lines = (sample.body or b"").decode("utf-8", "replace").splitlines() or [""]
+    line, column = lines[min(int(told[1]), len(lines)) - 1], int(told[2]) - 1
+    start = max(0, column - AROUND)
+    yield line[start : column + AROUND]
+    yield " " * (column - start) + "^"
 
 
 def _told(trial: Trial) -> str:
@@ -90,9 +118,11 @@ def _print_outcome(connection: Connection, outcome: Outcome, number: int) -> Non
 
 def _result(connection: Connection, outcome: Outcome) -> Iterator[Part]:
     yield Cell(outcome.result.upper(), STYLES[outcome.result])
+    key = key_of(connection.project, connection.mapping.crm, outcome.card) if outcome.card else ""
     if outcome.result == "change":
-        key = key_of(connection.project, connection.mapping.crm, outcome.card)
         yield f" ({outcome.carries})  card {key}"
+    elif key:
+        yield f"  {outcome.code}  card {key}"
     else:
         yield f"  {outcome.code}" + (f"  {outcome.field}" if outcome.field else "")
 

@@ -7,7 +7,7 @@ from typing import Any
 from access.schemes import PROOFS
 from access.tokens import holder
 from event import Event, Request
-from mapping.decode import decode
+from mapping.decode import decoded
 
 SECRETS = PROOFS | {"cookie", "proxy-authorization"}  # the others are no scheme's, and no mapping's either
 
@@ -25,7 +25,7 @@ def without_proofs(request: Request, verify: Mapping[str, Any]) -> Event:
     headers = {name: text for name, text in request.headers.items() if name not in hidden}
     body = request.body
     if verify["scheme"] == "body-token":
-        body = _without_tokens(decode(body, request.headers.get("content-type", "")), verify["field"])
+        body = _without_tokens(decoded(body, request.headers), verify["field"])
         headers["content-type"] = "application/json"
     return Event(request.connection, body, headers, request.query, request.received_at, request.request_id)
 

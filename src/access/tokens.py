@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from access.compare import fits, secrets_of
 from event import Request
-from mapping.decode import decode
+from mapping.decode import decoded
 
 MAX_UNPROVED_BYTES = 64 * 1024  # read before anybody knows whose they are; the CRMs that need it send ids only
 HASHES = 16  # of a body: about the time that reading JSON of its size takes
@@ -47,7 +47,7 @@ def body_token(*, verify: Mapping[str, Any], request: Request) -> bool:
     """
     if len(request.body) > MAX_UNPROVED_BYTES:
         return False
-    table, name = holder(decode(request.body, request.headers.get("content-type", "")), verify["field"])
+    table, name = holder(decoded(request.body, request.headers), verify["field"])
     return fits(table[name], secrets_of(verify, "token"))
 
 

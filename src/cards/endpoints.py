@@ -75,13 +75,18 @@ def _contact(identity: Payload, values: Values) -> Payload | str:
         for entry in _once(_blocks(values, "organizations"), lambda entry: entry["externalId"])
         if (name := entry["name"] or values.get(ORGANIZATION_NAME + entry["externalId"]))
     ]
-    name = values.get("fullName") or (organizations or [{}])[0].get("name") or (phones or emails)[0]["value"]
+    name = (
+        values.get("fullName")
+        or values.get("halfName")
+        or (organizations or [{}])[0].get("name")
+        or (phones or emails)[0]["value"]
+    )
     return {
         **identity,
         "fullName": name,
         "externalId": values.get("externalId"),
         "leadId": values.get("leadId"),
-        "responsible": values.get("responsible") or RESPONSIBLE_NOBODY,
+        "responsible": values.get("responsible") or values.get("nobody") or RESPONSIBLE_NOBODY,
         "staffId": values.get("staffId"),
         "contactLink": values.get("contactLink"),
         "leadLink": values.get("leadLink"),

@@ -20,7 +20,7 @@ from errors import AllRejected, Unavailable
 from event import Event, Record, plain, wrapped
 from intake.merging import Merging
 from mapping import engine
-from mapping.decode import decode
+from mapping.decode import decoded
 from mapping.language import loader
 from mapping.outcome import Outcome
 from settings import Settings
@@ -159,7 +159,7 @@ def declared_answer(event: Event, connection: Connection) -> engine.Answer | Non
 
 
 def _decoded(event: Event) -> Any:
-    return decode(event.body, event.headers.get("content-type", ""))
+    return decoded(event.body, event.headers)
 
 
 def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:

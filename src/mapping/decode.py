@@ -12,29 +12,40 @@ One decision for each doubtful thing:
 | a DTD | refused: entity attacks need one |
 | no charset named | UTF-8, else Windows-1251 |
 | JSON sent as a form or as plain text | read as JSON: `curl -d` and many no-code tools do that |
+| JSON whose keys have a form's brackets | read as that form: automation tools hand forms on so |
+| a file in `multipart/form-data` | ignored |
+| a compressed body | refused: nothing is unpacked |
 """
 
 import codecs
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 from urllib.parse import unquote_plus
 
 from errors import BadBody, TooLarge, UnsupportedBody
 
 MAX_BYTES = 512 * 1024
+MAX_RECORDS = 1_000  # of one event
 MAX_JSON_DEPTH = 32
 MAX_FORM_DEPTH = 16
 MAX_XML_DEPTH = 64
 MAX_FORM_FIELDS = 5_000
 
+_GZIP = b"\x1f\x8b"
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _TEXT_CODECS = re.compile(r"utf-(8|16|32).*|ascii|iso8859-\d+|cp\d+|koi8-[rut]|mac-cyrillic")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 
 
-def decode(body: bytes, content_type: str) -> Any:
+def decoded(body: bytes, headers: Mapping[str, str]) -> Any:
+    """Decode a body by its headers, whose names are in lower case, as `decode` does."""
+    return decode(body, headers.get("content-type", ""), headers.get("content-encoding", ""))
+
+
+def decode(body: bytes, content_type: str, content_encoding: str = "") -> Any:
     """Return a body as dicts, lists, texts, numbers, booleans and None.
 
     Raises BadBody where the bytes are not what their content type says, TooLarge over a limit, UnsupportedBody for a
@@ -44,6 +55,10 @@ def decode(body: bytes, content_type: str) -> Any:
         raise TooLarge(f"A request may have {MAX_BYTES // 1024} KiB.")
     if not body.strip():
         raise BadBody("The body is empty.")
+    if content_encoding.strip().lower() not in ("", "identity") or body.startswith(_GZIP):
+        raise UnsupportedBody("The body is compressed; send it without Content-Encoding.")
+    if content_type.strip()[:10].lower() == "multipart/":
+        return _multipart(body, content_type)
     written = _text(body, _charset(content_type) or _charset(_xml_declaration(body)))
     return _DECODERS[_format(content_type, written)](written)
 
@@ -56,7 +71,7 @@ def _format(content_type: str, written: str) -> str:
         return "xml"
     form = media == "application/x-www-form-urlencoded"
     if not form and media not in ("text/plain", "application/octet-stream", ""):
-        raise UnsupportedBody("Send JSON, a form (application/x-www-form-urlencoded) or XML.")
+        raise UnsupportedBody("Send JSON, a form (application/x-www-form-urlencoded, multipart/form-data) or XML.")
     first = written.lstrip("\ufeff \t\r\n")[:1]
     if first in "{[<":
         return "xml" if first == "<" else "json"
@@ -104,6 +119,13 @@ def json_text(written: str) -> Any:
         raise BadBody(f"Not JSON: line {error.lineno} column {error.colno}.") from None
     except ValueError:
         raise BadBody("A number in the JSON is too long.") from None
+
+
+def _json(written: str) -> Any:
+    data = json_text(written)
+    if isinstance(data, dict) and any(key.endswith("]") and "[" in key for key in data):
+        return _nested(data.items())
+    return data
 
 
 _BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
@@ -163,12 +185,51 @@ def _form(written: str) -> dict[str, Any]:
     """
     if written.count("&") >= MAX_FORM_FIELDS:
         raise TooLarge(f"A form may have {MAX_FORM_FIELDS} fields.")
+    fields = (field.partition("=") for field in written.strip().split("&") if field)
+    return _nested((_unquoted(key), _unquoted(value)) for key, _, value in fields)
+
+
+def _nested(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return fields with PHP's brackets in their names as tables and lists."""
     form = _Table()
-    for field in written.strip().split("&"):
-        if field:
-            key, _, value = field.partition("=")
-            _put(form, _form_path(_unquoted(key)), _unquoted(value))
+    for key, value in fields:
+        _put(form, _form_path(key), value)
     return {key: _plain(value) for key, value in form.items()}
+
+
+_DISPOSITION = re.compile(r"""^content-disposition:\s*form-data\s*;(.*)$""", re.IGNORECASE | re.MULTILINE)
+_PARAMETER = re.compile(r""";?\s*([\w*]+)=(?:"([^"]*)"|([^\s;]+))""")
+
+
+def _multipart(body: bytes, content_type: str) -> dict[str, Any]:
+    """Read the texts of `multipart/form-data` (RFC 7578); files are ignored.
+
+    Our own, because Python's `email` takes a body without its closing line, and headers that are none, for good ones.
+    """
+    boundary = re.search(r"""boundary\s*=\s*"?([^\s";,]{1,70})""", content_type, re.IGNORECASE)
+    if not content_type.strip().lower().startswith("multipart/form-data") or boundary is None:
+        raise UnsupportedBody("Of multipart bodies only multipart/form-data with a boundary is read.")
+    _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode("ascii", "replace"))
+    if not parts or not parts[-1].startswith(b"--"):
+        raise BadBody("The multipart body does not end with its boundary.")
+    if len(parts) - 1 > MAX_FORM_FIELDS:
+        raise TooLarge(f"A form may have {MAX_FORM_FIELDS} fields.")
+    return _nested(field for part in parts[:-1] if (field := _part(part)))
+
+
+def _part(part: bytes) -> tuple[str, str] | None:
+    """Return the name and text of one part, None of a file."""
+    head, blank, content = part.partition(b"\r\n\r\n")
+    header = _text(head, None)
+    disposition = _DISPOSITION.search(header)
+    given = {
+        name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(disposition[1] if disposition else "")
+    }
+    if not blank or "name" not in given:
+        raise BadBody("A part of the multipart body has no name.")
+    if "filename" in given or "filename*" in given:
+        return None
+    return given["name"].replace("%22", '"'), _text(content, _charset(header))
 
 
 def _unquoted(escaped: str) -> str:
@@ -288,4 +349,4 @@ class _Tree:
             siblings[name] = [siblings[name], value]
 
 
-_DECODERS = {"json": json_text, "form": _form, "xml": _xml}
+_DECODERS = {"json": _json, "form": _form, "xml": _xml}

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -31,8 +32,13 @@ def _moment(value: str | int) -> str | int:
     return value
 
 
-Text = Annotated[StrictStr, Field(max_length=10_000)]
-Id = Annotated[StrictStr, Field(min_length=1, max_length=255)] | StrictInt
+def _encodable(value: Any) -> Any:
+    """Drop half a surrogate pair, as every other mapping does: some programs cut texts inside an emoji."""
+    return value.encode(errors="ignore").decode() if isinstance(value, str) else value
+
+
+Text = Annotated[StrictStr, Field(max_length=10_000), BeforeValidator(_encodable)]
+Id = Annotated[StrictStr, Field(min_length=1, max_length=255), BeforeValidator(_encodable)] | StrictInt
 Moment = Annotated[
     StrictStr | StrictInt,
     AfterValidator(_moment),
@@ -64,8 +70,11 @@ class _Record(_Part):
 
 
 Carries = Annotated[
-    Literal["full", "partial"],
-    Field(description="full: a field that is left out is empty; partial: it keeps what is known"),
+    Literal["whole", "full", "partial"],
+    Field(
+        description="whole: a field that is left out is empty; full: it keeps what is known, and the record names a "
+        "person; partial: the record may name any field"
+    ),
 ]
 
 

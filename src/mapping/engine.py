@@ -8,17 +8,26 @@ from typing import Any, NamedTuple
 
 from errors import TooLarge
 from mapping import explain, normalize
-from mapping.language.expression import MAX_RECORDS, View, as_list, is_empty
-from mapping.language.model import SECTIONS, Block, Mapping, Record, Section
-from mapping.language.rule import Rule, place_of
+from mapping.decode import MAX_RECORDS
+from mapping.language.expression import View, as_list, is_empty
+from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Block, Mapping, Record, Section
+from mapping.language.rule import First, Fixed, Rule, Select, Template, place_of
 from mapping.outcome import Outcome, Step
 
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
 MAX_DIRECTIONS = 5_000  # phones and e-mails of one event: each may take 0.1 ms
 MAX_WARNINGS = 20
+MOST_TITLES = 8  # of records that took nothing
+LOST = "\ufffd"  # what decoders write for bytes that are no letters
+WHAT = {"phones": "phone number", "emails": "e-mail address"}
 
 _TOO_MANY = f"A request may have {MAX_RECORDS} records."
 OF_A_CONTACT = ("leadId", "leadLink", "dealLink", "googleClientId")  # what a lead or deal sets on its contact's card
+_TELLING = {"organization": ("name",)}  # what a record must say of itself to be one
+_TELLING_OF_A_PERSON = ("fullName", "phones", "emails")
+_NO_DATA = "the record has an id but no {} that this mapping reads; keys seen: {}"
+_NO_CHANGE = "this update changes nothing that the mapping can use: other fields, or only a part of a name"
+_DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was not UTF-8, or its charset was not named"
 
 
 class Answer(NamedTuple):
@@ -79,7 +88,7 @@ def _by_contract(body: Any, mapped: Callable[[Any], list[Outcome]]) -> list[Outc
             outcomes.append(Outcome("reject", index, code="bad-field", field=fault.field, reason=fault.reason))
         else:
             outcomes += [outcome._replace(position=index) for outcome in mapped(record)]
-    return outcomes or [Outcome("skip", code="no-record", reason="the array is empty")]
+    return outcomes or [Outcome("reject", code="no-record", reason="the array is empty")]
 
 
 class _Event:
@@ -97,6 +106,11 @@ class _Event:
         self.nobody = settings.get("responsible") or "0"
         self.hosts = tuple(host.strip().lower() for host in settings.get("link_hosts", "").split(",") if host.strip())
         self.steps: list[Step] | None = [] if traced else None
+        self.partial = False  # whether the record at hand may be about any of its fields
+        self.whole = False  # whether it empties what it does not name
+        self.damaged = ""  # the first field of the record at hand that holds U+FFFD
+        self.longest = 0  # of the texts just read that were cut
+        self.dropped = 0  # phones or e-mails of the block at hand that are none
         view.lookups = mapping.lookups
 
     def outcomes(self) -> list[Outcome]:
@@ -146,14 +160,32 @@ class _Event:
         return outcome._replace(warnings=warnings, trace=steps) if warnings or steps else outcome
 
     def _unmatched(self, index: int) -> Outcome:
-        tried = "; ".join(f"'{record.title}'" for record in self.mapping.records[:8])
+        titles = [f"'{record.title}'" for record in self.mapping.records]
+        more = [f"and {len(titles) - MOST_TITLES} more"] if len(titles) > MOST_TITLES else []
+        tried = "; ".join([*titles[:MOST_TITLES], *more])
         reason = f"nothing in this event matches the mapping '{self.mapping.name}'. Tried: {tried}"
         if self.steps is not None:
             self.steps += explain.refusals(self.mapping.records, self.view)
-        return Outcome("skip", index, code="no-record", reason=reason)
+        return Outcome("reject", index, code="no-record", reason=reason)
 
     def _outcome(self, record: Record, index: int, item: Any) -> Outcome:
-        self.view.partial = False
+        self.partial = record.carries in ("partial", "changes")
+        self.whole = record.carries == "whole"
+        self.view.strict = not self.whole
+        self.damaged = ""
+        outcome = self._outcome_of(record, index, item)
+        if self.damaged and outcome.result not in ("skip", "reject"):
+            return outcome._replace(
+                result="reject",
+                card="",
+                fields={},
+                code="bad-encoding",
+                field=self.damaged,
+                reason=f"{self.damaged} {_DAMAGED}",
+            )
+        return outcome
+
+    def _outcome_of(self, record: Record, index: int, item: Any) -> Outcome:
         outcome = Outcome(
             record.do,
             index,
@@ -161,10 +193,24 @@ class _Event:
             changed_at=self._changed_at(record.changed_at, item),
             event_id=self._scalar("eventId", record.event_id, "text", item),
         )
-        if record.do != "change":
+        if record.do in ("skip", "reject"):
             return outcome._replace(code=record.code, reason=record.message or record.title)
-        self.view.partial = record.carries == "partial"
-        return self._changed(outcome._replace(kind=record.section, carries=record.carries), item)
+        outcome = outcome._replace(kind=record.section)
+        if record.do != "change":
+            return self._gone(record, outcome, item)
+        return self._changed(outcome._replace(carries=record.carries or "full"), item)
+
+    def _gone(self, record: Record, outcome: Outcome, item: Any) -> Outcome:
+        """Return a deletion or erasure. That of a lead is its own card's: its contact stays what it is."""
+        field = ID_FIELDS[record.section]
+        section = self.mapping.sections.get(record.section)
+        rule = record.identity or (section and section.rules.get(field))
+        identity = self._scalar(field, rule, "id", item)
+        if identity is None:
+            return self._without_id(outcome, field, rule, item)
+        fields = {field: identity, "deleted": True} if record.do == "delete" else {}
+        reason = record.message or record.title
+        return outcome._replace(card=f"{record.section}:{identity}", fields=fields, code=record.code, reason=reason)
 
     def _changed(self, outcome: Outcome, item: Any) -> Outcome:
         section = self.mapping.sections[outcome.kind]
@@ -173,44 +219,112 @@ class _Event:
                 fields = self._fields(outcome.kind, section, item, OF_A_CONTACT)
                 return outcome._replace(card=f"contact:{contact}", fields={"externalId": contact, **fields})
             if outcome.kind == "deal":
-                return outcome._replace(result="skip", code="no-contact", reason="the deal names no contact")
+                return self._without_contact(outcome, section.rules.get("contactId"), item)
         field = "leadId" if outcome.kind == "lead" else "externalId"
         identity = self._id(field, outcome.kind, section, item)
         if identity is None:
-            reason = f"{field} is empty: the record cannot be told from others"
-            return outcome._replace(result="reject", code="no-id", field=field, reason=reason)
+            return self._without_id(outcome, field, section.rules.get(field), item)
         fields = self._fields(outcome.kind, section, item, SECTIONS[outcome.kind].keys() - {field, "contactId"})
-        if outcome.kind != "organization" and (not self.view.partial or "responsible" in fields):
-            fields["responsible"] = fields.get("responsible") or self.nobody
+        if not self._is_telling(outcome.kind, section, fields, item):
+            return self._without_data(outcome, item)
+        if outcome.kind != "organization":
+            self._add_nobody(section, fields)
         kind = "lead" if field == "leadId" else outcome.kind
         return outcome._replace(card=f"{kind}:{identity}", fields={field: identity, **fields})
+
+    def _without_contact(self, outcome: Outcome, rule: Rule | None, item: Any) -> Outcome:
+        """Return a deal without a contact: unwanted if it says so, else kept."""
+        if rule is not None and rule.is_present(item, self.view) and not self._is_there(rule, item, "0"):
+            return outcome._replace(result="skip", code="no-contact", reason="the deal names no contact")
+        reason = "the event does not say whose deal it is: no usable contactId was found in it"
+        return outcome._replace(result="reject", code="no-contact", field="contactId", reason=reason)
+
+    def _without_id(self, outcome: Outcome, field: str, rule: Rule | None, item: Any) -> Outcome:
+        reason = f"{field} is empty: the record cannot be told from others"
+        if rule is not None and self._is_there(rule, item):
+            reason = f"{field} is there but is no usable id: 0, true, a list, an object or more than 255 characters"
+        return outcome._replace(result="reject", code="no-id", field=field, reason=reason)
+
+    def _is_there(self, rule: Rule, item: Any, nothing: str = "") -> bool:
+        """Tell whether the event holds something for a rule, be it of no use; the text `nothing` counts as none."""
+        self.view.seen = None
+        there = rule.read(item, self.view, lambda value: None if is_empty(value) else normalize.text(value) or "there")
+        return there not in (None, nothing)
+
+    def _without_data(self, outcome: Outcome, item: Any) -> Outcome:
+        if outcome.carries == "changes":
+            return outcome._replace(result="skip", code="no-change", reason=_NO_CHANGE)
+        wanted = "name" if outcome.kind == "organization" else "name, phone or e-mail"
+        reason = _NO_DATA.format(wanted, ", ".join(explain.keys_of(item)) or "none")
+        return outcome._replace(result="reject", code="no-data", reason=reason)
+
+    def _is_telling(self, kind: str, section: Section, fields: dict[str, Any], item: Any) -> bool:
+        """Tell whether the record names something of a person or organization; a partial one may name anything else."""
+        telling = _TELLING.get(kind, _TELLING_OF_A_PERSON)
+        if "halfName" in fields or any(self._is_told(name, section, item) for name in telling):
+            return True
+        return self.partial and any(name not in section.rules or not _is_made(section.rules[name]) for name in fields)
+
+    def _is_told(self, name: str, section: Section, item: Any) -> bool:
+        rule = section.rules.get(name)
+        if rule is not None:
+            return rule.is_present(item, self.view)
+        return any(self._is_block_present(name, block, item) for block in section.blocks.get(name, ()))
+
+    def _add_nobody(self, section: Section, fields: dict[str, Any]) -> None:
+        """Set the connection's default where the event says that nobody is responsible or its CRM never says who is."""
+        if "responsible" in fields or (not self.partial and "responsible" not in section.rules):
+            fields["responsible"] = fields.get("responsible") or self.nobody
+        elif not self.partial and self.nobody != "0":
+            fields["nobody"] = self.nobody  # counts while the card knows no responsible
 
     def _id(self, field: str, kind: str, section: Section, item: Any) -> str | None:
         return self._scalar(field, section.rules.get(field), SECTIONS[kind][field], item)
 
     def _fields(self, kind: str, section: Section, item: Any, wanted: Container[str]) -> dict[str, Any]:
+        """Return the fields that the event speaks of, and of a whole record all that it could."""
         fields: dict[str, Any] = {}
         for name, rule in section.rules.items():
-            if name in wanted and (not self.view.partial or rule.is_present(item, self.view)):
+            if name in wanted and (self.whole or rule.is_present(item, self.view)):
                 fields[name] = self._scalar(name, rule, SECTIONS[kind][name], item)
+            elif name in wanted and self.steps is not None:
+                self.steps.append(explain.absent(name, rule, self.view, item))
+        if not (self.whole or self.partial or fields.get("fullName")) and "fullName" in wanted:
+            fields |= self._half_name(section, item)
         for name, blocks in section.blocks.items():
             for number, block in enumerate(blocks if name in wanted else ()):
-                if not self.view.partial or self._is_block_present(block, item):
+                if self.whole or self._is_block_present(name, block, item):
                     fields[f"{name}.{number}"] = self._entries(name, f"{name}.{number}", block, item)
+                elif self.steps is not None:
+                    rule = Select(block.each) if block.each else block.rules[NEEDED[name]]
+                    self.steps.append(explain.absent(f"{name}.{number}", rule, self.view, item))
         return fields
 
-    def _is_block_present(self, block: Block, item: Any) -> bool:
+    def _half_name(self, section: Section, item: Any) -> dict[str, Any]:
+        """Return what the event has of a name whose other half it does not speak of: better than a bare number."""
+        rule = section.rules.get("fullName")
+        self.view.strict = False
+        known = rule is not None and rule.is_present(item, self.view)
+        half = self._scalar("fullName", rule, "text", item) if known else None
+        self.view.strict = True
+        return {"halfName": half} if half else {}
+
+    def _is_block_present(self, name: str, block: Block, item: Any) -> bool:
         if block.each is not None:
             return block.each.is_present(item, self.view)
+        if not self.partial:
+            return block.rules[NEEDED[name]].is_present(item, self.view)
         return all(rule.is_present(item, self.view) for name, rule in block.rules.items() if name != "primary")
 
     def _scalar(self, name: str, rule: Rule | None, kind: str, item: Any) -> str | None:
         if rule is None:
             return None
+        self.longest = 0
         if kind == "link":
             value = self._link(rule, item)
         else:
-            value = self._read(rule, item, normalize.identity if kind == "id" else normalize.text)
+            value = self._read(rule, item, normalize.identity if kind == "id" else self._text)
+            self._check_text(name, rule, value)
         if self.steps is not None:
             self.steps.append(explain.step(name, value, rule, self.view, item))
         return value
@@ -232,12 +346,32 @@ class _Event:
             self._warn(rule, "a link was dropped: not a plain https address")
         return found
 
+    def _text(self, value: Any) -> str | None:
+        if isinstance(value, str) and len(value) > normalize.LONGEST_TEXT:
+            self.longest = max(self.longest, len(value))
+        return normalize.text(value)
+
+    def _check_text(self, name: str, rule: Rule, value: str | None) -> None:
+        """Note that a text was cut, or has lost letters on its way."""
+        if self.longest:
+            self._warn(rule, f"{self.longest} characters were cut to {normalize.LONGEST_TEXT}")
+        if value is not None and LOST in value:
+            self.damaged = self.damaged or name
+
     def _changed_at(self, rule: Rule | None, item: Any) -> int | None:
         if rule is None:
             return None
-        given = self._read(rule, item, normalize.written)
-        moment = normalize.time(given, self.zone)
-        if given is not None and moment is None:
+        wrong: list[str] = []
+
+        def convert(value: Any) -> str | None:
+            given = normalize.written(value)
+            if given is None or normalize.time(given, self.zone) is not None:
+                return given
+            wrong.append(given)
+            return None
+
+        moment = normalize.time(self._read(rule, item, convert), self.zone)
+        if wrong and moment is None:
             self._warn(rule, "not a time; arrival counts instead")
         if self.steps is not None:
             self.steps.append(explain.step("changedAt", moment, rule, self.view, item))
@@ -249,12 +383,16 @@ class _Event:
     def _entries(self, kind: str, name: str, block: Block, item: Any) -> list[dict[str, Any]]:
         currents = [item] if block.each is None else as_list(block.each.read(item, self.view))
         if len(currents) > MAX_ENTRIES:
-            self.view.warnings.append(f"{block.place}: only the first {MAX_ENTRIES} are read")
+            self.view.warnings.append(f"{block.place}: of {len(currents)} only the first {MAX_ENTRIES} are read")
         read = self._organization if kind == "organizations" else self._directions
         entries: dict[str, dict[str, Any]] = {}
+        self.dropped = 0
         for current in currents[:MAX_ENTRIES]:
             for entry in read(name, block, current):
                 entries.setdefault((entry.get("value") or entry["externalId"]).casefold(), entry)
+        if self.dropped:
+            what = f"not a valid {WHAT[kind]}" if self.dropped == 1 else f"{self.dropped} are not valid {WHAT[kind]}s"
+            self._warn(block.rules["value"], f"{what}, dropped")
         return list(entries.values())
 
     def _organization(self, name: str, block: Block, current: Any) -> list[dict[str, Any]]:
@@ -265,28 +403,52 @@ class _Event:
     def _directions(self, name: str, block: Block, current: Any) -> list[dict[str, Any]]:
         """Return the phones or e-mails that one item holds."""
         self._count_directions(1)
-        given = self._read(block.rules["value"], current, normalize.written)
+        found, dropped = self._values(name, block.rules["value"], current)
         seen = self.view.seen
-        what = "phone number" if name.startswith("phones") else "e-mail address"
-        found, dropped = self._found(name, given)
         self._count_directions(len(found) - 1)
-        if dropped:
-            self._warn(block.rules["value"], f"not a valid {what}, dropped")
+        self.dropped += dropped
+        if not found and not dropped and not is_empty(current) and not isinstance(current, dict):
+            self._note_no_object(name, block, current)
         label = self._optional(block.rules.get("name"), current, normalize.text)
         primary = self._optional(block.rules.get("primary"), current, _said_yes) is not None
         if "name" not in block.rules:
             found = [(value, "") for value, _ in found]
         entries = [{"value": value, "name": _label(label, extension), "primary": primary} for value, extension in found]
         if self.steps is not None:
-            note = f"not a valid {what}, dropped" if dropped else ""
+            note = f"not a valid {WHAT[name.partition('.')[0]]}, dropped" if dropped else ""
             self.steps += explain.directions(name, entries, block, seen or [], note)
         return entries
+
+    def _note_no_object(self, name: str, block: Block, current: Any) -> None:
+        """Note that a list holds something else than the objects that its mapping wants."""
+        wanted = 'an object is wanted here; if it is the value itself, write "@" as the last alternative of value'
+        self.view.warnings.append(f"{block.place}: {wanted}")
+        if self.steps is not None:
+            self.steps.append(Step(name, None, str(block.place), raw=current, note=wanted))
 
     def _count_directions(self, more: int) -> None:
         """Count what one text holds: as many as its numbers, and one if it holds none."""
         for _ in range(more):
             if next(self.directions) > MAX_DIRECTIONS:
                 raise TooLarge(f"A request may have {MAX_DIRECTIONS} phones and e-mails.")
+
+    def _values(self, name: str, rule: Rule, current: Any) -> tuple[list[tuple[str, str]], int]:
+        """Return what the first alternative that holds any gives, and how many texts were dropped."""
+        seen: dict[str, tuple[list[tuple[str, str]], int]] = {}
+
+        def convert(value: Any) -> str | None:
+            given = normalize.written(value)
+            if given is None:
+                return None
+            if LOST in given:
+                self.damaged = self.damaged or name
+            seen[given] = self._found(name, given)
+            return given if seen[given][0] else None
+
+        given = self._read(rule, current, convert)
+        if given is None:
+            return [], sum(dropped for _, dropped in seen.values())
+        return seen[given] if given in seen else self._found(name, given)
 
     def _found(self, name: str, given: str | None) -> tuple[list[tuple[str, str]], int]:
         """Return values with their extensions, and how many were dropped."""
@@ -298,6 +460,11 @@ class _Event:
 
     def _optional(self, rule: Rule | None, current: Any, convert: Callable[[Any], str | None]) -> str | None:
         return None if rule is None else self._read(rule, current, convert)
+
+
+def _is_made(rule: Rule) -> bool:
+    """Tell whether a rule makes its text of an id or of nothing: such a field says nothing of a person."""
+    return any(map(_is_made, rule.rules)) if isinstance(rule, First) else isinstance(rule, Template | Fixed)
 
 
 def _said_yes(value: Any) -> str | None:

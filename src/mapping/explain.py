@@ -1,13 +1,21 @@
-"""How outcomes came about, in words, for `bridge explain`. It quotes the event: for the desk, never for a log."""
+"""How outcomes came about, in words, for `bridge explain`.
 
+Contains personal data: show it on a terminal, never log it.
+"""
+
+import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
-from mapping.language.expression import Expression, View, did_you_mean, is_empty, paths
+from errors import did_you_mean
+from mapping import normalize
+from mapping.language.expression import Expression, View, is_empty, paths
 from mapping.language.model import Block, Record
 from mapping.language.rule import Rule, place_of
 from mapping.outcome import Step
 
+KEPT = "not in this event; what is known stays"
 Seen = list[tuple[Expression, Any]]  # what each expression found
 
 
@@ -16,6 +24,16 @@ def step(name: str, value: Any, rule: Rule, view: View, current: Any) -> Step:
     seen = view.seen or []
     place = seen[-1][0].place if seen else place_of(rule)
     return Step(name, value, str(place or ""), _sources(seen, current, view), seen[-1][1] if seen else None)
+
+
+def absent(name: str, rule: Rule, view: View, current: Any) -> Step:
+    """Return what was looked for where an event does not speak of a field. It leaves the view as it was."""
+    warnings, strict, seen = list(view.warnings), view.strict, view.seen
+    view.strict, view.seen = False, []
+    rule.read(current, view, normalize.text)
+    told = step(name, None, rule, view, current)._replace(raw=None, note=KEPT)
+    view.warnings[:], view.strict, view.seen = warnings, strict, seen
+    return told
 
 
 def directions(name: str, entries: list[dict[str, Any]], block: Block, seen: Seen, note: str) -> Iterator[Step]:
@@ -71,3 +89,22 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return "{…}" if isinstance(value, dict) else "[…]"
     return "null" if value is None else f"'{value}'" if isinstance(value, str) else str(value).lower()
+
+
+MOST_KEYS = 20
+DEEPEST_KEYS = 3
+_FIELD_NAME = re.compile(r"[A-Za-z_$@][\w$-]{0,39}", re.ASCII)
+
+
+def keys_of(item: Any) -> list[str]:
+    """Return the names of an event's fields, `data.id`, without its values; a key that may be data is left out."""
+    return list(islice(_keys(item, "", DEEPEST_KEYS), MOST_KEYS))
+
+
+def _keys(item: Any, path: str, depth: int) -> Iterator[str]:
+    if isinstance(item, list):
+        item = item[0] if item else None
+    for key, value in item.items() if isinstance(item, dict) else ():
+        if _FIELD_NAME.fullmatch(key) and not re.search(r"\d{4}", key):
+            inner = list(_keys(value, f"{path}{key}.", depth - 1)) if depth > 1 else []
+            yield from inner or [path + key]

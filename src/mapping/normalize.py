@@ -322,7 +322,7 @@ def _since_1970(number: float) -> int | None:
 
 def _calendar(given: str, zone: str) -> int | None:
     try:
-        moment = datetime.fromisoformat(given)
+        moment = datetime.fromisoformat(given.removesuffix("z") + "Z" * given.endswith("z"))  # RFC 3339, 5.6
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=time_zone(zone))
             if _is_ambiguous(moment):

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Fields = Mapping[str, Any]
+Result = Literal["change", "delete", "erase", "skip", "reject"]
+Kind = Literal["contact", "lead", "deal", "organization"]
+Carries = Literal["whole", "full", "partial", "changes"]
 
 
 class Step(NamedTuple):
-    """How one field came about, for `bridge explain`. It holds personal data: it is for the desk, never a log."""
+    """How one field came about, for `bridge explain`. Contains personal data: never log it."""
 
     field: str  # such as fullName, phones.0, changedAt; or the title of a record that took nothing
     value: Any
@@ -20,7 +23,12 @@ class Step(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """`change`, `skip` or `reject`; the last two with a code and a reason that quote no data.
+    """What becomes of a record; all but a `change` have a code and a reason that quote no data.
+
+    `change`: `fields` go into the card. `delete`: the record was deleted in the CRM at `changed_at`; `fields` hold the
+    card's id and `deleted: True`, to be stamped and merged like any other field, so that later data revive the card.
+    `erase`: the CRM asks to forget the person; the card is to be erased for good, `fields` are empty. `skip`: a rule
+    names the record as unwanted. `reject`: it cannot be used and is kept.
 
     `fields` of a contact, lead or deal: the scalars of Ringostat's contact (text or None) and one entry per block of
     the mapping: `phones.0`, `emails.0` … hold `[{"value": str, "name": str | None, "primary": bool}]`,
@@ -28,12 +36,12 @@ class Outcome(NamedTuple):
     A field that is not in `fields` is not touched by the change; None or `[]` clears it.
     """
 
-    result: str
+    result: Result
     position: int = 0  # of the item in the list its record took it from
     record: str = ""  # title of the mapping's record, empty when none matched
-    kind: str = ""  # contact | lead | deal | organization: the section used
+    kind: Kind | Literal[""] = ""  # the section used
     card: str = ""  # the card that changes: "contact:42", "lead:7", "organization:9"
-    carries: str = "full"  # full | partial
+    carries: Carries = "full"
     changed_at: int | None = None  # ms since 1970, UTC
     event_id: str | None = None
     fields: Fields = {}
@@ -49,12 +57,13 @@ def compact(outcome: Outcome) -> dict[str, Any]:
 
     Warnings stand without their lines, which change with every edit of the file.
     """
-    default = Outcome("")
-    shown = {
+    default = Outcome(outcome.result)._replace(trace=outcome.trace)
+    told = {
         "index" if name == "position" else name: value  # as senders are told
         for name, value in outcome._asdict().items()
-        if name != "trace" and value != getattr(default, name)
+        if value != getattr(default, name)
     }
+    shown = {"result": outcome.result, **told}
     if outcome.changed_at is not None:
         moment = datetime.fromtimestamp(outcome.changed_at / 1000, UTC)
         shown["changed_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -47,7 +47,7 @@ def test_every_example_of_the_page_is_a_complete_entry():
     [
         ("body", f"{decode.MAX_BYTES // 1024} KiB"),
         ("body of a `body-token` connection", f"{tokens.MAX_UNPROVED_BYTES // 1024} KiB"),
-        ("records of one event", f"{engine.MAX_RECORDS:,}"),
+        ("records of one event", f"{decode.MAX_RECORDS:,}"),
         ("JSON, nested", f"{decode.MAX_JSON_DEPTH} deep"),
         ("form, nested", f"{decode.MAX_FORM_DEPTH} deep"),
         ("XML, nested", f"{decode.MAX_XML_DEPTH} deep"),

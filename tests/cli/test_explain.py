@@ -13,6 +13,7 @@ from cards.key import key_of
 from cli.cases import found
 from mapping.language import loader
 
+EVENTS = Path(__file__).parents[2] / "events"
 ROOT = Path(__file__).parents[2]
 CASES = list(found(ROOT / "events"))
 ODD_PHONES = ROOT / "events/pipedrive/person-with-odd-phones.json"
@@ -78,7 +79,7 @@ def test_text_says_what_json_says(case, run, explained):
     heads = re.findall(r"^\d+\. .* -> ([A-Z]+)", text, re.MULTILINE)
     assert heads == [one["result"].upper() for one in told]
     for one in told:
-        for name, value in one["fields"].items():
+        for name, value in one["fields"].items() if one["result"] == "change" else ():
             if not isinstance(value, list) and one["kind"] not in ("lead", "deal"):
                 assert re.search(rf"^   {name} +{re.escape(json.dumps(value, ensure_ascii=False))}", text, re.MULTILINE)
         for direction in one["fields"].get("contactDirections", ()):
@@ -121,14 +122,14 @@ def test_a_misspelt_path_gets_a_hint(run, tmp_path, person):
 
 def test_a_body_for_nobody_says_what_each_record_wanted(run, tmp_path):
     path = tmp_path / "other.json"
-    path.write_text('{"meta": {"entity": "activity"}}')
+    path.write_text('{"meta": {"entity": "invoice"}}')
 
     done = run("explain", "--mapping", "pipedrive", path)
 
-    assert done.code == 0
-    assert "1. (no record) -> SKIP  no-record" in done.out
+    assert done.code == 2
+    assert "1. (no record) -> REJECT  no-record" in done.out
     assert "wants meta.entity == 'person'" in done.out
-    assert "meta.entity = 'activity'" in done.out
+    assert "meta.entity = 'invoice'" in done.out
 
 
 def test_links_without_their_beginning_say_which_option_gives_it(run, person):
@@ -275,3 +276,54 @@ def test_help_loads_no_verb_and_no_rich():
 
     assert code == 0
     assert not modules & {"rich", "mapping", "cards", "jmespath", "cli.commands.explain"}
+
+
+def test_a_body_that_another_preset_knows_says_which(run):
+    odoo = EVENTS / "odoo" / "contact.json"
+
+    for mapping in ("pipedrive", "generic"):
+        assert "the preset 'odoo' reads this body" in run("explain", "--mapping", mapping, odoo).out
+        assert json.loads(run("explain", "--json", "--mapping", mapping, odoo).out)["presets"] == ["odoo"]
+    assert "reads this body" not in run("explain", "--mapping", "odoo", odoo).out
+
+
+def test_a_body_of_no_crm_is_no_presets(run, tmp_path):
+    (tmp_path / "own.json").write_text('{"id": 7, "name": "Олена", "phone": "067 000 00 01"}')
+
+    assert "reads this body" not in run("explain", "--mapping", "generic", tmp_path / "own.json").out
+
+
+def test_a_broken_body_is_shown_where_it_breaks(run, tmp_path):
+    (tmp_path / "broken.json").write_text('{"id": 1,\n "name" "Олена"}')
+
+    lines = run("explain", "--mapping", "pipedrive", tmp_path / "broken.json").out.splitlines()
+
+    [at] = [number for number, line in enumerate(lines) if line.strip() == "^"]
+    assert lines[at - 1][lines[at].index("^")] == '"'
+    assert '"name" "Олена"' in lines[at - 1]
+
+
+def test_a_form_that_came_as_json_says_so(run, tmp_path):
+    (tmp_path / "form.json").write_text("id=1&name=x")
+
+    assert (
+        "a form, 11 bytes, sent as application/json"
+        in run("explain", "--mapping", "generic", tmp_path / "form.json").out
+    )
+
+
+def test_a_text_where_a_list_is_wanted_is_not_called_empty(run, tmp_path):
+    path = tmp_path / "text.json"
+    path.write_text('{"meta": {"entity": "person"}, "data": {"id": 1, "name": "Олена", "phones": "067 000 00 01"}}')
+
+    text = run("explain", "--mapping", "pipedrive", path).out
+
+    assert "data.phones is empty" not in text
+    assert "an object is wanted here" in text
+
+
+def test_a_deletion_shows_its_card(run):
+    text = run("explain", "--mapping", "bitrix24", EVENTS / "bitrix24" / "contact-deleted.form").out
+
+    assert "DELETE  deleted-in-crm  card 106#Bitrix24#contact:82" in text
+    assert "0 changes, 1 deleted, 0 skipped, 0 rejected" in text

@@ -10,6 +10,7 @@ from mapping.decode import decode
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 XML = "text/xml; charset=UTF-8"
+MULTIPART = 'multipart/form-data; boundary="x"'
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,10 @@ XML = "text/xml; charset=UTF-8"
         (b"name=%D0%9E%D0%BB%D0%B5%D0%BD%D0%B0", FORM),
         (b"name=%CE%EB%E5%ED%E0", FORM),  # Windows-1251
         (b"name=%D0%9E%D0%BB%D0%B5%D0%BD%D0%B0", ""),
+        (b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n' + "Олена".encode() + b"\r\n--x--", MULTIPART),
+        ('{"name": "Олена"}'.encode("utf-32"), JSON),
+        ('{"name": "Олена"}'.encode("utf-16"), "application/json; charset=utf-8"),
+        ("name=Олена".encode("utf-16"), FORM),
         ("<name>Олена</name>".encode(), XML),
         ("<name>Олена</name>".encode(), "application/soap+xml"),
         ("<c:name xmlns:c='urn:c'>Олена</c:name>".encode(), XML),
@@ -73,7 +78,11 @@ def test_every_format_and_charset_gives_the_same_data(body, content_type):
         ("<!DOCTYPE a><a/>".encode("utf-16"), "text/xml", BadBody),
         (b"<a>&b;</a>", XML, BadBody),
         (b"hello", "text/plain", UnsupportedBody),
-        (b"--x\r\n", "multipart/form-data; boundary=x", UnsupportedBody),
+        (b"--x\r\n", "multipart/form-data; boundary=x", BadBody),
+        (b"--x--\r\n", "multipart/form-data", UnsupportedBody),
+        (b"--x--\r\n", "multipart/mixed; boundary=x", UnsupportedBody),
+        (b"--x\r\n\r\nOlena\r\n--x--", "multipart/form-data; boundary=x", BadBody),
+        (b"\x1f\x8b\x08\x00", JSON, UnsupportedBody),
         (b"\x89PNG", "image/png", UnsupportedBody),
         (b'{"a": 1}', "application/json; charset=klingon", UnsupportedBody),
         (b"7b7d", "application/json; charset=hex", UnsupportedBody),
@@ -160,3 +169,45 @@ def test_xml_has_attributes_text_and_lists():
             }
         }
     }
+
+
+def part(headers, content):
+    return b"--x\r\n" + headers + b"\r\n\r\n" + content + b"\r\n"
+
+
+def test_of_a_multipart_form_the_texts_are_read_and_files_are_ignored():
+    body = b"".join(
+        [
+            part(b'Content-Disposition: form-data; name="contact[name]"', "Олена\r\nКоваль".encode()),
+            part(
+                b"content-disposition:form-data;name=phone\r\nContent-Type: text/plain; charset=windows-1251",
+                "тел".encode("cp1251"),
+            ),
+            part(b'Content-Disposition: form-data; name="photo"; filename="me.png"', b"\x89PNG\xff"),
+            part('Content-Disposition: form-data; name="імʼя"'.encode(), b""),
+            b"--x--",
+        ]
+    )
+
+    assert decode(body, MULTIPART) == {"contact": {"name": "Олена\r\nКоваль"}, "phone": "тел", "імʼя": ""}
+
+
+def test_a_multipart_form_may_have_as_many_fields_as_any_form():
+    field = part(b'Content-Disposition: form-data; name="a"', b"1")
+
+    assert len(decode(field * 5000 + b"--x--", MULTIPART)["a"]) == 5000
+    with pytest.raises(TooLarge):
+        decode(field * 5001 + b"--x--", MULTIPART)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", " GZIP "])
+def test_a_compressed_body_is_refused_with_the_reason(encoding):
+    with pytest.raises(UnsupportedBody, match="compressed"):
+        decode(b'{"name": 1}', JSON, encoding)
+    assert decode(b'{"name": 1}', JSON, "identity") == {"name": 1}
+
+
+def test_a_form_that_was_flattened_into_json_is_read_as_that_form():
+    flat = b'{"account[id]": 7, "contacts[add][0][id]": "1", "contacts[add][0][name]": null, "plain": [1]}'
+
+    assert decode(flat, JSON) == {"account": {"id": 7}, "contacts": {"add": [{"id": "1", "name": None}]}, "plain": [1]}

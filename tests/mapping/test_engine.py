@@ -60,9 +60,9 @@ def test_without_records_the_whole_body_is_one_contact(fields):
     ("items", "ids"),
     [
         (None, []),
-        ({"id": 1}, ["contact:1"]),
-        ([{"id": 1}, {"id": 2}], ["contact:1", "contact:2"]),
-        ({"17": {"id": 1}, "18": {"id": 2}}, ["contact:1", "contact:2"]),
+        ({"id": 1, "name": "a"}, ["contact:1"]),
+        ([{"id": 1, "name": "a"}, {"id": 2, "name": "b"}], ["contact:1", "contact:2"]),
+        ({"17": {"id": 1, "name": "a"}, "18": {"id": 2, "name": "b"}}, ["contact:1", "contact:2"]),
     ],
 )
 def test_each_takes_nothing_one_object_a_list_or_a_table(outcomes, items, ids):
@@ -84,12 +84,12 @@ def test_records_are_tried_in_order_and_an_item_is_taken_once(outcomes):
     each  = "list(@)"
     when  = "id"
     """
-    found = outcomes(text + SECTION, [{"id": 1}, {"id": 2, "gone": True}, {"name": "x"}])
+    found = outcomes(text + SECTION, [{"id": 1, "name": "a"}, {"id": 2, "gone": True}, {"name": "x"}])
 
     assert [(outcome.result, outcome.position, outcome.record, outcome.code) for outcome in found] == [
         ("skip", 1, "gone", "deleted-in-crm"),
         ("change", 0, "rest", ""),
-        ("skip", 2, "", "no-record"),
+        ("reject", 2, "", "no-record"),
     ]
 
 
@@ -121,7 +121,7 @@ def test_more_than_a_thousand_records_are_too_large(outcomes):
 def test_a_record_at_an_index_that_no_list_of_records_reaches_is_too_large(outcomes, each, index):
     text = f'[[record]]\neach = "{each}"\n{SECTION}'
 
-    assert [outcome.card for outcome in outcomes(text, {"items": {"999": {"id": 1}}})] == ["contact:1"]
+    assert [outcome.card for outcome in outcomes(text, {"items": {"999": {"id": 1, "name": "a"}}})] == ["contact:1"]
     with pytest.raises(TooLarge):
         outcomes(text, {"items": {"0": {"id": 1}, index: {"id": 2}}})
 
@@ -174,15 +174,14 @@ def test_a_contact_without_an_id_is_rejected(outcomes, identity):
         ('["zero", "name"]', "0"),
         ('{ value = "fixed" }', "fixed"),
         ('{ value = "" }', None),
-        ('{ join = ["last", "none", "name"] }', "Коваль Олена"),
+        ('{ join = ["last", "gone", "name"] }', "Коваль Олена"),
         ('{ join = ["last", "name"], with = ", " }', "Коваль, Олена"),
-        ('{ join = ["none", "blank"] }', None),
+        ('{ join = ["gone", "blank"] }', None),
         ('{ join = [["none", "last"], { value = "(VIP)" }] }', "Коваль (VIP)"),
         ('{ template = "{name} {last}!" }', "Олена Коваль!"),
-        ('{ template = "{name} {none}" }', None),
         ('{ template = \'{nested."a-b"} and {split(name, `"}"`)[0]}\' }', "deep and Олена"),
         ('{ template = "no placeholder" }', "no placeholder"),
-        ('{ from = "none", default = "nobody" }', "nobody"),
+        ('{ from = "blank", default = "nobody" }', "nobody"),
         ('{ from = "zero", ignore = ["0", "-"], default = "nobody" }', "nobody"),
         ('{ from = ["zero", "name"], ignore = ["0"] }', "Олена"),
         ('{ from = "name", lookup = { "Олена" = "Helen" } }', "Helen"),
@@ -194,7 +193,15 @@ def test_a_contact_without_an_id_is_rejected(outcomes, identity):
 )
 def test_a_rule_gives(fields, rule, value):
     text = SECTION.replace('"name"', rule) + '[lookups.names]\n"Олена" = "Lena"\n'
-    body = {"id": 1, "name": "Олена", "last": "Коваль", "blank": " ", "zero": 0, "nested": {"a-b": "deep"}}
+    body = {
+        "id": 1,
+        "name": "Олена",
+        "last": "Коваль",
+        "blank": " ",
+        "gone": None,
+        "zero": 0,
+        "nested": {"a-b": "deep"},
+    }
 
     assert fields(text, body)["fullName"] == value
 
@@ -212,14 +219,17 @@ def test_a_rule_gives(fields, rule, value):
 def test_data_cannot_bend_a_link(fields, identity, link):
     text = SECTION.replace("[contact]", '[contact]\ncontactLink = { template = "{$settings.crm_url}/person/{id}" }')
 
-    assert fields(text, {"id": identity}, settings={"crm_url": "https://acme.example.com/"})["contactLink"] == link
+    assert (
+        fields(text, {"id": identity, "name": "a"}, settings={"crm_url": "https://acme.example.com/"})["contactLink"]
+        == link
+    )
 
 
 def test_glued_text_behind_the_host_of_a_link_is_one_segment_of_it(fields):
-    rule = """{ template = "https://acme.example.com/{join_text('-', [a, b])}" }"""
+    rule = """{ template = "https://acme.example.com/{join('-', [a, b])}" }"""
     text = SECTION.replace("[contact]", f"[contact]\ncontactLink = {rule}")
 
-    link = fields(text, {"id": 1, "a": "/x", "b": "y"})["contactLink"]
+    link = fields(text, {"id": 1, "name": "a", "a": "/x", "b": "y"})["contactLink"]
 
     assert link == "https://acme.example.com/%2Fx-y"
 
@@ -227,7 +237,7 @@ def test_glued_text_behind_the_host_of_a_link_is_one_segment_of_it(fields):
 def test_a_link_whose_beginning_is_nothing_but_slashes_does_not_begin_with_what_follows(fields):
     text = SECTION.replace("[contact]", '[contact]\ncontactLink = { template = "{a}{b}" }')
 
-    assert fields(text, {"id": 1, "a": "//", "b": "https://phish.example.net"})["contactLink"] is None
+    assert fields(text, {"id": 1, "name": "a", "a": "//", "b": "https://phish.example.net"})["contactLink"] is None
 
 
 @pytest.mark.parametrize(
@@ -236,13 +246,15 @@ def test_a_link_whose_beginning_is_nothing_but_slashes_does_not_begin_with_what_
 def test_half_a_link_is_none(fields, crm_url):
     text = SECTION.replace("[contact]", '[contact]\ncontactLink = { template = "{$settings.crm_url}/person/{id}" }')
 
-    assert fields(text, {"id": 8}, settings={"crm_url": crm_url} if crm_url is not None else {})["contactLink"] is None
+    settings = {"crm_url": crm_url} if crm_url is not None else {}
+
+    assert fields(text, {"id": 8, "name": "a"}, settings=settings).get("contactLink") is None
 
 
 def test_a_dropped_link_warns_and_the_next_alternative_is_tried(outcomes):
     text = SECTION.replace("[contact]", '[contact]\ncontactLink = ["url", "other"]')
-    [bad] = outcomes(text, {"id": 1, "url": "javascript:alert(1)"})
-    [good] = outcomes(text, {"id": 1, "url": "javascript:alert(1)", "other": "https://crm.example.com/1"})
+    [bad] = outcomes(text, {"id": 1, "name": "a", "url": "javascript:alert(1)"})
+    [good] = outcomes(text, {"id": 1, "name": "a", "url": "javascript:alert(1)", "other": "https://crm.example.com/1"})
 
     assert bad.fields["contactLink"] is None
     assert bad.warnings[0].endswith("own.toml:5: a link was dropped: not a plain https address")
@@ -251,7 +263,7 @@ def test_a_dropped_link_warns_and_the_next_alternative_is_tried(outcomes):
 
 def test_a_connection_can_name_the_hosts_that_links_may_lead_to(fields):
     text = SECTION.replace("[contact]", '[contact]\ncontactLink = "url"')
-    body = {"id": 1, "url": "https://phish.example.net/"}
+    body = {"id": 1, "name": "a", "url": "https://phish.example.net/"}
 
     assert fields(text, body)["contactLink"]
     assert fields(text, body, settings={"link_hosts": "example.com, example.org"})["contactLink"] is None
@@ -259,10 +271,19 @@ def test_a_connection_can_name_the_hosts_that_links_may_lead_to(fields):
 
 def test_nobody_responsible_is_the_connections_default(fields):
     text = SECTION.replace("[contact]", '[contact]\nresponsible = "owner"')
+    body, settings = {"id": 1, "name": "a"}, {"responsible": "12"}
 
-    assert fields(text, {"id": 1, "owner": 0}, settings={"responsible": "12"})["responsible"] == "12"
-    assert fields(text, {"id": 1, "owner": 7}, settings={"responsible": "12"})["responsible"] == "7"
-    assert fields(SECTION, {"id": 1}, settings={"responsible": "12"})["responsible"] == "12"
+    assert fields(text, {**body, "owner": 0}, settings=settings)["responsible"] == "12"
+    assert fields(text, {**body, "owner": 7}, settings=settings)["responsible"] == "7"
+    assert fields(SECTION, body, settings=settings)["responsible"] == "12"
+
+
+def test_an_event_that_does_not_say_who_is_responsible_changes_nobody(fields):
+    text = SECTION.replace("[contact]", '[contact]\nresponsible = "owner"')
+    body = {"id": 1, "name": "a"}
+
+    assert "responsible" not in fields(text, body)
+    assert fields(text, body, settings={"responsible": "12"}) == {"externalId": "1", "fullName": "a", "nobody": "12"}
 
 
 def test_phones_and_emails_have_labels_extensions_and_a_primary(fields):
@@ -373,35 +394,44 @@ externalId = "company_id"
 @pytest.mark.parametrize(
     ("body", "changed"),
     [
-        ({}, {}),
+        ({}, None),
         ({"name": "Олена"}, {"fullName": "Олена"}),
         ({"name": None}, {"fullName": None}),
-        ({"first": "Олена"}, {}),  # half a name
+        ({"first": "Олена"}, None),  # half a name
         ({"first": "Олена", "name": None}, {"fullName": None}),
         ({"first": "Олена", "last": None}, {"fullName": "Олена"}),
         ({"owner": {"id": 7}}, {"responsible": "7", "staffId": "77"}),
         ({"owner": {"id": None}}, {"responsible": "0", "staffId": None}),
         ({"owner": None}, {"responsible": "0", "staffId": None}),
-        ({"owner": {"name": "x"}}, {}),
-        ({"slug": "a"}, {"contactLink": "https://crm.example.com/a"}),
-        ({"slug": None}, {"contactLink": None}),
+        ({"owner": {"name": "x"}}, None),
+        ({"owner": {}}, None),
+        ({"slug": "a", "mobile": ""}, {"contactLink": "https://crm.example.com/a", "phones.1": []}),
+        ({"slug": None, "mobile": ""}, {"contactLink": None, "phones.1": []}),
+        ({"slug": "a"}, None),  # a link that the mapping makes
         ({"mobile": "0670000012"}, {"phones.1": [{"value": "+380670000012", "name": None, "primary": False}]}),
         ({"phones": []}, {"phones.0": []}),
         ({"phones": None}, {"phones.0": []}),
-        ({"company": "x"}, {}),
+        ({"company": "x"}, None),
         ({"company": "x", "company_id": 3}, {"organizations.0": [{"externalId": "3", "name": "x"}]}),
         ({"company": None, "company_id": None}, {"organizations.0": []}),
     ],
 )
-def test_a_partial_change_sets_what_is_present(fields, body, changed):
-    assert fields(PARTIAL, {"id": 1, **body}) == {"externalId": "1", **changed}
+def test_a_partial_change_sets_what_is_present(outcomes, body, changed):
+    [outcome] = outcomes(PARTIAL, {"id": 1, **body})
+
+    if changed is None:
+        assert (outcome.result, outcome.code) == ("reject", "no-data")
+    else:
+        assert (outcome.result, outcome.fields) == ("change", {"externalId": "1", **changed})
 
 
+@pytest.mark.parametrize("carries", ["full", "partial"])
 @pytest.mark.parametrize(("body", "changed"), [({}, {}), ({"name": None}, {"fullName": "Nobody"})])
-def test_a_fixed_alternative_replaces_no_name_of_which_a_partial_change_says_nothing(fields, body, changed):
-    text = SECTION.replace('"name"', '["name", { value = "Nobody" }]')
+def test_a_fixed_alternative_replaces_no_name_of_which_an_event_says_nothing(fields, carries, body, changed):
+    text = f'[[record]]\ncarries = "{carries}"' + SECTION.replace('"name"', '["name", { value = "Nobody" }]')
+    found = fields(text, {"id": 1, "phone": "", **body})
 
-    assert fields('[[record]]\ncarries = "partial"' + text, {"id": 1, **body}) == {"externalId": "1", **changed}
+    assert {name: found[name] for name in found if name == "fullName"} == changed
 
 
 BELONGING = """
@@ -470,7 +500,11 @@ def test_query_headers_and_settings_can_be_asked(outcomes):
     when = "$query.event == 'Contact.update' && $headers.\\"x-kind\\" == 'crm' && $settings.shop == '7'"
     """
     found = outcomes(
-        text + SECTION, {"id": 1}, query={"event": "Contact.update"}, headers={"X-Kind": "crm"}, settings={"shop": "7"}
+        text + SECTION,
+        {"id": 1, "name": "a"},
+        query={"event": "Contact.update"},
+        headers={"X-Kind": "crm"},
+        settings={"shop": "7"},
     )
 
     assert [outcome.card for outcome in found] == ["contact:1"]
@@ -539,7 +573,253 @@ assert not {"phonenumbers", "xml", "zoneinfo", "pydantic", "aws_lambda_powertool
 body = decode.decode(b'{"meta": {"entity": "deal"}, "data": {"id": 1, "person_id": 2}}', "application/json")
 assert engine.run(loader.load("pipedrive"), body, {}, {}, {})[0].result == "change"
 assert not {"phonenumbers", "xml", "zoneinfo", "pydantic", "aws_lambda_powertools"} & set(sys.modules), "after a deal"
-engine.run(loader.load("direct"), {"externalId": 1}, {}, {}, {})
+engine.run(loader.load("direct"), {"externalId": 1, "fullName": "a"}, {}, {}, {})
 assert "pydantic" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], cwd=SRC, check=True)
+
+
+WHOLE_OR_NOT = """
+[contact]
+externalId  = "id"
+fullName    = ["name", { join = ["last", "first"] }]
+responsible = "owner"
+contactLink = "url"
+[[contact.phones]]
+each  = "phones"
+value = "value"
+[[contact.emails]]
+value = "email"
+[[contact.organizations]]
+externalId = "company"
+"""
+NOTHING = {"fullName": None, "contactLink": None, "phones.0": [], "emails.0": [], "organizations.0": []}
+
+
+@pytest.mark.parametrize("carries", ["full", "partial", "changes", "whole"])
+@pytest.mark.parametrize(
+    ("body", "cleared"),
+    [
+        ({"email": "a@example.com"}, set()),
+        ({"email": "a@example.com", "name": None, "phones": None, "url": ""}, {"fullName", "phones.0", "contactLink"}),
+        ({"email": "a@example.com", "company": 0, "phones": []}, {"organizations.0", "phones.0"}),
+    ],
+)
+def test_an_absent_key_empties_nothing_unless_the_record_is_whole(fields, carries, body, cleared):
+    found = fields(f'[[record]]\ncarries = "{carries}"\n{WHOLE_OR_NOT}', {"id": 1, **body})
+    wanted = NOTHING.keys() - {"emails.0"} if carries == "whole" else cleared
+
+    assert {name for name in found if not found[name]} == wanted
+    assert all(found[name] == NOTHING[name] for name in wanted)
+
+
+@pytest.mark.parametrize("carries", ["full", "whole"])
+def test_a_full_record_that_names_no_person_is_rejected_with_the_names_of_its_keys(outcomes, carries):
+    body = {
+        "id": 1,
+        "owner": 7,
+        "note": {"текст": 1, "text": "Олена", "+380670000001": 2, "author": [{"name": "Марія"}]},
+    }
+    [outcome] = outcomes(f'[[record]]\ncarries = "{carries}"\n{WHOLE_OR_NOT}', body)
+
+    assert (outcome.result, outcome.code, outcome.card, outcome.fields) == ("reject", "no-data", "", {})
+    assert outcome.reason == (
+        "the record has an id but no name, phone or e-mail that this mapping reads; "
+        "keys seen: id, owner, note.text, note.author.name"
+    )
+
+
+def test_no_more_than_twenty_keys_are_told(outcomes):
+    [outcome] = outcomes(WHOLE_OR_NOT, {"id": 1, **{f"key_{at}": at for at in range(100)}})
+
+    assert outcome.reason.count(",") == len(["name, phone", *range(19)])
+
+
+@pytest.mark.parametrize(
+    ("carries", "body", "ending"),
+    [
+        ("partial", {"owner": 7}, ("change", "")),
+        ("partial", {"company": 3}, ("change", "")),
+        ("partial", {"other": 3}, ("reject", "no-data")),
+        ("changes", {"owner": None}, ("change", "")),
+        ("changes", {"other": 3}, ("skip", "no-change")),
+        ("changes", {"first": "Олена"}, ("skip", "no-change")),
+    ],
+)
+def test_a_part_of_a_record_may_name_any_field_that_is_mapped(outcomes, carries, body, ending):
+    [outcome] = outcomes(f'[[record]]\ncarries = "{carries}"\n{WHOLE_OR_NOT}', {"id": 1, **body})
+
+    assert (outcome.result, outcome.code) == ending
+
+
+def test_an_organization_without_a_name_is_rejected(outcomes):
+    text = '[[record]]\nas = "organization"\n[organization]\nexternalId = "id"\nname = "name"\n'
+    [outcome] = outcomes(text, {"id": 1, "city": "Київ"})
+
+    assert (outcome.code, "but no name that" in outcome.reason) == ("no-data", True)
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({"first": "Олена", "last": "Коваль"}, {"fullName": "Коваль Олена"}),
+        ({"first": "Олена"}, {"halfName": "Олена"}),
+        ({"name": "", "first": "Олена"}, {"fullName": None, "halfName": "Олена"}),
+        ({"first": ""}, {}),
+        ({"name": "Олена Коваль", "first": "Олена"}, {"fullName": "Олена Коваль"}),
+    ],
+)
+def test_half_a_name_stands_beside_the_name_and_replaces_no_whole_one(fields, body, names):
+    found = fields(WHOLE_OR_NOT, {"id": 1, "email": "", **body})
+
+    assert {name: found[name] for name in found if name in ("fullName", "halfName")} == names
+
+
+GONE = """
+[[record]]
+when = "event == 'gone'"
+do = "delete"
+as = "lead"
+id = ["old.id", "id"]
+message = "gone"
+[[record]]
+when = "event == 'forget'"
+do = "erase"
+[[record]]
+as = "lead"
+[lead]
+contactId = "contact"
+leadId = "number"
+fullName = "name"
+"""
+
+
+def test_a_deletion_changes_the_card_of_the_record_itself(outcomes):
+    body = {"event": "gone", "id": 7, "contact": 42, "at": 1_700_000_000}
+    [outcome] = outcomes(GONE + SECTION, body, head='crm = "Own"\nchangedAt = "at"')
+
+    assert (outcome.result, outcome.kind, outcome.card) == ("delete", "lead", "lead:7")
+    assert outcome.fields == {"leadId": "7", "deleted": True}
+    assert (outcome.code, outcome.reason, outcome.changed_at) == ("deleted-in-crm", "gone", 1_700_000_000_000)
+
+
+def test_an_erasure_takes_its_id_from_the_section_and_sets_nothing(outcomes):
+    [outcome] = outcomes(GONE + SECTION, {"event": "forget", "id": 42})
+
+    assert (outcome.result, outcome.card, outcome.fields) == ("erase", "contact:42", {})
+    assert outcome.code == "erased-in-crm"
+
+
+def test_a_deletion_without_an_id_is_kept(outcomes):
+    [outcome] = outcomes(GONE + SECTION, {"event": "gone"})
+
+    assert (outcome.result, outcome.code, outcome.field) == ("reject", "no-id", "leadId")
+
+
+@pytest.mark.parametrize(
+    ("identity", "reason"),
+    [
+        (None, "is empty"),
+        ("", "is empty"),
+        (0, "is there but is no usable id"),
+        ("0", "is there but is no usable id"),
+        (True, "is there but is no usable id"),
+        ("x" * 300, "is there but is no usable id"),
+        (1e300, "is there but is no usable id"),
+    ],
+)
+def test_an_id_that_is_there_but_of_no_use_is_not_called_empty(outcomes, identity, reason):
+    [outcome] = outcomes(SECTION, {"id": identity, "name": "Олена"})
+
+    assert f"externalId {reason}" in outcome.reason
+
+
+@pytest.mark.parametrize("contact", [{}, {"contact": [1]}, {"contact": "x" * 300}])
+def test_a_deal_that_does_not_say_whose_it_is_is_kept(outcomes, contact):
+    body = {name: value for name, value in BODY.items() if name != "contact"}
+    [outcome] = outcomes(BELONGING, {**body, **contact, "deal": True})
+
+    assert (outcome.result, outcome.code, outcome.field) == ("reject", "no-contact", "contactId")
+
+
+ALTERNATIVES = """
+[contact]
+externalId = "id"
+fullName = "name"
+contactLink = ["url", "other_url"]
+[[contact.phones]]
+each  = "phones"
+value = [{ template = "{code}{number}" }, "number"]
+[[contact.emails]]
+value = ["email", "other"]
+"""
+
+
+def test_the_next_alternative_counts_where_a_value_does_not_normalise(outcomes):
+    body = {
+        "id": 1, "name": "a", "url": "ftp://x", "other_url": "https://crm.example.com/1",
+        "email": "none", "other": "a@example.com",
+        "phones": [{"code": "+380", "number": "380670000012"}, {"code": "+380", "number": "670000013"}],
+        "at": "soon", "arrived": 1_700_000_000,
+    }  # fmt: skip
+    [outcome] = outcomes(ALTERNATIVES, body, head='crm = "Own"\nchangedAt = ["at", "arrived"]')
+
+    assert [phone["value"] for phone in outcome.fields["phones.0"]] == ["+380670000012", "+380670000013"]
+    assert [email["value"] for email in outcome.fields["emails.0"]] == ["a@example.com"]
+    assert (outcome.fields["contactLink"], outcome.changed_at) == ("https://crm.example.com/1", 1_700_000_000_000)
+    assert outcome.warnings == ()
+
+
+def test_what_is_cut_or_dropped_is_told_with_its_number(outcomes):
+    text = ALTERNATIVES.replace('"number"]', '"number", "@"]')
+    body = {"id": 1, "name": "a" * 300, "phones": ["067 CALL ME", "+", *(f"+38067{at:07}" for at in range(1000))]}
+    [outcome] = outcomes(text, body)
+
+    assert len(outcome.fields["phones.0"]) == 98
+    assert [warning.partition(": ")[2] for warning in outcome.warnings] == [
+        "300 characters were cut to 255",
+        "of 1002 only the first 100 are read",
+        "2 are not valid phone numbers, dropped",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "\ufffd\ufffd"}, "fullName"),
+        ({"email": "\ufffd@example.com"}, "emails.0"),
+        ({"phones": [{"number": "067 000 00 12 \ufffd"}]}, "phones.0"),
+        ({"id": "7\ufffd", "name": "a"}, "externalId"),
+    ],
+)
+def test_letters_that_were_lost_are_never_posted(outcomes, body, field):
+    [outcome] = outcomes(ALTERNATIVES, {"id": 7, **body})
+
+    assert (outcome.result, outcome.code, outcome.field) == ("reject", "bad-encoding", field)
+    assert (outcome.fields, outcome.card) == ({}, "")
+
+
+STAFF = """
+[contact]
+externalId = "id"
+fullName = "name"
+staffId = { from = "owner", lookup = "staff" }
+[[contact.phones]]
+value = "phone"
+[lookups.staff]
+"Manager@Example.com" = "77"
+"Ірина" = "78"
+"""
+
+
+@pytest.mark.parametrize(
+    ("owner", "staff"),
+    [("manager@example.com", "77"), ("MANAGER@EXAMPLE.COM", "77"), ("Ірина", "78"), ("ірина", None), (None, None)],
+)
+def test_a_table_compares_e_mails_without_case_and_an_owner_that_it_lacks_is_told(outcomes, owner, staff):
+    [outcome] = outcomes(STAFF, {"id": 1, "name": "a", "owner": owner})
+    told = " ".join(outcome.warnings)
+
+    assert outcome.fields["staffId"] == staff
+    assert ("not-in-table: [lookups.staff] lacks a value (sha256 " in told) is (owner is not None and staff is None)
+    assert "ірина" not in told

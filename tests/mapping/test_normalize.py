@@ -211,3 +211,7 @@ def test_a_time_is_ms_since_1970(value, moment):
 def test_a_time_without_a_zone_needs_one_that_exists():
     assert normalize.time("2024-11-24 17:04:05", "Europe/Nowhere") is None
     assert normalize.time("2024-11-24 15:04:05Z", "Europe/Nowhere") == INSTANT - 123
+
+
+def test_the_letters_of_a_time_may_be_small():
+    assert normalize.time("2026-01-01t00:00:00z", "UTC") == normalize.time("2026-01-01T00:00:00Z", "UTC")

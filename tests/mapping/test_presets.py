@@ -1,5 +1,7 @@
 """Every preset against what its CRM sends."""
 
+import re
+
 import pytest
 
 from mapping import engine
@@ -39,7 +41,7 @@ ESPOCRM = [case for case in CASES if case.mapping == "espocrm"]
 def test_what_espocrm_signed_changes_nothing_under_the_name_of_a_deletion(case, event):
     outcomes = engine.run(loader.load("espocrm"), data_of(case), SETTINGS, {}, {"event": event})
 
-    assert {outcome.code for outcome in outcomes} == {"deleted-in-crm"}
+    assert {outcome.result for outcome in outcomes} == {"delete" if "deleted" in case.body.stem else "reject"}
 
 
 @pytest.mark.parametrize("case", [case for case in ESPOCRM if "created" not in case.body.stem], ids=str)
@@ -47,4 +49,27 @@ def test_what_espocrm_signed_changes_nothing_under_the_name_of_a_deletion(case, 
 def test_an_update_that_espocrm_signed_empties_nothing_under_the_name_of_a_creation(case, event):
     outcomes = engine.run(loader.load("espocrm"), data_of(case), SETTINGS, {}, {"event": event})
 
-    assert {outcome.carries for outcome in outcomes} == {"partial"}
+    assert {outcome.carries for outcome in outcomes} == {"changes"}
+
+
+NAMED = re.compile(r"use the mapping '([\w-]+)'")
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_mapping_that_a_message_names_reads_the_body(case):
+    for outcome in case.outcomes():
+        for named in NAMED.findall(outcome.reason):
+            outcomes = engine.run(loader.load(named), data_of(case), SETTINGS, {}, case.request.get("query", {}))
+            assert {outcome.result for outcome in outcomes} <= {"change", "delete"}, outcome.reason
+
+
+def test_some_messages_name_a_mapping():
+    assert {named for case in CASES for one in case.outcomes() for named in NAMED.findall(one.reason)} >= {
+        "pipedrive",
+        "pipedrive-v1",
+    }
+
+
+@pytest.mark.parametrize("preset", loader.presets())
+def test_a_rule_that_takes_no_change_says_why(preset):
+    assert all(record.message for record in loader.load(preset).records if record.do != "change")

@@ -19,7 +19,12 @@ MOST_CALLS = 1_000_000
 def change_of_many_records(change, records, fields):
     header = {"entityName": "Contact", "changeType": change, "nulledFields": ["Phone"]}
     header["recordIds"] = [f"003{number:05}" for number in range(records)]
-    payload = {"ChangeEventHeader": header, **{f"F{number}": 1 for number in range(fields)}}
+    payload = {
+        "ChangeEventHeader": header,
+        "Name": {"LastName": "x"},
+        "Phone": None,
+        **{f"F{number}": 1 for number in range(fields)},
+    }
     return "salesforce-cdc", {"detail": {"payload": payload}}
 
 

@@ -9,8 +9,7 @@ from access.schemes import SCHEMES
 from errors import AllRejected, MethodNotAllowed, NotAllowed, SenderError, Unavailable, UnknownConnection
 from intake import http
 from mapping import direct
-from mapping.decode import MAX_BYTES
-from mapping.engine import MAX_RECORDS
+from mapping.decode import MAX_BYTES, MAX_RECORDS
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "openapi.json"

@@ -1,26 +1,26 @@
-"""One expression of a mapping: a dotted path or JMESPath, with the scopes `$…` and nine functions of our own.
+"""One expression of a mapping: a dotted path or JMESPath, with the scopes `$…` and functions of our own.
 
-https://jmespath.org/specification.html is the language. Its library is called below its public door, because a path
-needs no interpreter, `$` is not in its grammar, and its errors quote the data.
+https://jmespath.org/specification.html is the language. We use jmespath's internal lexer, parser and interpreter: a
+path needs no interpreter, `$` is not in its grammar, and its errors quote the data.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from jmespath import exceptions, functions, lexer, parser, visitor  # type: ignore[import-untyped]
 
-from errors import BadBody, TooLarge
-from mapping import decode, normalize
+from errors import BadBody, TooLarge, did_you_mean
+from mapping import normalize
+from mapping.decode import MAX_RECORDS, json_text
 from mapping.language.positions import Place
 
 SCOPES = ("", "item", "headers", "query", "settings")  # "" is `$`, the whole body
 OPERATORS = frozenset(("eq", "ne", "lt", "lte", "gt", "gte"))
-GLUE = ("join", "join_text")  # functions whose result may mix fixed text and data
-MAX_RECORDS = 1_000  # of one event
+GLUE = "join"  # a function whose result may mix fixed text and data
 LONGEST_TEXT = 10_000  # of a text on its way through a function
 
 _PATH = re.compile(r"(?:\$([a-z]*)(?:\.(?=\w)|$))?((?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?)", re.ASCII)
@@ -100,11 +100,6 @@ class _Functions(functions.Functions):  # type: ignore[misc]  # the library has 
     def _func_text(self, value: Any) -> str | None:
         return normalize.text(value, LONGEST_TEXT)
 
-    @_takes(2)
-    def _func_join_text(self, separator: Any, values: Any) -> str | None:
-        texts = (normalize.text(value, LONGEST_TEXT) for value in as_list(values))
-        return (separator if isinstance(separator, str) else " ").join(filter(None, texts)) or None
-
     @_takes(1)
     def _func_lower(self, value: Any) -> str | None:
         return (normalize.text(value, LONGEST_TEXT) or "").lower() or None
@@ -118,7 +113,7 @@ class _Functions(functions.Functions):  # type: ignore[misc]  # the library has 
     @_takes(1)
     def _func_json(self, value: Any) -> Any:
         try:
-            return decode.json_text(value) if isinstance(value, str) else value
+            return json_text(value) if isinstance(value, str) else value
         except BadBody:
             return None
 
@@ -200,12 +195,12 @@ def _listed(scopes: tuple[str, ...]) -> str:
 class View:
     """What expressions can see while one event is read, and the warnings that reading it gave."""
 
-    __slots__ = ("interpreter", "lookups", "partial", "scopes", "seen", "warnings")
+    __slots__ = ("interpreter", "lookups", "scopes", "seen", "strict", "warnings")
 
     def __init__(self, body: Any, settings: Any, headers: Any, query: Any) -> None:
         self.scopes = {"": body, "item": body, "headers": headers, "query": query, "settings": settings}
         self.interpreter = _Interpreter(self.scopes, _OPTIONS)
-        self.partial = False  # whether the record at hand changes only what it names
+        self.strict = False  # whether a join needs all its parts: half a name must replace no whole one
         self.seen: list[tuple[Expression, Any]] | None = None  # with a trace: what each expression found
         self.lookups: Mapping[str, Mapping[str, str]] = {}
         self.warnings: list[str] = []
@@ -271,9 +266,14 @@ class Expression(NamedTuple):
 def _has(value: Any, keys: tuple[str, ...]) -> bool:
     for depth, key in enumerate(keys):
         if not isinstance(value, dict) or key not in value:
-            return depth > 0 and is_empty(value)  # `owner: null` says that owner.id is empty
+            return depth > 0 and _is_cleared(value)
         value = value[key]
     return True
+
+
+def _is_cleared(value: Any) -> bool:
+    """Tell whether a value says that all within it is empty: `owner: null` does, and PHP's `[]`; `{}` says nothing."""
+    return is_empty(value) and not isinstance(value, dict)
 
 
 def _is_present(node: Node, value: Any, interpreter: _Interpreter) -> bool:
@@ -293,7 +293,7 @@ def _is_present(node: Node, value: Any, interpreter: _Interpreter) -> bool:
 
 def _is_chain_present(children: list[Node], value: Any, interpreter: _Interpreter) -> bool:
     for depth, child in enumerate(children):
-        if depth and is_empty(value):
+        if depth and _is_cleared(value):
             return True
         if not _is_present(child, value, interpreter):
             return False
@@ -352,14 +352,6 @@ def _offset(name: str, source: str) -> int:
     return called.start() if called else 0
 
 
-def did_you_mean(word: str, known: Iterable[str], shown: str = "'{}'") -> str:
-    """Return a hint that names the known word nearest to a misspelt one, or nothing."""
-    import difflib  # noqa: PLC0415 - only messages need it
-
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {shown.format(close[0])}?" if close else ""
-
-
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`""")
 
 
@@ -407,7 +399,7 @@ def glued(expression: Expression) -> int | None:
     """Return where an expression calls a function that glues texts together, or None."""
     nodes = _nodes(expression.tree) if expression.tree else ()
     calls = (node["value"] for node in nodes if node["type"] == "function_expression")
-    return next((_offset(name, expression.source) for name in calls if name in GLUE), None)
+    return _offset(GLUE, expression.source) if GLUE in calls else None
 
 
 def paths(expression: Expression) -> list[tuple[str, ...]]:

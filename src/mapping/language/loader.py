@@ -4,9 +4,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from errors import BadMapping
-from mapping.language.expression import did_you_mean
-from mapping.language.model import Mapping, Parts, Record, Section
+from errors import BadMapping, did_you_mean
+from mapping.language.model import ID_FIELDS, Mapping, Parts, Record, Section
 from mapping.language.parser import Problem, Reader
 from mapping.language.positions import Place, Source
 
@@ -109,8 +108,9 @@ class _Assembly:
         return parent and parts.over(parent)
 
     def _records(self, parts: Parts) -> tuple[Record, ...]:
+        nothing = (None,) * 4
         whole = Record(
-            Place(self.reader.source, ()), "contact", None, None, "change", "contact", "change", "", None, None, ""
+            Place(self.reader.source, ()), "contact", None, None, "change", "contact", "change", "", *nothing
         )
         return parts.records or (whole,)
 
@@ -132,34 +132,33 @@ class _Assembly:
             self._at(Place(self.reader.source, ("lookups", name)), "no rule uses this table", warning=True)
 
     def _check_record(self, record: Record, parts: Parts) -> None:
-        if record.do != "change":
-            return
-        if record.section not in parts.sections:
+        if record.do == "change" and record.section not in parts.sections:
             self._at(record.place, f"there is no section [{record.section}]", f"add [{record.section}]")
-        if record.carries == "thin":
-            hint = 'write do = "reject" and a message that tells what to set up instead'
-            self._at(record.place, "a thin record changes nothing", hint)
+        if record.do in ("delete", "erase"):
+            self._check_identity(record, parts)
+
+    def _check_identity(self, record: Record, parts: Parts) -> None:
+        """Check that a deletion says what is deleted."""
+        if record.section == "deal":
+            self._at(record.place, "a deal has no card that could be deleted", 'write do = "skip"')
+            return
+        field = ID_FIELDS[record.section]
+        section = parts.sections.get(record.section)
+        if record.identity is None and (section is None or field not in section.places):
+            self._at(record.place, f"{record.do} needs the id of the {record.section}", 'add id = "…"')
 
     def _check_section(self, name: str, section: Section) -> None:
         mapped = section.places.keys()  # not the rules: a broken one is told already
         place = section.places[""]
         if name == "contact" and not mapped & {"phones", "emails"}:
             self._at(place, "neither phones nor emails are mapped", "add [[contact.phones]]")
-        if not mapped & _IDS[name]:
-            needed = " or ".join(sorted(_IDS[name]))
-            self._at(place, f"{needed} is not mapped", f'add {min(_IDS[name])} = "…"')
+        needed = ["contactId", "leadId"] if name == "lead" else [ID_FIELDS[name]]
+        if not mapped & set(needed):
+            self._at(place, f"{' or '.join(needed)} is not mapped", f'add {needed[0]} = "…"')
 
     def _at(self, place: Place, message: str, hint: str = "", *, warning: bool = False) -> None:
         reader = Reader(place.source, self.problems)
         (reader.doubtful if warning else reader.wrong)(place.path, message, hint)
-
-
-_IDS = {
-    "contact": {"externalId"},
-    "lead": {"contactId", "leadId"},
-    "deal": {"contactId"},
-    "organization": {"externalId"},
-}
 
 
 def _completed(record: Record, values: dict[str, Any]) -> Record:
@@ -167,5 +166,5 @@ def _completed(record: Record, values: dict[str, Any]) -> Record:
     changed_at: Rule | None = record.changed_at or values.get("changedAt")
     event_id: Rule | None = record.event_id or values.get("eventId")
     return record._replace(
-        changed_at=changed_at, event_id=event_id, carries=record.carries or values.get("carries", "full")
+        changed_at=changed_at, event_id=event_id, carries=record.carries or values.get("carries") or "full"
     )

@@ -3,22 +3,24 @@
 The loader checks files against the tables at the top; the JSON Schema for editors is made of them too (`schema.py`).
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from mapping.language.expression import Expression
 from mapping.language.positions import Place, Source
 from mapping.language.rule import Rule
+from mapping.outcome import Carries, Kind, Result
 
-DO = ("change", "skip", "reject")
-CARRIES = ("full", "partial", "thin")
+DO: tuple[str, ...] = get_args(Result)
+CARRIES: tuple[str, ...] = get_args(Carries)
 CONTRACTS = ("direct",)
+CODES = {"delete": "deleted-in-crm", "erase": "erased-in-crm"}  # of a record that gives none
 
 TOP = {"format": "format", "crm": "text", "extends": "text", "title": "text", "help": "text", "verify": "text",
        "changedAt": "rule", "eventId": "rule", "timeZone": "text", "carries": CARRIES, "contract": CONTRACTS,
        "get": "boolean", "record": "records", "contact": "section", "lead": "section", "deal": "section",
        "organization": "section", "lookups": "lookups", "answer": "answer"}  # fmt: skip
 RECORD = {"title": "text", "each": "expression", "when": "expression", "do": DO, "as": "as", "code": "code",
-          "message": "text", "changedAt": "rule", "eventId": "rule", "carries": CARRIES}  # fmt: skip
+          "message": "text", "id": "id", "changedAt": "rule", "eventId": "rule", "carries": CARRIES}  # fmt: skip
 _CONTACT = {"fullName": "text", "externalId": "id", "leadId": "id", "responsible": "id", "staffId": "id",
             "contactLink": "link", "leadLink": "link", "dealLink": "link", "googleClientId": "text",
             "phones": "blocks", "emails": "blocks", "organizations": "blocks"}  # fmt: skip
@@ -28,6 +30,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "deal": {"contactId": "id", **_CONTACT},
     "organization": {"name": "text", "externalId": "id"},
 }
+ID_FIELDS = {"contact": "externalId", "lead": "leadId", "deal": "contactId", "organization": "externalId"}
 BLOCKS: dict[str, dict[str, str]] = {
     "phones": {"each": "expression", "value": "phone", "name": "text", "primary": "flag"},
     "emails": {"each": "expression", "value": "email", "name": "text", "primary": "flag"},
@@ -46,13 +49,14 @@ class Record(NamedTuple):
     title: str
     each: Expression | None
     when: Expression | None
-    do: str
-    section: str
+    do: Result
+    section: Kind
     code: str
     message: str
+    identity: Rule | None  # of what is deleted or erased, where the section does not find it
     changed_at: Rule | None
     event_id: Rule | None
-    carries: str
+    carries: Carries | None  # None until the mapping's own is filled in
 
 
 class Block(NamedTuple):

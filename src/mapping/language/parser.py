@@ -3,14 +3,16 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from errors import did_you_mean
 from mapping import normalize
-from mapping.language.expression import BadExpression, Expression, compiled, did_you_mean, glued, quoted_text
+from mapping.language.expression import BadExpression, Expression, compiled, glued, quoted_text
 from mapping.language.model import (
     ANSWER,
     BLOCKS,
     CARRIES,
+    CODES,
     CONTRACTS,
     NEEDED,
     RECORD,
@@ -25,7 +27,10 @@ from mapping.language.model import (
     Section,
 )
 from mapping.language.positions import Path, Place, Source
-from mapping.language.rule import Adjusted, First, Fixed, Join, Rule, Select, Template
+from mapping.language.rule import Adjusted, First, Fixed, Join, Rule, Select, Template, spelt
+
+if TYPE_CHECKING:
+    from mapping.outcome import Result
 
 _SIMPLE: tuple[Any, ...] = ("text", "rule", "boolean", CARRIES, CONTRACTS)
 _JOINED_LINK = "a link is not joined: a part of it could bend it to another host"
@@ -129,8 +134,8 @@ class Reader:
 
     def _value(self, path: Path, value: Any, kind: Any) -> Any:
         """Return a value of one of the kinds of the tables above; None, and a problem, where it is none."""
-        if kind == "rule":
-            return self._rule(path, value, "text")
+        if kind in ("rule", "id"):
+            return self._rule(path, value, "id" if kind == "id" else "text")
         if kind == "expression":
             return self._expression(path, value)
         if kind == "texts":
@@ -182,7 +187,7 @@ class Reader:
         given = data if self._known(path, data, RECORD, "[[record]]") else {}
         kinds = {**RECORD, "as": tuple(SECTIONS)}
         value = {key: self._value((*path, key), given[key], kind) for key, kind in kinds.items() if key in given}
-        do = value.get("do") or ("skip" if "do" in given else "change")  # a misspelt one is told once
+        do: Result = value.get("do") or ("skip" if "do" in given else "change")  # a misspelt one is told once
         return Record(
             Place(self.source, path),
             value.get("title") or f"record {int(path[-1]) + 1}",
@@ -190,11 +195,12 @@ class Reader:
             value.get("when"),
             do,
             value.get("as") or "contact",
-            value.get("code") or do,
+            value.get("code") or CODES.get(do, do),
             value.get("message") or "",
+            value.get("id"),
             value.get("changedAt"),
             value.get("eventId"),
-            value.get("carries") or "",
+            value.get("carries"),
         )
 
     def _section(self, name: str, data: Any) -> Section:
@@ -313,7 +319,7 @@ class Reader:
         for key, value in data.items():
             if not isinstance(value, str):
                 self.wrong((*path, key), f"must be a text, not {_kind(value)}", f'write "{value}" in quotes')
-        return {key: value for key, value in data.items() if isinstance(value, str)}
+        return {spelt(key): value for key, value in data.items() if isinstance(value, str)}
 
     def _answer(self, data: Any) -> Reply:
         given = data if self._known(("answer",), data, ANSWER, "[answer]") else {}

@@ -1,4 +1,4 @@
-"""Where the keys and values of a TOML file stand. `tomllib` does not tell, and a message without a line helps nobody.
+"""Source positions of keys and values, which `tomllib` does not report.
 
 Scanned only when a message needs a line, from text that `tomllib` has accepted.
 """

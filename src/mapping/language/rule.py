@@ -1,5 +1,6 @@
 """What a mapping says about one value: an expression, alternatives, a fixed text, a join, a template."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -66,15 +67,21 @@ class Join(NamedTuple):
     between: str
 
     def read(self, current: Any, view: View, convert: Convert) -> str | None:
-        """Return the joined text; None in a partial change with only some parts: half a name replaces no whole one."""
-        if view.partial and not self.is_present(current, view):
+        """Return the joined text; None where all parts are needed and the event does not speak of each."""
+        if view.strict and not self.is_present(current, view):
             return None
-        parts = [part for rule in self.rules if (part := rule.read(current, view, normalize.text))]
+        parts = [part for rule in self.rules if (part := rule.read(current, view, _part))]
         return convert(self.between.join(parts))
 
     def is_present(self, current: Any, view: View) -> bool:
-        """Tell whether all parts are present."""
-        return all(rule.is_present(current, view) for rule in self.rules)
+        """Tell whether all parts are present, or any where half will do."""
+        wanted = all if view.strict else any
+        return wanted(rule.is_present(current, view) for rule in self.rules)
+
+
+def _part(value: Any) -> str | None:
+    """Return a part of a join, long enough that the whole tells that it was cut."""
+    return normalize.text(value, 2 * normalize.LONGEST_TEXT)
 
 
 class Template(NamedTuple):
@@ -85,8 +92,6 @@ class Template(NamedTuple):
 
     def read(self, current: Any, view: View, convert: Convert) -> str | None:
         """Return the filled text, or None where a part is empty."""
-        if view.partial and not self.is_present(current, view):
-            return None
         filled = ""
         for part in self.parts:
             piece = part if isinstance(part, str) else self._fill(part, current, view, first=not filled)
@@ -123,13 +128,26 @@ class Adjusted(NamedTuple):
 
         found = self.rule.read(current, view, kept)
         if found is not None and self.lookup is not None:
-            table = view.lookups.get(self.lookup, {}) if isinstance(self.lookup, str) else self.lookup
-            found = table.get(found)
+            found = self._looked_up(found, view)
         return self.default if found is None else found
+
+    def _looked_up(self, found: str, view: View) -> str | None:
+        table = view.lookups.get(self.lookup, {}) if isinstance(self.lookup, str) else self.lookup or {}
+        translated = table.get(spelt(found))
+        if translated is None:
+            hashed = hashlib.sha256(found.encode(errors="replace")).hexdigest()[:12]
+            named = f"[lookups.{self.lookup}]" if isinstance(self.lookup, str) else "its table"
+            view.warnings.append(f"{place_of(self.rule)}: not-in-table: {named} lacks a value (sha256 {hashed}…)")
+        return translated
 
     def is_present(self, current: Any, view: View) -> bool:
         """Tell whether the inner rule is present."""
         return self.rule.is_present(current, view)
+
+
+def spelt(key: str) -> str:
+    """Return a key of a table as it is compared: an e-mail address in small letters."""
+    return key.casefold() if "@" in key else key
 
 
 Rule = Select | First | Fixed | Join | Template | Adjusted

@@ -36,7 +36,7 @@ bad.toml:5:51: error: record[1].when: expression 'meta.entity == "person" && met
      5 | when = 'meta.entity == "person" && meta.action != 2'
        |                                                   ^
        = write `2`
-bad.toml:6:1: error: record[1].do: 'chnage' is not one of change, skip, reject
+bad.toml:6:1: error: record[1].do: 'chnage' is not one of change, delete, erase, skip, reject
      6 | do   = "chnage"
        | ^
        = did you mean 'change'?
@@ -114,7 +114,7 @@ FAULTS = [
     ('crm = "Good"', 'crm = "Good"\nget = 1', "bad.toml:3:1: error: get: must be true or false, not a number"),
     ('crm = "Good"', 'crm = "Good"\ntimeZone = "Mars"', "bad.toml:3:1: error: timeZone: there is no time zone 'Mars'"),
     ('crm = "Good"', 'crm = "Good"\nextends = "pipedrv"', "bad.toml:3:1: error: extends: there is no preset 'pipedrv'"),
-    ('crm = "Good"', 'crm = "Good"\ncarries = "ful"', "bad.toml:3:1: error: carries: 'ful' is not one of full, partial, thin"),
+    ('crm = "Good"', 'crm = "Good"\ncarries = "ful"', "bad.toml:3:1: error: carries: 'ful' is not one of whole, full, partial, changes"),
     ('crm = "Good"', 'crm = "Good"\nchangedat = "a"', "bad.toml:3:1: error: changedat: a mapping has no key 'changedat'"),
     ('crm = "Good"', 'crm = "Good"\ncrm = "Twice"', "bad.toml:3:14: error: not TOML: Cannot overwrite a value"),
     ('"id"', "0671234567", "bad.toml:4:15: error: not TOML: Expected newline or end of document after a statement"),
@@ -143,8 +143,8 @@ FAULTS = [
     ),
     (
         'externalId = "id"',
-        """externalId = "id"\ncontactLink = ["url", "join_text('', ['https://acme.example.com', id])"]""",
-        "bad.toml:5:24: error: contact.contactLink[2]: expression 'join_text('', ['https://acme.example.com', id])': a link is not joined",
+        """externalId = "id"\ncontactLink = ["url", "join('', ['https://acme.example.com', id])"]""",
+        "bad.toml:5:24: error: contact.contactLink[2]: expression 'join('', ['https://acme.example.com', id])': a link is not joined",
     ),
     (
         'externalId = "id"',
@@ -153,8 +153,8 @@ FAULTS = [
     ),
     (
         'externalId = "id"',
-        """externalId = "id"\ncontactLink = { template = "{join_text('', [a, b])}/{id}" }""",
-        "bad.toml:5:30: error: contact.contactLink: template: expression 'join_text('', [a, b])': a link is not joined",
+        """externalId = "id"\ncontactLink = { template = "{join('', [a, b])}/{id}" }""",
+        "bad.toml:5:30: error: contact.contactLink: template: expression 'join('', [a, b])': a link is not joined",
     ),
     ('"id"', '{ from = "a", with = "b" }', "bad.toml:4:28: error: contact.externalId.with: only a join has something"),
     ('"id"', '{ from = "a", ignore = "0" }', "bad.toml:4:28: error: contact.externalId.ignore: must be a list of texts"),
@@ -178,7 +178,8 @@ FAULTS = [
     ("[contact]", "[record]\n[contact]", "bad.toml:3:1: error: record: must be a list of tables, not a table"),
     ("[contact]", '[[record]]\nas = "lead"\n[contact]', "bad.toml:3:1: error: record[1]: there is no section [lead]"),
     ("[contact]", '[[record]]\nas = "person"\n[contact]', "bad.toml:4:1: error: record[1].as: 'person' is not one of"),
-    ("[contact]", '[[record]]\ncarries = "thin"\n[contact]', "bad.toml:3:1: error: record[1]: a thin record changes nothing"),
+    ("[contact]", '[[record]]\ndo = "delete"\nas = "deal"\n[contact]', "bad.toml:3:1: error: record[1]: a deal has no card that could be deleted"),
+    ("[contact]", '[[record]]\ndo = "erase"\nas = "lead"\n[contact]', "bad.toml:3:1: error: record[1]: erase needs the id of the lead"),
     ("[contact]", '[[record]]\ncode = "No Way"\n[contact]', "bad.toml:4:1: error: record[1].code: a code has small letters"),
     ("[contact]", "[[record]]\n[[record]]\nwhat = 1\n[contact]", "bad.toml:5:1: error: record[2].what: [[record]] has no key 'what'"),
     ("[contact]", '[deal]\ndealLink = "a"\n[contact]', "bad.toml:3:1: error: deal: contactId is not mapped"),
