@@ -69,3 +69,32 @@ def names_that_generic_is_said_to_read():
 
 def test_the_names_that_generic_is_said_to_read_are_those_that_it_reads():
     assert names_that_generic_is_said_to_read() == names_that_generic_reads()
+
+
+def kinds_of(preset):
+    """What each preset's rules take for what, as the page's table says it."""
+    records = loader.load(preset).records
+    deletions = [record for record in records if record.do in ("delete", "erase")]
+    merges = [record for record in deletions if "merged" in record.title]
+    columns = [
+        [record for record in records if record.do == "change" and record.carries == "whole"],
+        [record for record in records if record.do == "change" and record.carries == "full"],
+        [record for record in records if record.do == "change" and record.carries in ("partial", "changes")],
+        [record for record in deletions if record not in merges or ", or merged" in record.title],
+        merges,
+    ]
+    return [[record.title + (" (erased)" if record.do == "erase" else "") for record in column] for column in columns]
+
+
+def table():
+    rows = (["; ".join(titles) or "-" for titles in kinds_of(preset)] for preset in TABLED)
+    lines = [f"| `{preset}` | {' | '.join(row)} |" for preset, row in zip(TABLED, rows, strict=True)]
+    return "\n".join([*HEAD, *lines])
+
+
+HEAD = ("| preset | whole | full | partial, or changes | deletion | merge |", "|---|---|---|---|---|---|")
+TABLED = [preset for preset in loader.presets() if any(map(bool, kinds_of(preset)))]
+
+
+def test_the_table_says_what_each_preset_takes_for_what():
+    assert table() in TEXT, f"the table of docs/mapping.md should be:\n{table()}"
