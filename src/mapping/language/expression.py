@@ -18,7 +18,7 @@ from mapping import normalize
 from mapping.decode import MAX_RECORDS, json_text
 from mapping.language.positions import Place
 
-SCOPES = ("", "item", "headers", "query", "settings")  # "" is `$`, the whole body
+SCOPES = ("", "item", "headers", "query", "settings", "usual")  # "" is `$`, the whole body
 OPERATORS = frozenset(("eq", "ne", "lt", "lte", "gt", "gte"))
 GLUE = "join"  # a function whose result may mix fixed text and data
 LONGEST_TEXT = 10_000  # of a text on its way through a function
@@ -192,13 +192,23 @@ def _listed(scopes: tuple[str, ...]) -> str:
     return ", ".join("$" + scope for scope in scopes)
 
 
+class _Scopes(dict[str, Any]):
+    """What the scopes hold; `$usual` is read when it is first wanted, once an event: records are known by identity."""
+
+    def __missing__(self, name: str) -> Any:
+        from mapping import usual  # noqa: PLC0415 - only mappings that want it pay for it
+
+        found = self[name] = usual.items(self[""], self["headers"], self["query"])
+        return found
+
+
 class View:
     """What expressions can see while one event is read, and the warnings that reading it gave."""
 
     __slots__ = ("interpreter", "lookups", "scopes", "seen", "strict", "warnings")
 
     def __init__(self, body: Any, settings: Any, headers: Any, query: Any) -> None:
-        self.scopes = {"": body, "item": body, "headers": headers, "query": query, "settings": settings}
+        self.scopes = _Scopes({"": body, "item": body, "headers": headers, "query": query, "settings": settings})
         self.interpreter = _Interpreter(self.scopes, _OPTIONS)
         self.strict = False  # whether a join needs all its parts: half a name must replace no whole one
         self.seen: list[tuple[Expression, Any]] | None = None  # with a trace: what each expression found
