@@ -67,10 +67,11 @@ _BESIDE = (
     "|номер|основний|робочий|домашній|додатковий|контактний|особистий|основной|рабочий|домашний|дополнительный|личный"
     "|контактный|ваш|адреса|адрес"
 )
-_PHONE = re.compile(rf"(?:{_BESIDE})*?(?:(?:{_PHONES})(?:e?s|и|ы|и)?)+(?:(?:{_BESIDE})s?|\d)*|(?:unique)?numberlist")
+_PHONE = re.compile(rf"(?:{_BESIDE})*?(?:(?:{_PHONES})(?:e?s|и|ы|и)?)+(?:(?:{_BESIDE})s?|\d)*|(?:unique)?numberlist|(?:work|office|business|contact)number")
 _EMAIL = re.compile(rf"(?:{_BESIDE})*?(?:{_EMAILS})s?(?:(?:{_BESIDE}|address)(?:e?s)?|\d)*")
+_MANY = re.compile(r"(?<!s)s$|list|[иы]$")
 _SLOTS = (  # where a number belongs on the card: a change of one leaves the others alone
-    ("phones", re.compile(r"s$|list|и$|ы$")),
+    ("phones", _MANY),
     ("homePhone", re.compile(r"home|private|personal|домашн|особист|личн")),
     ("workPhone", re.compile(r"work|office|business|corporate|job|робоч|рабоч")),
     ("otherPhone", re.compile(r"second|third|other|alt|additional|extra|[2-9]|додатков|дополнительн")),
@@ -168,7 +169,7 @@ def is_email(name: str) -> bool:
 def slot(name: str) -> str:
     """Return which of a card's phones or e-mails a field holds, or an empty text."""
     if is_email(name):
-        if plain(name).endswith("s") or "list" in plain(name):
+        if _MANY.search(plain(name)):
             return "emails"
         other = any(pattern.search(plain(name)) for kind, pattern in _SLOTS if kind.endswith("Phone"))
         return "otherEmail" if other else "email"

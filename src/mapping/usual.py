@@ -1,7 +1,7 @@
 """The records of an event whose fields have usual names, wherever in the body they lie: what `$usual` sees.
 
 Each is a table with the record's own names, and the usual ones of `names.py` where the record has such a field: a key
-that is not in the body is not in the table. `what` says what the record is; the mapping decides what becomes of it.
+that is not in the body is not in the table. `kind` says what the record is; the mapping decides what becomes of it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +12,7 @@ from mapping import decode, names, normalize
 from mapping.names import plain
 
 DEEPEST = 6  # tables above the contact
+NAMED, EMPTY_DIRECTION, DIRECTION = 1, 2, 3  # how strongly a table looks like a contact
 _UNREADABLE_IDS = ("evt_", "evt-", "event_", "msg_", "wh_", "whk_", "req_")  # of an event or its delivery
 
 Step = str | int | tuple[str, str, str]  # a key, a place in a list, or of a list of pairs: name's key, name, value's key
@@ -37,20 +38,24 @@ class Place(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A record that was found, and what it is: contact, lead, company, deletion, other or nothing."""
+    """A record that was found, and its kind.
 
-    what: str
+    `contact`, `lead` and `organization`, each also with `deleted ` before it; `deleted` is something whose id nothing
+    says, `other` what no contact is made of, `unknown` an event in which no record was found.
+    """
+
+    kind: str
     place: Place
 
 
 def items(body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the event's records under the usual names; one that is `nothing` where there are none."""
+    """Return the event's records under the usual names; one that is `unknown` where there are none."""
     outside = _outside(headers, query)
     return [_item(record, outside, query) for record in records(body, headers, query)]
 
 
 def records(body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> list[Record]:
-    """Return where the event's records lie, and what they are."""
+    """Return where the event's records lie, and of which kind they are."""
     outside = _outside(headers, query)
     tables = [((index,), table) for index, table in enumerate(body)] if isinstance(body, list) else [((), body)]
     return [record for path, table in tables for record in _records(path, _opened(table), outside)]
@@ -58,14 +63,14 @@ def records(body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> 
 
 def _records(path: Path, body: Any, outside: frozenset[str]) -> list[Record]:
     if not isinstance(body, dict):
-        return [Record("nothing", Place(path, {}, {}, ()))]
+        return [Record("unknown", Place(path, {}, {}, ()))]
     said = outside | _said(body)
     places = _chosen(list(_places(body, path, said, ())), said)
     if not places:
         top = Place(path, body, fields_of(body), ())
-        what = _what(said, top)
-        return [Record(what if what in ("deletion", "other") else "nothing", top)]
-    return [Record(_what(said | _said_at(place), place), place) for place in places]
+        kind = _kind(said, top)
+        return [Record("deleted" if "deleted" in kind else kind if kind == "other" else "unknown", top)]
+    return [Record(_kind(said | _said_at(place), place), place) for place in places]
 
 
 def _outside(headers: Mapping[str, str], query: Mapping[str, str]) -> frozenset[str]:
@@ -114,7 +119,7 @@ def _json(value: str) -> Any:
 def _places(table: dict[str, Any], path: Path, said: frozenset[str], above: tuple[Fields, ...]) -> Iterator[Place]:
     """Yield every table that may be the contact; below one that has a phone or an e-mail only its own contact is."""
     place = Place(path, table, fields_of(table), above)
-    has_direction = _strength(place) > 1
+    has_direction = _strength(place) > NAMED
     if has_direction and not (said & names.TRADE or (said and not _has(place, "fullName", "first", "last"))):
         yield place
         return
@@ -124,7 +129,7 @@ def _places(table: dict[str, Any], path: Path, said: frozenset[str], above: tupl
         if len(path) < DEEPEST and not _is_passed_over(key, said) and (not has_direction or _rank(key) == 0)
         for one in _below(key, value, path, said, (*above, place.fields))
     ]
-    if not any(_strength(one) > 1 for one in inner) or not has_direction:
+    if not any(_strength(one) > NAMED for one in inner) or not has_direction:
         yield place
     yield from inner
 
@@ -165,11 +170,11 @@ def _group(place: Place) -> Path:
 
 
 def _strength(place: Place) -> int:
-    """Return 3 for a table with a phone or an e-mail, 2 with an empty one, 1 with a name and an id, else 0."""
+    """Return how strongly a table looks like a contact: by a phone or an e-mail, an empty one, a name and an id."""
     directions = [field for field in place.fields.values() if names.slot(field.name)]
     if directions:
-        return 3 if any(not _is_blank(field.value) for field in directions) else 2
-    return int(_has(place, "externalId", "leadId") and _has(place, "fullName", "first", "last"))
+        return EMPTY_DIRECTION if all(_is_blank(field.value) for field in directions) else DIRECTION
+    return NAMED if _has(place, "externalId", "leadId") and _has(place, "fullName", "first", "last") else 0
 
 
 def _has(place: Place, *wanted: str) -> bool:
@@ -179,7 +184,7 @@ def _has(place: Place, *wanted: str) -> bool:
 def _chosen(places: list[Place], said: frozenset[str]) -> list[Place]:
     """Return the lone table, or the tables of the lone list, that is likeliest to be the contact; else nothing."""
     best = max(map(_strength, places), default=0)
-    if best > 1:
+    if best > NAMED:
         found = [place for place in places if _strength(place) == best]
     else:
         found = [place for place in places if _strength(place) == best and _may_be_bare(place, said)]
@@ -189,7 +194,7 @@ def _chosen(places: list[Place], said: frozenset[str]) -> list[Place]:
     likeliest = [group for group, rank in ranks.items() if rank == min(ranks.values())]
     if len(likeliest) != 1:
         return []
-    return [place for place in places if _group(place) == likeliest[0] and (best > 1 or place in found)]
+    return [place for place in places if _group(place) == likeliest[0] and (best > NAMED or place in found)]
 
 
 def _may_be_bare(place: Place, said: frozenset[str]) -> bool:
@@ -267,31 +272,41 @@ def _is_blank(value: Any) -> bool:
     return value in (None, False, "", [], {}) or (isinstance(value, str) and value.isspace())
 
 
-def _what(said: frozenset[str], place: Place) -> str:  # noqa: PLR0911 - the order of the questions is the rule
+def _kind(said: frozenset[str], place: Place) -> str:
     """Return what a record is, by the words of its event and its own fields."""
-    people, leads = said & {*names.CONTACTS}, said & {*names.LEADS}
-    companies = said & {*names.ORGANIZATIONS} and not people | leads
-    unknown = {word for word in said if not names.is_known(word)}
-    if said & names.OTHERS or (said & {*names.STAFF} and not people | leads):
+    people = said & {*names.CONTACTS, *names.LEADS}
+    if said & names.OTHERS or (said & {*names.STAFF} and not people):
         return "other"
-    if said & names.DELETIONS:
-        return "other" if said & (names.TRADE | names.DETAILS) else "nothing" if unknown else "deletion"
-    if _is_deleted(place.fields):
-        return "other" if said & names.TRADE else "deletion"
-    has_direction = _strength(place) > 1
-    if said & names.TRADE and not (has_direction and _rank(_key_of(place.path)) == 0):
+    if said & names.DELETIONS or _is_deleted(place.fields):
+        return _deleted(said, place)
+    if said & names.TRADE and (_strength(place) < EMPTY_DIRECTION or _rank(_key_of(place.path)) > 0):
         return "other"
-    if companies:
-        return "company"
-    if said & names.DETAILS and not has_direction:
+    if said & names.DETAILS and _strength(place) < EMPTY_DIRECTION:
         return "other"
-    if not _is_person(place) or (unknown and not people | leads and not has_direction):
-        return "nothing"
+    if _has_unknown(said) and not people and _strength(place) < EMPTY_DIRECTION:
+        return "unknown"
+    return _subject(said, place)
+
+
+def _has_unknown(said: frozenset[str]) -> bool:
+    return not all(map(names.is_known, said))
+
+
+def _deleted(said: frozenset[str], place: Place) -> str:
+    """Return what was deleted: a tag that was taken from a contact is none, and an id alone may be anything's."""
+    if said & (names.TRADE | names.DETAILS):
+        return "other"
+    subjects = said & {*names.CONTACTS, *names.LEADS, *names.ORGANIZATIONS}
+    if _has_unknown(said) and said & names.DELETIONS and not subjects:
+        return "unknown"
+    return f"deleted {_subject(said, place)}" if subjects or _strength(place) > 0 else "deleted"
+
+
+def _subject(said: frozenset[str], place: Place) -> str:
+    people = said & {*names.CONTACTS}
+    if said & {*names.ORGANIZATIONS} and not people and not said & {*names.LEADS}:
+        return "organization"
     return "lead" if _is_lead(place, said, people) else "contact"
-
-
-def _is_person(place: Place) -> bool:
-    return _strength(place) > 0 or _has(place, "fullName", "first", "last")
 
 
 def _is_lead(place: Place, said: frozenset[str], people: frozenset[str]) -> bool:
@@ -345,22 +360,24 @@ def _id_above(place: Place) -> str | None:
     """Return the contact's id beside the table that holds it: `contact_id`, never the `id` of what holds it."""
     key = _key_of(place.path)
     wanted = (*names.NAMES["contactId"], "recordid", *([plain(key) + "id"] if key else []))
-    found = [fields[name] for fields in reversed(place.above) for name in wanted if name in fields]
-    return next((one for field in found if (one := normalize.identity(_scalar(field.value)))), None)
+    return next((one for value in _above(place, *wanted) if (one := normalize.identity(_scalar(value)))), None)
 
 
 def _item(record: Record, outside: frozenset[str], query: Mapping[str, str]) -> dict[str, Any]:
     place = record.place
-    usual: dict[str, Any] = {"what": record.what, **_ids(record), **_name(place), **_owner(place)}
+    partial = "partial" in (query.get("carries"), _value(place, "carries"), *_above(place, "carries"))
+    usual: dict[str, Any] = {"kind": record.kind, **_ids(record), **_name(place, partial=partial), **_owner(place)}
     for field in ("staffId", "contactLink", "leadLink", "dealLink", "googleClientId"):
         if found := _field(place, field):
             usual[field] = _scalar(found.value)
     usual |= _link(place) | _directions(place) | _company(place, outside) | _times(place)
+    if partial:
+        usual["carries"] = "partial"
     own = {key: value for key, value in place.table.items() if key not in _USUAL}
     return {**own, **usual}
 
 
-_USUAL = frozenset((*names.NAMES, *names.PHONE_SLOTS, *names.EMAIL_SLOTS, "what"))
+_USUAL = frozenset((*names.NAMES, *names.PHONE_SLOTS, *names.EMAIL_SLOTS, "kind"))
 
 
 def _ids(record: Record) -> dict[str, Any]:
@@ -369,30 +386,32 @@ def _ids(record: Record) -> dict[str, Any]:
     own, above = _own_id(place), _id_above(place)
     contact = normalize.identity(_value(place, "contactId"))
     lead = normalize.identity(_value(place, "leadId"))
-    if record.what == "lead":
+    if record.kind.endswith("lead"):
         return {"leadId": lead or own, "contactId": contact}
     found: dict[str, Any] = {"externalId": own or above} if own or above or _has(place, "externalId") else {}
     return found | ({"leadId": lead} if _has(place, "leadId") else {})
 
 
-def _name(place: Place) -> dict[str, Any]:
+def _name(place: Place, *, partial: bool) -> dict[str, Any]:
     """Return the whole name, else its parts in the order of a Ukrainian address book; half a name only for a whole record."""
     whole = _field(place, "fullName")
     if whole and isinstance(whole.value, dict):
-        return _name(place._replace(fields=fields_of(whole.value)))
+        return _name(place._replace(fields=fields_of(whole.value)), partial=False)
     if whole and not _is_blank(_scalar(whole.value)):
         return {"fullName": _scalar(whole.value)}
     parts = [found for part in ("last", "first", "patronymic") if (found := _field(place, part))]
     both = all(_field(place, part) for part in ("last", "first"))
-    if parts and (both or (_strength(place) > 1 and _value(place, "carries") != "partial")):
+    if parts and (both or (_strength(place) > NAMED and not partial)):
         texts = [normalize.text(_scalar(part.value)) for part in parts]
         return {"fullName": " ".join(filter(None, texts)) or None}
     return {"fullName": None} if whole else {}
 
 
 def _owner(place: Place) -> dict[str, Any]:
+    """Return who is responsible; an employee of whom only other things than an id are told is not read."""
     found = _field(place, "responsible")
-    return {"responsible": _scalar(found.value)} if found else {}
+    owner = _scalar(found.value) if found else None
+    return {"responsible": owner} if found and (owner is not None or _is_blank(found.value)) else {}
 
 
 def _link(place: Place) -> dict[str, Any]:
@@ -476,11 +495,14 @@ def _organization(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _times(place: Place) -> dict[str, Any]:
     """Return when the record changed, else when its event was sent, and the event's id."""
-    found = [place.fields[name].value for name in names.NAMES["changedAt"] if name in place.fields]
-    for fields in reversed(place.above):
-        sent = (*names.NAMES["changedAt"], *names.SENT_AT)
-        found += [fields[name].value for name in sent if name in fields]
-    given = [value for one in found if not _is_blank(value := _scalar(one))]
+    own = [place.fields[name].value for name in names.NAMES["changedAt"] if name in place.fields]
+    sent = _above(place, *names.NAMES["changedAt"], *names.SENT_AT)
+    given = [value for one in (*own, *sent) if not _is_blank(value := _scalar(one))]
     moment = next((one for one in given if normalize.time(one, "UTC") is not None), given[0] if given else None)
-    events = [fields["eventid"].value for fields in (place.fields, *place.above) if "eventid" in fields]
-    return {"changedAt": moment, "eventId": events[0] if events else None}
+    event = next(iter((*_above(place, "eventid"), _value(place, "eventId"))), None)
+    return {name: value for name, value in (("changedAt", moment), ("eventId", event)) if value is not None}
+
+
+def _above(place: Place, *wanted: str) -> list[Any]:
+    """Return the values of fields of the tables above a record, the nearest first."""
+    return [fields[name].value for fields in reversed(place.above) for name in wanted if name in fields]

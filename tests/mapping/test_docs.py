@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mapping import engine
+from mapping import engine, names
 from mapping.language import loader
 from mapping.language.expression import FUNCTIONS, SCOPES
 from mapping.language.model import ANSWER, BLOCKS, RECORD, RULE, SECTIONS, TOP
@@ -52,23 +52,17 @@ def test_the_blocks_of_the_format_are_explained_with_their_keys():
         assert set(keys) == set(re.findall(r"\w+", line.partition("#")[2]))
 
 
-GENERIC = (loader.PRESETS / "generic.toml").read_text("utf-8")
-OF_THE_FORMAT = {"contains", "lower", "split", "list", "query", "_"}  # functions, a scope, a separator
-
-
-def names_that_generic_reads():
-    told = re.compile(r"^(title|message|help|verify|crm|code|do|as|carries|#.*) .*$", re.MULTILINE)
-    expressions = re.findall(r'"""(.*?)"""|"([^"]*)"', told.sub("", GENERIC), re.DOTALL)
-    return set(re.findall(r"[^\W\d]\w*", " ".join(map("".join, expressions)))) - OF_THE_FORMAT
-
-
-def names_that_generic_is_said_to_read():
-    section = TEXT.partition("## Ready-made: `generic`")[2].partition("\n## ")[0]
-    return set(re.findall(r"[^\W\d]\w*", " ".join(re.findall(r"`([^`]*)`", section)))) - OF_THE_FORMAT
-
-
 def test_the_names_that_generic_is_said_to_read_are_those_that_it_reads():
-    assert names_that_generic_is_said_to_read() == names_that_generic_reads()
+    section = TEXT.partition("## Ready-made: `generic`")[2].partition("\n## ")[0]
+    rows = [set(re.findall(r"`([^`]*)`", line)) for line in section.splitlines() if line.startswith("| ")]
+    fields = [field for field in names.NAMES if field not in ("companyId", "companyName", "carries")]
+
+    assert [field for field in fields if set(names.NAMES[field]) not in rows] == []
+    company = next(row for row in rows if "companyid" in row)
+    assert company == {*names.NAMES["companyId"], *names.NAMES["companyName"], *names.COMPANIES} - {
+        "компанія",
+        "компания",
+    }
 
 
 def kinds_of(preset):
