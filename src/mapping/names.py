@@ -1,6 +1,6 @@
 """The usual names of a contact's fields and of what happens to it: one table for `generic`, `bridge new` and imports.
 
-Names are compared as `plain` writes them. Ukrainian and Russian ones stand here too, for home-made CRMs have such fields.
+Names are compared as `plain` writes them. Ukrainian and Russian ones stand here too: home-made CRMs have such fields.
 """
 
 import re
@@ -13,8 +13,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "contactId": ("contactid", "personid", "customerid", "clientid", "crmcontactid"),
     "leadId": ("leadid", "facebookleadid", "leadgenid", "dealleadid"),
     "fullName": ("fullname", "displayname", "name", "contactname", "clientname", "customername", "personname",
-                 "leadname", "yourname", "namefull", "contactfullname", "realname", "nickname", "піб", "фио", "імяклієнта",
-                 "имяклиента", "контакт", "клієнт", "клиент"),
+                 "leadname", "yourname", "namefull", "contactfullname", "realname", "nickname", "піб", "фио",
+                 "імяклієнта", "имяклиента", "контакт", "клієнт", "клиент"),
     "last": ("lastname", "surname", "familyname", "namelast", "contactlastname", "lname", "last",
              "прізвище", "фамилия"),
     "first": ("firstname", "givenname", "forename", "namefirst", "contactfirstname", "fname", "first", "імя", "имя"),
@@ -23,7 +23,8 @@ NAMES: dict[str, tuple[str, ...]] = {
                     "assignedto", "assignedtoid", "assigneduserid", "assignedid", "assigneeid", "assignee", "assigned",
                     "contactownerid", "contactowner", "accountownerid", "accountmanagerid", "salesownerid",
                     "salesrepid", "assignedagentid", "manageridlist", "owners", "assignees", "менеджер",
-                    "відповідальний", "ответственный"),
+                    "відповідальний", "ответственный",
+                    "resp", "respid"),
     "staffId": ("staffid",),
     "contactLink": ("contactlink", "contacturl", "profileurl", "profilelink", "clienturl", "cardurl", "link", "url",
                     "href"),
@@ -34,7 +35,7 @@ NAMES: dict[str, tuple[str, ...]] = {
                   "lastupdated", "lastupdatedat", "updatetime", "updatedtime", "modifiedtime", "modificationdate",
                   "modifydate", "modifieddate", "updatedate", "updateddate", "modifiedon", "updatedon", "changedon",
                   "datemodified", "datemodify", "dateupdated", "dateupdate", "updated", "modified", "editedat",
-                  "occurredat", "eventtime", "eventdate", "timestamp"),
+                  "edited", "occurredat", "eventtime", "eventdate", "timestamp"),
     "eventId": ("eventid", "messageid", "deliveryid", "webhookid"),
     "companyId": ("companyid", "organizationid", "organisationid", "orgid", "accountid"),
     "companyName": ("companyname", "organizationname", "organisationname", "orgname", "accountname", "company",
@@ -42,9 +43,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "carries": ("carries",),
 }  # fmt: skip
 SENT_AT = ("createdat", "createtime", "created", "sentat", "triggeredat", "time")  # of an envelope: when it was sent
-COMPANIES = ("company", "organization", "organisation", "account", "org", "компанія", "компания")
+COMPANIES = ("company", "organization", "organisation", "account", "org", "firm", "firma", "компанія",
+             "компания")  # fmt: skip
 TENANT = ("account", "accountid", "accountname")  # beside the name of an event they are the sender's own
-IDS = ("id", "uuid", "guid", "externalid", "oid", "userid")  # of a table, such as `owner: {id}`
+IDS = ("id", "uid", "uuid", "guid", "externalid", "oid", "userid")  # of a table, such as `owner: {id}`
 TITLES = ("name", "title", "fullname")
 EMPLOYEES = re.compile(
     r"owner|manager|responsible|assign|agent|organi[sz]er|operator|author|creator|employee|staff|salesrep|teammate"
@@ -67,7 +69,9 @@ _BESIDE = (
     "|номер|основний|робочий|домашній|додатковий|контактний|особистий|основной|рабочий|домашний|дополнительный|личный"
     "|контактный|ваш|адреса|адрес"
 )
-_PHONE = re.compile(rf"(?:{_BESIDE})*?(?:(?:{_PHONES})(?:e?s|и|ы|и)?)+(?:(?:{_BESIDE})s?|\d)*|(?:unique)?numberlist|(?:work|office|business|contact)number")
+_PHONE = re.compile(
+    rf"(?:{_BESIDE})*?(?:(?:{_PHONES})(?:e?s|и|ы|и)?)+(?:(?:{_BESIDE})s?|\d)*|(?:unique)?numberlist|(?:work|office|business|contact)number"
+)
 _EMAIL = re.compile(rf"(?:{_BESIDE})*?(?:{_EMAILS})s?(?:(?:{_BESIDE}|address)(?:e?s)?|\d)*")
 _MANY = re.compile(r"(?<!s)s$|list|[иы]$")
 _SLOTS = (  # where a number belongs on the card: a change of one leaves the others alone
@@ -82,7 +86,7 @@ PHONE_SLOTS = ("mobile", "phone", "workPhone", "homePhone", "otherPhone", "phone
 EMAIL_SLOTS = ("email", "otherEmail", "emails")
 
 # In an entry of a list of phones or e-mails, or in a table in the place of one.
-VALUE = ("value", "number", "phone", "phonenumber", "email", "address", "emailaddress", "phonevalue", "raw",
+VALUE = ("value", "number", "phone", "phonenumber", "email", "address", "emailaddress", "phonevalue", "no", "raw",
          "e164", "номер")  # fmt: skip
 LABEL = ("label", "name", "type", "kind")
 PRIMARY = ("primary", "isprimary", "main", "ismain", "default", "isdefault", "primaryaddress")
@@ -104,8 +108,8 @@ SPOKEN = ("event", "eventtype", "eventname", "topic", "triggerevent", "action", 
 ENVELOPES = ("meta", "metadata", "event", "webhook", "hook", "header", "trigger", "message", "info")
 EVENT_HEADER = re.compile(r"x-.*(?:topic|event|event-type|event-name|event-key|action|trigger|resource)")
 HOLDERS = ("data", "payload", "item", "items", "record", "records", "object", "objects", "result", "results", "body",
-           "entity", "entry", "entries", "eventdata", "resource", "model", "bean", "current", "new", "after", "content",
-           "detail", "details", "params", "rows", "list", "message", "event", "events", "value", "response")  # fmt: skip
+           "entity", "entry", "entries", "eventdata", "resource", "model", "bean", "current", "new", "after",
+           "content", "detail", "details", "params", "rows", "list", "message", "event", "events", "value", "response")  # fmt: skip
 DELETIONS = frozenset((
     "delete", "deleted", "deletion", "destroy", "destroyed", "remove", "removed", "removal", "archive", "archived",
     "erase", "erased", "erasure", "redact", "redacted", "purge", "purged", "trash", "trashed", "forget", "forgotten",

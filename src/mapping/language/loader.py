@@ -123,7 +123,8 @@ class _Assembly:
             self._check_record(record, parts)
         for name, section in parts.sections.items():
             self._check_section(name, section)
-            if name not in {record.section for record in records if record.do == "change"}:
+            inherited = section.places[""].source is not self.reader.source
+            if not inherited and name not in {record.section for record in records if record.do == "change"}:
                 self._at(section.places[""], f"no record uses [{name}]", warning=True)
         for name, place in self.reader.lookups_used:
             if name not in parts.lookups:

@@ -1,0 +1,372 @@
+"""Where the records of an event lie, and what they are, told by the usual names of fields and events (`names.py`)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from errors import BadBody
+from mapping import decode, names, normalize
+from mapping.names import plain
+
+DEEPEST = 6  # tables above the contact
+ANY = 3  # the rank of a table whose name says nothing
+NAMED, EMPTY_DIRECTION, DIRECTION = 1, 2, 3  # how strongly a table looks like a contact
+_UNREADABLE_IDS = ("evt_", "evt-", "event_", "msg_", "wh_", "whk_", "req_")  # of an event or its delivery
+
+Step = (
+    str | int | tuple[str, str, str]
+)  # a key, a place in a list, or of a list of pairs: name's key, name, value's key
+Path = tuple[Step, ...]
+Fields = dict[str, "Field"]  # by plain name
+
+
+class Field(NamedTuple):
+    """A field of a record: its own name, its value, and where it lies below the record."""
+
+    name: str
+    value: Any
+    path: Path
+
+
+class Place(NamedTuple):
+    """A table that may be the contact: where it lies in the body, its fields, and the fields of the tables above it."""
+
+    path: Path
+    table: dict[str, Any]
+    fields: Fields
+    above: tuple[Fields, ...]
+
+
+class Record(NamedTuple):
+    """A record that was found, and its kind.
+
+    `contact`, `lead` and `organization`, each also with `deleted ` before it; `deleted` is something whose id nothing
+    says, `other` what no contact is made of, `unknown` an event in which no record was found.
+    """
+
+    kind: str
+    place: Place
+
+
+def records(body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> list[Record]:
+    """Return where the event's records lie, and of which kind they are."""
+    outside = words_outside(headers, query)
+    tables = [((index,), table) for index, table in enumerate(body)] if isinstance(body, list) else [((), body)]
+    return [record for path, table in tables for record in _records(path, _opened(table), outside)]
+
+
+def _records(path: Path, body: Any, outside: frozenset[str]) -> list[Record]:
+    if not isinstance(body, dict):
+        return [Record("unknown", Place(path, {}, {}, ()))]
+    said = outside | _said(body)
+    places = _chosen(list(_places(body, path, said, ())), said)
+    if not places:
+        top = Place(path, body, fields_of(body), ())
+        kind = _kind(said, top)
+        return [Record("deleted" if "deleted" in kind else kind if kind == "other" else "unknown", top)]
+    return [Record(_kind(said | _said_at(place), place), place) for place in places]
+
+
+def words_outside(headers: Mapping[str, str], query: Mapping[str, str]) -> frozenset[str]:
+    """Return the words of the event's name that stand beside the body."""
+    said = [value for name, value in headers.items() if names.EVENT_HEADER.fullmatch(name)]
+    said += [value for name, value in query.items() if plain(name) in names.SPOKEN]
+    return frozenset().union(*map(names.words, said))
+
+
+def _said(table: Mapping[str, Any]) -> frozenset[str]:
+    """Return the words of the event's name in a table, or in a table in it that says what happened."""
+    found: list[str] = []
+    for name, value in table.items():
+        if isinstance(value, str) and plain(name) in names.EVENTS:
+            found.append(value)
+        elif isinstance(value, dict) and plain(name) in names.ENVELOPES:
+            found += [inner for key, inner in value.items() if isinstance(inner, str) and _tells(key)]
+    return frozenset().union(*map(names.words, found))
+
+
+def _tells(name: str) -> bool:
+    return plain(name) in names.EVENTS or plain(name) == "name"
+
+
+def _said_at(place: Place) -> frozenset[str]:
+    """Return the words of the keys that lead to a record, and of the event's name in it and in the tables above."""
+    keys = [key for key in place.path if isinstance(key, str) and plain(key) not in names.HOLDERS + names.FIELDS]
+    above = [_said({field.name: field.value for field in fields.values()}) for fields in place.above]
+    return frozenset().union(_said(place.table), *map(names.words, keys), *above)
+
+
+def _opened(table: Any) -> Any:
+    """Return a table with the JSON read that stands in its texts, as forms have it."""
+    if not isinstance(table, dict):
+        return table
+    return {
+        key: _json(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
+        for key, value in table.items()
+    }
+
+
+def _json(value: str) -> Any:
+    try:
+        return decode.json_text(value)
+    except BadBody:
+        return value
+
+
+def _places(table: dict[str, Any], path: Path, said: frozenset[str], above: tuple[Fields, ...]) -> Iterator[Place]:
+    """Yield every table that may be the contact; below one that has a phone or an e-mail only its own contact is."""
+    place = Place(path, table, fields_of(table), above)
+    has_direction = strength(place) > NAMED
+    if has_direction and not (said & names.TRADE or (said and not has(place, "fullName", "first", "last"))):
+        yield place
+        return
+    inner = [
+        one
+        for key, value in table.items()
+        if len(path) < DEEPEST and not _is_passed_over(key, said) and (not has_direction or _rank(key) == 0)
+        for one in _below(key, value, path, said, (*above, place.fields))
+    ]
+    if not any(strength(one) > NAMED for one in inner) or not has_direction:
+        yield place
+    yield from inner
+
+
+def _below(key: str, value: Any, path: Path, said: frozenset[str], above: tuple[Fields, ...]) -> Iterator[Place]:
+    if isinstance(value, dict) and plain(key) not in names.FIELDS:
+        yield from _places(value, (*path, key), said, above)
+    elif isinstance(value, list) and not _is_pairs(value):
+        for index, item in enumerate(value):
+            if isinstance(item, dict):
+                yield from _places(item, (*path, key, index), said, above)
+
+
+def _is_passed_over(key: str, said: frozenset[str]) -> bool:
+    name = plain(key)
+    if name in ("user", "users") and "user" in said:
+        return False
+    other = names.OTHER_TABLES.search(name) or (names.EMPLOYEES.search(name) and _rank(key) > 0)
+    return bool(other) or (name in names.COMPANIES and not said & set(names.ORGANIZATIONS)) or bool(names.slot(key))
+
+
+def _rank(key: Step | None) -> int:
+    """Return how sure a table's name is to be the contact's: 0 for `contact` and `customer` to 3 for any other."""
+    if not isinstance(key, str):
+        return 1 if key is None else ANY
+    found = names.words(key)
+    if found & {*names.CONTACTS, *names.LEADS} and not found & {*names.STAFF, *names.OTHERS}:
+        return 0 if found & {*names.CONTACTS} else 1
+    return 2 if plain(key) in names.HOLDERS else ANY
+
+
+def key_of(path: Path) -> str | None:
+    """Return the name of the table that a path leads to."""
+    return next((step for step in reversed(path) if isinstance(step, str)), None)
+
+
+def _group(place: Place) -> Path:
+    return tuple("[]" if isinstance(step, int) else step for step in place.path)
+
+
+def strength(place: Place) -> int:
+    """Return how strongly a table looks like a contact: by a phone or an e-mail, an empty one, a name and an id."""
+    directions = [field for field in place.fields.values() if names.slot(field.name)]
+    if directions:
+        return EMPTY_DIRECTION if all(is_blank(field.value) for field in directions) else DIRECTION
+    return NAMED if has(place, "externalId", "leadId") and has(place, "fullName", "first", "last") else 0
+
+
+def has(place: Place, *wanted: str) -> bool:
+    """Tell whether a record has a field of one of these usual names, be it empty."""
+    return any(name in place.fields for field in wanted for name in names.NAMES[field])
+
+
+def _chosen(places: list[Place], said: frozenset[str]) -> list[Place]:
+    """Return the lone table, or the tables of the lone list, that is likeliest to be the contact; else nothing."""
+    best = max(map(strength, places), default=0)
+    if best > NAMED:
+        found = [place for place in places if strength(place) == best]
+    else:
+        found = [place for place in places if strength(place) == best and _may_be_bare(place, said)]
+        deepest = max((len(place.path) for place in found), default=0)
+        found = [place for place in found if len(place.path) == deepest]
+    ranks = {_group(place): _rank(key_of(place.path)) for place in found}
+    likeliest = [group for group, rank in ranks.items() if rank == min(ranks.values())]
+    if len(likeliest) != 1:
+        return []
+    return [place for place in places if _group(place) == likeliest[0] and (best > NAMED or place in found)]
+
+
+def _may_be_bare(place: Place, said: frozenset[str]) -> bool:
+    """Tell whether a table without phone and e-mail may be a record: it has an id, and lies where records do."""
+    keys = [step for step in place.path if isinstance(step, str)]
+    return has(place, "externalId", "leadId") and all(
+        _rank(key) < ANY or "." in key or (names.words(key) & said) for key in keys
+    )
+
+
+def fields_of(table: Mapping[str, Any]) -> Fields:
+    """Return the fields of a record by plain name, those of its tables such as `fields` and `attributes` too."""
+    found: Fields = {}
+    for key, value in table.items():
+        if plain(key) not in names.FIELDS or not isinstance(value, dict | list):
+            _note(found, key, Field(key, value, (key,)))
+    for key, value in table.items():
+        if plain(key) in names.FIELDS:
+            for field in _inner_fields(value, (key,)):
+                _note(found, field.name, field)
+    return found
+
+
+def _inner_fields(value: Any, path: Path) -> Iterator[Field]:
+    if isinstance(value, list):
+        yield from _pairs(value, path)
+        return
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        if plain(key) in names.FIELDS and isinstance(inner, dict | list) and len(path) < DEEPEST:
+            yield from _inner_fields(inner, (*path, key))
+        elif isinstance(inner, dict) and (pair := _pair(inner)):
+            yield Field(key, pair.value, (*path, key, *pair.path[1:]))
+            yield Field(pair.name, pair.value, (*path, key, *pair.path[1:]))
+        else:
+            yield Field(key, inner, (*path, key))
+
+
+def _pairs(value: list[Any], path: Path) -> Iterator[Field]:
+    for item in value:
+        if isinstance(item, dict) and (pair := _pair(item)):
+            yield Field(pair.name, pair.value, (*path, *pair.path))
+
+
+def _pair(item: Mapping[str, Any]) -> Field | None:
+    """Return the field that a table such as `{"name": "Phone", "value": "067…"}` is."""
+    own = {plain(key): key for key in item}
+    kind = str(item.get(own.get("type", ""), ""))
+    value_key = next((own[name] for name in (*names.PAIR_VALUES, plain(kind)) if name in own), None)
+    if value_key is None:
+        return None
+    titled = {**item, **item["field"]} if isinstance(item.get("field"), dict) else item  # Typeform's answers
+    titles = [(key, titled[key]) for name in names.PAIR_NAMES for key in titled if plain(key) == name]
+    texts = [(key, text) for key, text in titles if isinstance(text, str) and text]
+    known = [(key, text) for key, text in texts if _is_named(text)]
+    if not known and names.slot(kind) and not any(names.EMPLOYEES.search(plain(text)) for _, text in texts):
+        return Field(kind, item[value_key], ((own["type"], kind, value_key),))
+    return next((Field(text, item[value_key], ((key, text, value_key),)) for key, text in known or texts), None)
+
+
+def _is_named(text: str) -> bool:
+    return bool(names.slot(text)) or any(plain(text) in usual for usual in names.NAMES.values())
+
+
+def _is_pairs(value: list[Any]) -> bool:
+    return any(isinstance(item, dict) and _pair(item) and len(item) <= 4 for item in value)  # noqa: PLR2004 - a pair
+
+
+def _note(found: Fields, name: str, field: Field) -> None:
+    key = plain(name)
+    if key not in found or is_blank(found[key].value):
+        found[key] = field
+
+
+def is_blank(value: Any) -> bool:
+    """Tell whether a value says nothing; `0` says something."""
+    return value is None or value is False or value in ("", [], {}) or (isinstance(value, str) and value.isspace())
+
+
+def _kind(said: frozenset[str], place: Place) -> str:
+    """Return what a record is, by the words of its event and its own fields."""
+    people = said & {*names.CONTACTS, *names.LEADS}
+    if said & names.OTHERS or (said & {*names.STAFF} and not people):
+        return "other"
+    if said & names.DELETIONS or _is_deleted(place.fields):
+        return _deleted(said, place)
+    if said & names.TRADE and (strength(place) < EMPTY_DIRECTION or _rank(key_of(place.path)) > 0):
+        return "other"
+    if said & names.DETAILS and strength(place) < EMPTY_DIRECTION:
+        return "other"
+    if _has_unknown(said) and not people and strength(place) < EMPTY_DIRECTION:
+        return "unknown"
+    return _subject(said, place)
+
+
+def _has_unknown(said: frozenset[str]) -> bool:
+    return not all(map(names.is_known, said))
+
+
+def _deleted(said: frozenset[str], place: Place) -> str:
+    """Return what was deleted: a tag that was taken from a contact is none, and an id alone may be anything's."""
+    if said & (names.TRADE | names.DETAILS):
+        return "other"
+    subjects = said & {*names.CONTACTS, *names.LEADS, *names.ORGANIZATIONS}
+    if _has_unknown(said) and said & names.DELETIONS and not subjects:
+        return "unknown"
+    return f"deleted {_subject(said, place)}" if subjects or strength(place) > 0 else "deleted"
+
+
+def _subject(said: frozenset[str], place: Place) -> str:
+    people = said & {*names.CONTACTS}
+    if said & {*names.ORGANIZATIONS} and not people and not said & {*names.LEADS}:
+        return "organization"
+    return "lead" if _is_lead(place, said, people) else "contact"
+
+
+def _is_lead(place: Place, said: frozenset[str], people: frozenset[str]) -> bool:
+    if value_of(place, "contactId") is not None:
+        return False
+    return bool(said & {*names.LEADS} and not people) or (value_of(place, "leadId") is not None and not own_id(place))
+
+
+def _is_deleted(fields: Fields) -> bool:
+    flags = [fields[name].value for name in names.DELETED_FLAGS if name in fields]
+    state = next((fields[name].value for name in ("status", "state") if name in fields), None)
+    gone = isinstance(state, str) and state.lower() in names.DELETIONS
+    return gone or any(normalize.flag(flag) or normalize.time(flag, "UTC") is not None for flag in flags)
+
+
+def field_of(place: Place, field: str) -> Field | None:
+    """Return the likeliest field of a usual name that has a value, else one that is there and empty."""
+    found = [place.fields[name] for name in names.NAMES[field] if name in place.fields]
+    return next((one for one in found if not is_blank(scalar(one.value))), found[0] if found else None)
+
+
+def value_of(place: Place, name: str) -> Any:
+    """Return the one value of a record's field, or None."""
+    found = field_of(place, name)
+    return scalar(found.value) if found else None
+
+
+def scalar(value: Any) -> Any:
+    """Return the one value of what stands in a field, or None."""
+    return one_value(value)[1]
+
+
+def one_value(value: Any) -> tuple[Path, Any]:
+    """Return the one value of a list of one, or of a table such as `{"value": …}` or `{"id": …}`, and where it lies."""
+    if isinstance(value, list) and len(value) == 1:
+        path, inner = one_value(value[0])
+        return (0, *path), inner
+    if not isinstance(value, dict):
+        return (), None if isinstance(value, list) else value
+    own = {plain(key): key for key in value}
+    key = next((own[name] for name in ("value", *names.IDS, *names.VALUE) if name in own), None)
+    inner = value.get(key) if key else None
+    return ((key,) if key else ()), None if isinstance(inner, dict | list) else inner
+
+
+def own_id(place: Place) -> Field | None:
+    """Return the field that is the record's own id."""
+    found = [place.fields[name] for name in names.NAMES["externalId"] if name in place.fields]
+    return next((one for one in found if _is_id(normalize.identity(scalar(one.value)))), None)
+
+
+def _is_id(identity: str | None) -> bool:
+    return identity is not None and not identity.startswith(_UNREADABLE_IDS)
+
+
+def ids_above(place: Place) -> list[str]:
+    """Return the names of the contact's id beside the table that holds it: `contact_id`, never a bare `id`."""
+    key = key_of(place.path)
+    return [*names.NAMES["contactId"], "recordid", *([plain(key) + "id"] if key else [])]
+
+
+def values_above(place: Place, *wanted: str) -> list[Any]:
+    """Return the values of fields of the tables above a record, the nearest first."""
+    return [fields[name].value for fields in reversed(place.above) for name in wanted if name in fields]
