@@ -1,79 +1,131 @@
-"""A mapping drafted from one sample: names of fields are compared with the usual ones; no value gets into the draft."""
+"""A mapping drafted from one sample: where the contact lies and what its fields are called, as `generic` finds them.
+
+No value gets into the draft, but the event's name.
+"""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cli import field_names
+from cli.flatten import leaves
 from cli.flatten import name as quoted
-from mapping import normalize
+from mapping import names, normalize
+from mapping.names import plain
+from mapping.places import (
+    Field,
+    Path,
+    Place,
+    Record,
+    field_of,
+    fields_of,
+    ids_above,
+    is_blank,
+    link_of,
+    one_value,
+    own_id,
+    records,
+    with_envelopes,
+)
 
-DEEPEST = 4  # tables above the contact
 OTHERS = ("responsible", "leadId", "contactLink", "leadLink", "dealLink", "googleClientId")
+NO_ID, NO_PHONE = "id_of_the_contact", "phone_of_the_contact"  # where no name tells
+FEWEST_DIGITS = 9  # of what may be a phone, judged by its value alone
+MOST_CANDIDATES = 5
+_PHONE = re.compile(r"[+(]?[\d\s().-]{9,24}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d.*|\d{1,2}\.\d{1,2}\.\d{4}.*|1\d{9}|1\d{12}")
+_NAME = re.compile(r"[^\W\d_][^\W\d_'’-]+(?: [^\W\d_][^\W\d_.'’-]+){1,3}")
 
-Path = tuple[str, ...]
 Lines = Iterator[str]
 Block = dict[str, str | None]  # the keys of a table of the draft, and their values as TOML
 
 
-class Contact(NamedTuple):
-    """Where the contact stands in a body: the keys that lead to it, and whether it is the first of a list there."""
-
-    path: Path
-    data: dict[str, Any]
-    listed: bool = False
-
-
 class Draft(NamedTuple):
-    """A drafted file, and what a person must still find."""
+    """A drafted file; what was found, each with its expression; and what was not, with what it might be."""
 
     text: str
+    found: dict[str, list[str]]
     missing: tuple[str, ...]
 
 
-def draft(body: Any, crm: str = "") -> Draft:
-    """Return a valid mapping for bodies like this one; what no name suggests is in its comments and in `missing`."""
-    fields = _Fields(body, max(_tables(body), key=_likeness, default=Contact((), {})))
-    missing = []
-    if not fields.found("externalId"):
-        missing.append('externalId: no name looks like an id; put the right one in the place of "id"')
-    if not fields.has_directions():
-        missing.append('phones: no name looks like a phone; put the right one in the place of "phone"')
-    lines = [*_head(crm), *_event(fields), *_contact(fields), *_blocks(fields)]
-    return Draft("\n".join(lines) + "\n", tuple(missing))
+class Said(NamedTuple):
+    """What happened, as the event says it: the field's expression, and the names of events that concern contacts."""
+
+    expression: str
+    subject: str  # how they begin; empty where the sample does not show it
+    deletions: tuple[str, ...]
+
+
+def draft(body: Any, crm: str = "", headers: Mapping[str, str] | None = None) -> Draft:
+    """Return a valid mapping for bodies like this one; what no name tells is in its comments and in `missing`."""
+    found = records(body, headers or {}, {})
+    record = next((one for one in found if one.kind not in ("other", "unknown", "deleted")), None)
+    fields = _Fields(record or Record("unknown", Place((), {}, {}, ())))
+    told = fields.told()
+    lines = [*_head(crm), *_event(fields), *_records(fields), *_contact(fields), *_blocks(fields)]
+    missing = [_missing(field, body, told) for field in told if not told[field]]
+    return Draft("\n".join(lines) + "\n", told, tuple(missing))
 
 
 def _head(crm: str) -> Lines:
     yield "#:schema ../mapping.schema.json"
     yield "# Drafted from one sample by the names of its fields: compare it with what `bridge explain` shows."
-    yield "format = 1"
-    yield f"crm    = {_toml(crm or 'CRM')}     # the name that its contacts bear in Ringostat; never change it later"
+    yield "format  = 1"
+    yield f"crm     = {_toml(crm or 'CRM')}     # the name that its contacts bear in Ringostat; never change it later"
+    yield 'verify  = "path-token, header-token"     # how its requests can prove where they come from'
+    yield '# carries = "partial"     # if its events hold only what changed: half a name replaces no whole one'
     yield ""
 
 
 def _event(fields: "_Fields") -> Lines:
-    yield from _assigned({"changedAt": fields.found("changedAt"), "eventId": fields.found("eventId")})
-    if not fields.found("changedAt"):
+    yield from _assigned({"changedAt": fields.time(), "eventId": fields.event_id()})
+    if not fields.time():
         yield "# changedAt: no field of the sample says when it was changed; its arrival counts"
-    if fields.contact.listed:
-        yield from ("", "[[record]]", 'title = "contact"', f"each  = {_toml(_expression(fields.contact.path))}")
     yield ""
+
+
+def _records(fields: "_Fields") -> Lines:
+    """Yield the records: what was deleted, what is not wanted, and the contact."""
+    each, said = fields.each(), fields.said()
+    if said is None and each is None:
+        return
+    listed = {"each": _toml(each) if each else None}
+    if said is None:
+        yield from ("[[record]]", *_assigned({"title": '"contact"', **listed}), "")
+        return
+    yield f"# {said.expression} says what happened: compare the names below with those that the CRM documents."
+    if not said.subject:
+        yield from ("# [[record]]", '# title = "contact deleted"', f"# when  = {_toml(said.expression + _EQUAL)}")
+        yield from ('# do    = "delete"', "", "[[record]]", *_assigned({"title": '"contact"', **listed}), "")
+        return
+    begins = f"{said.expression} && starts_with({said.expression}, {_text(said.subject)})"
+    deleted = f"contains([{', '.join(map(_text, said.deletions))}], {said.expression})"
+    yield from ("[[record]]", *_assigned({"title": '"contact deleted"', **listed, "when": _toml(deleted)}))
+    yield from ('do    = "delete"', "", "# [[record]]", '# title   = "something else than a contact"')
+    yield from (f"# when    = {_toml(f'{said.expression} && !starts_with({said.expression}, {_text(said.subject)})')}",)
+    yield from ('# do      = "skip"', '# message = "only contacts are read; leave other events out of the webhook"', "")
+    yield from ("[[record]]", *_assigned({"title": '"contact"', **listed, "when": _toml(begins)}), "")
+
+
+_EQUAL = " == '…'"
 
 
 def _contact(fields: "_Fields") -> Lines:
     yield "[contact]"
-    scalars: Block = {"fullName": fields.full_name(), "externalId": fields.found("externalId") or '"id"'}
+    scalars: Block = {"fullName": fields.full_name(), "externalId": fields.identity() or _toml(NO_ID)}
     yield from _assigned({**scalars, **{name: fields.found(name) for name in OTHERS}})
+    if not fields.found("responsible") and (user := fields.user()):
+        yield f"# responsible = {user}     # is this the employee, not a visitor or a user of the CRM's form?"
     if not fields.found("contactLink"):
         yield "# As the CRM's own addresses look:"
         yield '# contactLink = { template = "{$settings.crm_url}/contacts/{id}" }'
 
 
 def _blocks(fields: "_Fields") -> Lines:
-    phones = list(fields.directions(field_names.is_phone))
+    phones, emails = fields.directions(email=False), fields.directions(email=True)
     kinds: dict[str, list[Block]] = {
-        "phones": phones if fields.has_directions() else [{"value": '"phone"'}],
-        "emails": list(fields.directions(field_names.is_email)),
+        "phones": phones if phones or emails else [{"value": _toml(NO_PHONE)}],
+        "emails": emails,
         "organizations": list(fields.organizations()),
     }
     for kind, blocks in kinds.items():
@@ -81,102 +133,215 @@ def _blocks(fields: "_Fields") -> Lines:
             yield from ("", f"[[contact.{kind}]]", *_assigned(block))
 
 
-def _tables(value: Any, path: Path = ()) -> Iterator[Contact]:
-    """Yield every table that could be the contact: those below tables, and the first of each list."""
-    if isinstance(value, dict):
-        yield Contact(path, value)
-        for key, inner in value.items() if len(path) < DEEPEST else ():
-            if not field_names.is_other(key):
-                yield from _tables(inner, (*path, key))
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        yield Contact(path, value[0], listed=True)
-
-
-def _likeness(contact: Contact) -> tuple[int, int]:
-    """Return how much a table looks like a person, and how near to the top it is."""
-    plain = {field_names.plain(key) for key in contact.data}
-    fields = ("externalId", "fullName", "first", "last", "responsible")
-    named = sum(bool(plain & set(field_names.NAMES[field])) for field in fields)
-    directions = sum(field_names.is_phone(key) or field_names.is_email(key) for key in contact.data)
-    return named + 2 * min(directions, 2), -len(contact.path)
-
-
 class _Fields:
-    """Finds fields in the contact; times and ids of the event also at the top of the body."""
+    """The fields of the sample's contact as expressions in TOML; those of what holds it begin with `$` in a list."""
 
-    def __init__(self, body: Any, contact: Contact) -> None:
-        self.contact = contact
-        self.body = body if isinstance(body, dict) else {}
-        self.prefix: Path = () if contact.listed else contact.path
-        self.whole = "$." if contact.listed else ""
+    def __init__(self, record: Record) -> None:
+        self.place = record.place
+        self.listed = any(isinstance(step, int) for step in self.place.path)
+        self.prefix: Path = () if self.listed else self.place.path
 
-    def found(self, field: str) -> str | None:
-        """Return the expression of a field as TOML."""
-        if path := _path(field, self.contact.data):
-            return _toml(_expression((*self.prefix, *path)))
-        if field in ("changedAt", "eventId") and (path := _path(field, self.body)):
-            return _toml(self.whole + _expression(path))
+    def each(self) -> str | None:
+        """Return the expression of the list that the contact is in, or None."""
+        if not self.listed:
+            return None
+        every = "".join("[]" if isinstance(step, int) else f".{quoted(str(step))}" for step in self.place.path)
+        return every.removesuffix("[]").removeprefix(".") or "@"
+
+    def _own(self, field: Field | None) -> str | None:
+        return _toml(_expression((*self.prefix, *field.path, *one_value(field.value)[0]))) if field else None
+
+    def _above(self, *wanted: str) -> str | None:
+        """Return a field of what holds the contact, the nearest first."""
+        levels = reversed(list(zip(_levels(self.place.path), self.place.above, strict=False)))
+        tables = [(path, fields) for path, above in levels for fields in with_envelopes(above)]
+        found = ((path, fields[name]) for path, fields in tables for name in wanted if name in fields)
+        path, field = next((one for one in found if not is_blank(one[1].value)), ((), None))
+        if field is None or (self.listed and any(isinstance(step, int) for step in path)):
+            return None
+        return _toml(("$." if self.listed else "") + _expression((*path, *field.path)))
+
+    def found(self, name: str) -> str | None:
+        """Return the expression of a field."""
+        field = link_of(self.place, name) if name.endswith("Link") else field_of(self.place, name)
+        if field is None:
+            return self._profile() if name == "contactLink" else None
+        if field.value == []:
+            return self._own(field._replace(path=(*field.path, 0)))
+        known = is_blank(field.value) or one_value(field.value)[1] is not None
+        return self._own(field) if known else None
+
+    def _profile(self) -> str | None:
+        """Return the link of a table such as `profile: {url}`."""
+        for field in self.place.fields.values():
+            inner = field.value if isinstance(field.value, dict) and plain(field.name) == "profile" else {}
+            if key := next(
+                (key for key in inner if plain(key) in ("url", "link", "href") and normalize.link(inner[key])), None
+            ):
+                return _toml(_expression((*self.prefix, *field.path, key)))
         return None
+
+    def identity(self) -> str | None:
+        """Return the contact's own id, else what holds it says as `contact_id`."""
+        return self._own(own_id(self.place)) or self._above(*ids_above(self.place))
+
+    def time(self) -> str | None:
+        """Return when the contact changed, else when its event was sent."""
+        own = [self.place.fields[name] for name in names.NAMES["changedAt"] if name in self.place.fields]
+        found = next((field for field in own if normalize.time(field.value, "UTC") is not None), None)
+        return self._own(found) or self._above(*names.NAMES["changedAt"], *names.SENT_AT)
+
+    def event_id(self) -> str | None:
+        """Return the event's id."""
+        return self.found("eventId") or self._above(*names.NAMES["eventId"])
+
+    def user(self) -> str | None:
+        """Return a user's id, of which only a person knows whose it is."""
+        field = self.place.fields.get("userid")
+        return self._own(field)
 
     def full_name(self) -> str | None:
         """Return the rule of the name: the whole one, else its parts in the order of a Ukrainian address book."""
+        field = field_of(self.place, "fullName")
+        if field and isinstance(field.value, dict):
+            inner = self.place._replace(fields=fields_of(field.value), path=(*self.prefix, *field.path))
+            return _Fields(Record("contact", inner)).full_name()
         whole = self.found("fullName")
         parts = [part for name in ("last", "first", "patronymic") if (part := self.found(name))]
         joined = f"{{ join = [{', '.join(parts)}] }}" if len(parts) > 1 else "".join(parts)
         return f"[{whole}, {joined}]" if whole and joined else whole or joined or None
 
-    def has_directions(self) -> bool:
-        """Tell whether any name says phone or e-mail."""
-        return any(True for kind in (field_names.is_phone, field_names.is_email) for _ in self.directions(kind))
+    def directions(self, *, email: bool) -> list[Block]:
+        """Return a block for each field of phones or of e-mails."""
+        slots = names.EMAIL_SLOTS if email else names.PHONE_SLOTS
+        fields = [field for field in self.place.fields.values() if names.slot(field.name) in slots]
+        return [block for field in fields if (block := self._block(field))]
 
-    def directions(self, is_kind: Callable[[str], bool]) -> Iterator[Block]:
-        """Yield a block for each field whose name is of a kind."""
-        for key, value in self.contact.data.items():
-            if is_kind(key) and (block := _block(value, _toml(_expression((*self.prefix, key))))):
-                yield block
+    def _block(self, field: Field) -> Block | None:
+        """Return the block for one text, a list of texts, or one table or a list of them."""
+        expression = _toml(_expression((*self.prefix, *field.path)))
+        first = field.value[0] if isinstance(field.value, list) and field.value else field.value
+        if not isinstance(first, dict):
+            return {"each": expression, "value": '"@"'} if isinstance(field.value, list) else {"value": expression}
+        known = {plain(key): _toml(quoted(key)) for key in first}
+        value, primary = (
+            next((known[name] for name in usual if name in known), None) for usual in (names.VALUE, names.PRIMARY)
+        )
+        return {"each": expression, "value": value, "primary": primary} if value else None
 
     def organizations(self) -> Iterator[Block]:
-        """Yield the block of the contact's company, if the sample has its id."""
-        if identity := self.found("companyId"):
-            yield {"name": self.found("companyName"), "externalId": identity}
+        """Yield the block of the contact's company, if the sample has its id; not the CRM user's own account."""
+        beside_event = any(name in self.place.fields for name in names.SPOKEN)
+        fields = {name: one for name, one in self.place.fields.items() if not (beside_event and name in names.TENANT)}
+        for name in names.COMPANIES:
+            inner = fields[name].value if name in fields else None
+            table = inner[0] if isinstance(inner, list) and inner else inner
+            if isinstance(table, dict):
+                own = {plain(key): _toml(quoted(key)) for key in table}
+                identity = next((own[usual] for usual in names.IDS if usual in own), None)
+                title = next((own[usual] for usual in names.TITLES if usual in own), None)
+                each = _toml(_expression((*self.prefix, *fields[name].path)))
+                yield from [{"each": each, "name": title, "externalId": identity}] if identity else []
+                return
+        identifier = next((fields[name] for name in names.NAMES["companyId"] if name in fields), None)
+        title_field = next((fields[name] for name in names.NAMES["companyName"] if name in fields), None)
+        if identifier:
+            yield {"name": self._own(title_field), "externalId": self._own(identifier)}
+
+    def said(self) -> Said | None:
+        """Return what the event says of what happened, from the nearest table that says it."""
+        levels = [*zip(_levels(self.place.path), self.place.above, strict=False), (self.prefix, self.place.fields)]
+        for path, fields in levels:
+            inside_list = self.listed and any(isinstance(step, int) for step in path)
+            told = [fields[name] for name in names.EVENTS if name in fields and isinstance(fields[name].value, str)]
+            found = sorted((one for one in told if names.words(one.value)), key=lambda one: not _subject(one.value))
+            if found and not inside_list:
+                before = "$." if self.listed and fields is not self.place.fields else ""
+                return _said(before + _expression((*path, *found[0].path)), found[0].value)
+        return None
+
+    def told(self) -> dict[str, list[str]]:
+        """Return for each of the fields that matter the expressions that were found for it."""
+        scalars = {"fullName": self.full_name(), "externalId": self.identity(), "time": self.time()}
+        blocks = {"phones": self.directions(email=False), "emails": self.directions(email=True)}
+        listed = {kind: [str(block.get("each") or block["value"]) for block in found] for kind, found in blocks.items()}
+        return {**{name: [rule] if rule else [] for name, rule in scalars.items()}, **listed}
 
 
-def _path(field: str, data: dict[str, Any]) -> Path | None:
-    """Return the keys of the likeliest field: of the table itself, else of a table in it."""
-    own = {field_names.plain(key): key for key, value in data.items() if _suits(field, value)}
-    if direct := next((own[wanted] for wanted in field_names.NAMES[field] if wanted in own), None):
-        return (direct,)
-    for key, inner in data.items():
-        for below, value in inner.items() if isinstance(inner, dict) else ():
-            if field_names.is_nested(field, key, below) and _suits(field, value):
-                return (key, below)
-    return None
+def _levels(path: Path) -> Iterator[Path]:
+    """Yield where the tables above a record lie: a list is no table."""
+    at = 1 if path and isinstance(path[0], int) else 0
+    while at < len(path):
+        yield path[:at]
+        at += 2 if at + 1 < len(path) and isinstance(path[at + 1], int) else 1
 
 
-def _suits(field: str, value: Any) -> bool:
-    """Tell whether a value can be what the field's name promises; an empty one can."""
-    if isinstance(value, dict | list):
-        return False
-    if field == "changedAt":
-        return value is None or normalize.time(value, "UTC") is not None
-    return not field.endswith("Link") or not value or str(value).startswith("https://")
+def _said(expression: str, value: str) -> Said:
+    """Return how the events of contacts begin, and the likely names of their deletion, spelt as this one is."""
+    subject = _subject(value)
+    if not subject:
+        return Said(expression, "", ())
+    between = re.match(r"[._:/\s-]*", value[len(subject) :])
+    glue, upper = between[0] if between else "", value.isupper()
+    verbs = ("deleted", "delete", "removed", "destroyed")
+    spelt = [verb.upper() if upper else verb.capitalize() if not glue else verb for verb in verbs]
+    return Said(expression, subject, tuple(subject + glue + verb for verb in spelt))
 
 
-def _block(value: Any, expression: str) -> Block | None:
-    """Return the block for one text, a list of texts, or one table or a list of them."""
-    first = value[0] if isinstance(value, list) and value else value
-    if not isinstance(first, dict):
-        return {"each": expression, "value": '"@"'} if isinstance(value, list) else {"value": expression}
-    known = {field_names.plain(key): _toml(quoted(key)) for key in first}
-    number, primary = (
-        next((known[name] for name in usual if name in known), None)
-        for usual in (field_names.VALUE, field_names.PRIMARY)
-    )
-    return {"each": expression, "value": number, "primary": primary} if number else None
+def _subject(value: str) -> str:
+    """Return how an event's name begins, if that says a contact or lead and something follows."""
+    start = re.match(r"[A-Za-z]+?(?=[._:/\s-]|[A-Z](?=[a-z]))", value)
+    return start[0] if start and names.words(start[0]) & {*names.CONTACTS, *names.LEADS} else ""
 
 
-def _expression(path: Sequence[str]) -> str:
-    return ".".join(map(quoted, path)) or "@"
+def _missing(field: str, body: Any, told: Mapping[str, list[str]]) -> str:
+    """Say that a field was not found, and what of the sample looks like it by its value."""
+    what = {
+        "externalId": "externalId: no name looks like the contact's id; put the right one in the place of \""
+        + NO_ID
+        + '"',
+        "fullName": "fullName: no name looks like a person's name",
+        "phones": "phones: no name looks like a phone"
+        + ("" if told["emails"] else f'; put the right one in the place of "{NO_PHONE}"'),
+        "emails": "emails: no name looks like an e-mail address",
+        "time": "time: no name looks like the time of the change, so arrival counts",
+    }[field]
+    looking = [expression for expression, value in leaves(body) if _looks_like(field, expression, value)]
+    candidates = ", ".join(looking[:MOST_CANDIDATES])
+    return f"{what}; by its value it may be {candidates}" if candidates else what
+
+
+def _looks_like(field: str, expression: str, value: Any) -> bool:
+    given = value.strip() if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    if field == "phones":
+        digits = sum(map(str.isdigit, given))
+        return digits >= FEWEST_DIGITS and bool(_PHONE.fullmatch(given)) and bool(normalize.phones(given, "UA")[0])
+    if field == "emails":
+        return "@" in given and bool(normalize.emails(given)[0])
+    if field == "time":
+        return bool(_TIME.fullmatch(given)) and normalize.time(given, "UTC") is not None
+    if field == "fullName":
+        return bool(_NAME.fullmatch(given))
+    last = re.split(r"[.\"\]]+", expression.rstrip('"'))[-1]
+    return bool(given) and plain(last).endswith(("id", "code", "key"))
+
+
+def _expression(path: Path) -> str:
+    """Return a path as an expression; a field of a list of pairs by its name."""
+    written = ""
+    for step in path:
+        if isinstance(step, int):
+            written += f"[{step}]"
+        elif isinstance(step, tuple):
+            key, name, value = step
+            written = f"{written}[?{quoted(key)}=={_text(name)}] | [0].{quoted(value)}"
+        else:
+            written += f".{quoted(step)}" if written else quoted(step)
+    return written or "@"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _toml(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from cli import field_names
+from mapping import names
 
 DELIMITERS = ",;\t|"
 SCALARS = ("externalId", "fullName", "responsible", "leadId", "contactLink", "leadLink", "dealLink", "googleClientId")
@@ -111,14 +111,14 @@ def field_of(header: str) -> str:
     """Return the field that a header means, empty for none."""
     if header in FIELDS:
         return header
-    plain = field_names.plain(header)
-    if field := next((field for field in FIELDS if plain in field_names.NAMES.get(field, ())), ""):
+    plain = names.plain(header)
+    if field := next((field for field in FIELDS if plain in names.NAMES.get(field, ())), ""):
         return field
-    if field_names.is_phone(header):
+    if names.is_phone(header):
         return "phone"
-    if field_names.is_email(header):
+    if names.is_email(header):
         return "email"
-    return "companyName" if plain in field_names.COMPANIES else ""
+    return "companyName" if plain in names.COMPANIES else ""
 
 
 def contact(found: Mapping[str, Sequence[str]]) -> dict[str, Any]:

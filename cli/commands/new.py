@@ -28,14 +28,17 @@ def _crm(_: click.Context, __: click.Parameter, value: str) -> str:
 def command(samples: list[Sample], crm: str) -> int:
     """Draft a mapping from the field names of SAMPLE: bridge new sample.json > my.toml.
 
-    What it could not tell stands on standard error, and in comments of the draft.
+    What it found and what it could not tell of name, id, time, phones and e-mails stands on standard error.
     """
     sample = samples[0]
     try:
-        drafted = draft(sample.decoded(), crm)
+        drafted = draft(sample.decoded(), crm, sample.headers)
     except SenderError as error:
         raise click.ClickException(f"the sample cannot be read: {error}") from None
     click.echo(drafted.text, nl=False)
+    for field, expressions in drafted.found.items():
+        if expressions:
+            say(f"found: {field}: {', '.join(expressions)}", error=True)
     for what in drafted.missing:
         say(f"not found: {what}", error=True)
     with tempfile.TemporaryDirectory() as folder:

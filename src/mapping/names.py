@@ -109,7 +109,8 @@ ENVELOPES = ("meta", "metadata", "event", "webhook", "hook", "header", "trigger"
 EVENT_HEADER = re.compile(r"x-.*(?:topic|event|event-type|event-name|event-key|action|trigger|resource)")
 HOLDERS = ("data", "payload", "item", "items", "record", "records", "object", "objects", "result", "results", "body",
            "entity", "entry", "entries", "eventdata", "resource", "model", "bean", "current", "new", "after",
-           "content", "detail", "details", "params", "rows", "list", "message", "event", "events", "value", "response")  # fmt: skip
+           "content", "detail", "details", "params", "rows", "list", "message", "event", "events", "value",
+           "response")  # fmt: skip
 DELETIONS = frozenset((
     "delete", "deleted", "deletion", "destroy", "destroyed", "remove", "removed", "removal", "archive", "archived",
     "erase", "erased", "erasure", "redact", "redacted", "purge", "purged", "trash", "trashed", "forget", "forgotten",

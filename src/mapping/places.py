@@ -368,5 +368,21 @@ def ids_above(place: Place) -> list[str]:
 
 
 def values_above(place: Place, *wanted: str) -> list[Any]:
-    """Return the values of fields of the tables above a record, the nearest first."""
-    return [fields[name].value for fields in reversed(place.above) for name in wanted if name in fields]
+    """Return the values of fields of the tables above a record, and of envelopes in them, the nearest first."""
+    levels = [level for fields in reversed(place.above) for level in with_envelopes(fields)]
+    return [fields[name].value for fields in levels for name in wanted if name in fields]
+
+
+def with_envelopes(fields: Fields) -> Iterator[Fields]:
+    """Yield the fields of a table, and those of each table in it that speaks of the event, such as `meta`."""
+    yield fields
+    for name in names.ENVELOPES:
+        if name in fields and isinstance(inner := fields[name].value, dict):
+            yield {plain(key): Field(key, value, (*fields[name].path, key)) for key, value in inner.items()}
+
+
+def link_of(place: Place, name: str) -> Field | None:
+    """Return the first field of a usual name that holds a link, else one that is there and empty."""
+    found = [place.fields[usual] for usual in names.NAMES[name] if usual in place.fields]
+    held = (one for one in found if normalize.link(scalar(one.value)))
+    return next(held, None) or next((one for one in found if is_blank(one.value)), None)

@@ -18,6 +18,7 @@ from mapping.places import (
     has,
     ids_above,
     is_blank,
+    link_of,
     own_id,
     records,
     scalar,
@@ -39,7 +40,7 @@ def _item(record: Record, outside: frozenset[str], query: Mapping[str, str]) -> 
     partial = "partial" in (query.get("carries"), value_of(place, "carries"), *values_above(place, "carries"))
     usual: dict[str, Any] = {"kind": record.kind, **_ids(record), **_name(place, partial=partial), **_owner(place)}
     for field in ("staffId", "contactLink", "leadLink", "dealLink", "googleClientId"):
-        if found := field_of(place, field):
+        if found := link_of(place, field) if field.endswith("Link") else field_of(place, field):
             usual[field] = scalar(found.value)
     usual |= _link(place) | _directions(place) | _company(place, outside) | _times(place)
     if partial:
@@ -56,9 +57,8 @@ def _ids(record: Record) -> dict[str, Any]:
     place = record.place
     found = own_id(place)
     own = normalize.identity(scalar(found.value)) if found else None
-    beside = next(
-        (one for value in values_above(place, *ids_above(place)) if (one := normalize.identity(scalar(value)))), None
-    )
+    others = [normalize.identity(scalar(value)) for value in values_above(place, *ids_above(place))]
+    beside = next(filter(None, others), None)
     contact = normalize.identity(value_of(place, "contactId"))
     lead = normalize.identity(value_of(place, "leadId"))
     if record.kind.endswith("lead"):

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cli.draft import draft
-from cli.field_names import NAMES
 from mapping.language import loader
+from mapping.names import NAMES
 
 UKRAINIAN = {
     "event": "client.updated",
