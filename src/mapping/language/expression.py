@@ -105,6 +105,11 @@ class _Functions(functions.Functions):  # type: ignore[misc]  # the library has 
         return (normalize.text(value, LONGEST_TEXT) or "").lower() or None
 
     @_takes(2)
+    def _func_phone(self, value: Any, country: Any) -> str | None:
+        found, _ = normalize.phones(value, country if isinstance(country, str) and country else "UA")
+        return found[0].value if found else None
+
+    @_takes(2)
     def _func_split(self, value: Any, separator: Any) -> list[str]:
         written = normalize.text(value, LONGEST_TEXT) or ""
         pieces = written.split(separator) if isinstance(separator, str) and separator else [written]
