@@ -31,7 +31,7 @@ SCHEMES = {
         tokens.body_token,
         tokens.with_body_token,
         needs=("field", "token"),
-        beside=("Content-Type",),
+        beside=("Content-Type", "Content-Encoding"),
         unread=tokens.body_hashed,
     ),
     "basic": Scheme(tokens.basic, tokens.with_basic, needs=("username", "password"), headers=("Authorization",)),

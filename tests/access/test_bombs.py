@@ -105,7 +105,8 @@ def test_a_bomb_leaves_a_fresh_process_small(name):
 def test_an_index_inside_a_record_of_a_form_costs_nothing_however_large(nowhere):
     record = "contacts[update][0]"
     indices = ("999999999", "9" * 30, "-1", "%00", "")
-    form = f"{record}[id]=1&" + "&".join(f"{record}[linked_leads_id][{index}][ID]=1" for index in indices)
+    links = "&".join(f"{record}[linked_leads_id][{index}][ID]=1" for index in indices)
+    form = f"{record}[id]=1&{record}[name]=Olena&{links}"
     tracemalloc.start()
     answer = nowhere.post("acme-kommo", form, content_type=FORM)
     peak = tracemalloc.get_traced_memory()[1]
