@@ -25,7 +25,9 @@ def contracts():
 
 
 def as_json(value):
-    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    """Return a document as JSON; half a surrogate pair, which an example may hold, stays an escape."""
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    return text.encode(errors="backslashreplace").decode()
 
 
 if __name__ == "__main__":
