@@ -1,10 +1,10 @@
-"""Write the published contracts: `make contracts`. They are made from the code, with the environment of the tests."""
+"""Write the published contracts: `make contracts`. They are made from the code."""
 
 import json
 
 import yaml
 
-from tests import conftest  # noqa: F401 - sets the environment of the functions
+from local import environment  # noqa: F401 - sets the environment of the functions, before they are imported
 from tools.contracts import asyncapi, openapi
 
 
