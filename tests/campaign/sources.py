@@ -144,13 +144,9 @@ class Sources:
                 pairs += [(f"{place}[custom_fields][{place_of_field}][values][{index}][value]", value)]
             pairs += [(f"{place}[custom_fields][{place_of_field}][code]", code)] if values else []
         pairs += [(f"{place}[linked_leads_id][{lead}][ID]", lead)] if lead else []
-        return {
-            "leadId": lead and str(lead),
-            "leadLink": lead and f"https://acme.kommo.com/leads/detail/{lead}",
-            "phones.0": [direction(phone) for phone in phones],
-            "emails.0": [direction(email) for email in emails],
-            "organizations.0": [],
-        }
+        link = f"https://acme.kommo.com/leads/detail/{lead}"
+        blocks = {"phones.0": [direction(phone) for phone in phones], "emails.0": [direction(one) for one in emails]}
+        return ({"leadId": str(lead), "leadLink": link} if lead else {}) | (blocks if phones or emails else {})
 
     def direct(self, now):
         numbers = self._random.sample(
@@ -176,9 +172,10 @@ class Sources:
         }
         full = self._random.random() < 0.4
         chosen = self._random.sample(sorted(parts), self._random.randint(1, 3))
-        parts = parts if full else {name: parts[name] for name in chosen}
+        cleared = dict.fromkeys(("staffId", "contactLink", "leadLink"))
+        parts = {**parts, **cleared} if full else {name: parts[name] for name in chosen}
         record = {"externalId": f"C-{number}", "carries": "full" if full else "partial", "changedAt": moment, **parts}
-        return record, Truth(key, _direct_fields(record, full=full), moment)
+        return record, Truth(key, _direct_fields(record), moment)
 
     def refused_version(self, now):
         body = {"meta": {"object": "person", "action": "added", "timestamp": now // 1000}, "current": {"id": 3}}
@@ -216,15 +213,13 @@ def direction(value, *, primary=False):
     return {"value": value, "name": None, "primary": primary}
 
 
-def _direct_fields(record, *, full):
+def _direct_fields(record):
     scalars = ("fullName", "leadId", "responsible", "staffId", "contactLink", "leadLink", "dealLink", "googleClientId")
     fields = {"externalId": record["externalId"]}
-    fields |= {name: record.get(name) for name in scalars if full or name in record}
+    fields |= {name: record.get(name) for name in scalars if name in record}
     for name in ("phones", "emails"):
-        if full or name in record:
-            fields[f"{name}.0"] = [direction(value) for value in record.get(name, [])]
-    if full or "organizations" in record:
-        fields["organizations.0"] = record.get("organizations", [])
-    if full:
-        fields["organizations.1"] = []
+        if name in record:
+            fields[f"{name}.0"] = [direction(value) for value in record[name]]
+    if "organizations" in record:
+        fields["organizations.0"] = record["organizations"]
     return fields

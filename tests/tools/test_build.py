@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from local import build
+from tools import build
 
 
 @pytest.fixture
