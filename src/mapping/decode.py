@@ -20,7 +20,7 @@ One decision for each doubtful thing:
 import codecs
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote_plus
 
