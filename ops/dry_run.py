@@ -9,6 +9,7 @@ from cards.endpoints import Composed
 from cards.key import key_of
 from errors import SenderError
 from mapping import engine
+from mapping.decode import has_lost_letters
 from mapping.language import loader
 from mapping.language.model import SECTIONS, Mapping
 from mapping.outcome import Fields, Outcome
@@ -32,7 +33,10 @@ def tried(connection: Connection, sample: Sample, *, trace: bool = False) -> Tri
     """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
     try:
         body = sample.decoded()
-        outcomes = engine.run(connection.mapping, body, connection.settings, sample.headers, sample.query, trace=trace)
+        lost = has_lost_letters(sample.body)
+        outcomes = engine.run(
+            connection.mapping, body, connection.settings, sample.headers, sample.query, trace=trace, lost=lost
+        )
     except SenderError as error:
         refused = Outcome("reject", code=error.code, reason=str(error))
         return Trial(sample, [refused], engine.Answer(error.status, "application/problem+json", ""))

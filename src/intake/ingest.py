@@ -20,7 +20,7 @@ from errors import AllRejected, Unavailable
 from event import Event, Record, plain, wrapped
 from intake.merging import Merging
 from mapping import engine
-from mapping.decode import decoded
+from mapping.decode import decoded, has_lost_letters
 from mapping.language import loader
 from mapping.outcome import Outcome
 from settings import Settings
@@ -107,7 +107,9 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 def mapped(event: Event, connection: Connection) -> Mapped:
     """Decode and map an event; raise SenderError for a body that cannot be decoded."""
     mapping = loader.load(connection.mapping)
-    outcomes = engine.run(mapping, _decoded(event), connection.settings, event.headers, event.query)
+    outcomes = engine.run(
+        mapping, _decoded(event), connection.settings, event.headers, event.query, lost=has_lost_letters(event.body)
+    )
     keys = [key_of(connection.project, mapping.crm, outcome.card) if outcome.card else "" for outcome in outcomes]
     return Mapped(event, connection, mapping.contract, outcomes, keys)
 

@@ -45,6 +45,11 @@ def decoded(body: bytes, headers: Mapping[str, str]) -> Any:
     return decode(body, headers.get("content-type", ""), headers.get("content-encoding", ""))
 
 
+def has_lost_letters(body: bytes) -> bool:
+    """Tell whether a body holds U+FFFD: what a gateway or program writes for bytes that it took for UTF-8 wrongly."""
+    return b"\xef\xbf\xbd" in body or b"%EF%BF%BD" in body.upper()
+
+
 def decode(body: bytes, content_type: str, content_encoding: str = "") -> Any:
     """Return a body as dicts, lists, texts, numbers, booleans and None.
 

@@ -57,6 +57,7 @@ def run(  # noqa: PLR0913 - the engine's whole interface
     query: Table[str, str],
     *,
     trace: bool = False,
+    lost: bool = False,
 ) -> list[Outcome]:
     """Return what an event means: at least one outcome.
 
@@ -64,7 +65,8 @@ def run(  # noqa: PLR0913 - the engine's whole interface
 
     `settings` are the connection's: `crm_url`, `country` (default UA), `time_zone` (default Europe/Kyiv), `responsible`
     (who stands for nobody, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any), and
-    free ones. With `trace` the outcomes also tell how each field came about.
+    free ones. With `trace` the outcomes also tell how each field came about. `lost` says that the body has lost
+    letters on its way: each outcome then warns of it.
     """
     directions = count(1)
     lower = {name.lower(): value for name, value in headers.items()}
@@ -72,7 +74,8 @@ def run(  # noqa: PLR0913 - the engine's whole interface
     def mapped(record: Any) -> list[Outcome]:
         return _Event(mapping, View(record, settings, lower, query), settings, directions, traced=trace).outcomes()
 
-    return _by_contract(body, mapped) if mapping.contract else mapped(body)
+    outcomes = _by_contract(body, mapped) if mapping.contract else mapped(body)
+    return [one._replace(warnings=(*one.warnings, f"the body {_DAMAGED}")) for one in outcomes] if lost else outcomes
 
 
 def _by_contract(body: Any, mapped: Callable[[Any], list[Outcome]]) -> list[Outcome]:

@@ -9,7 +9,7 @@ import pytest
 
 from errors import TooLarge
 from mapping import engine
-from mapping.decode import decode
+from mapping.decode import decode, has_lost_letters
 from mapping.language import loader
 from tests.mapping.cases import CASES
 
@@ -823,3 +823,16 @@ def test_a_table_compares_e_mails_without_case_and_an_owner_that_it_lacks_is_tol
     assert outcome.fields["staffId"] == staff
     assert ("not-in-table: [lookups.staff] lacks a value (sha256 " in told) is (owner is not None and staff is None)
     assert "ірина" not in told
+
+
+@pytest.mark.parametrize(
+    ("body", "lost"), [('{"a": "\ufffd"}', True), ("a=%ef%BF%bd", True), ('{"a": "Олена"}', False)]
+)
+def test_a_body_that_has_lost_letters_is_told(body, lost):
+    assert has_lost_letters(body.encode()) is lost
+
+
+def test_every_outcome_of_a_body_that_has_lost_letters_warns():
+    found = engine.run(loader.load("direct"), [{"externalId": 1, "fullName": "a"}, {}], {}, {}, {}, lost=True)
+
+    assert all("the body holds U+FFFD" in outcome.warnings[-1] for outcome in found)
