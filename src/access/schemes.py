@@ -1,6 +1,7 @@
 """The ways to prove where a request comes from: one row each, which holds all that the bridge knows of it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from access import signatures, tokens
@@ -22,6 +23,13 @@ class Scheme(NamedTuple):
     headers: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     unread: Callable[..., bool] | None = None
+
+
+def _of_body(header: str, written: signatures.Written) -> Scheme:
+    """Return the scheme of a CRM that signs the body alone."""
+    proves = partial(signatures.of_body, header=header.lower(), written=written)
+    signs = partial(signatures.sign_body, header=header.lower(), written=written)
+    return Scheme(proves, signs, needs=("secret",), headers=(header,))
 
 
 SCHEMES = {
@@ -65,6 +73,16 @@ SCHEMES = {
         needs=("secret",),
         headers=("X-Twenty-Webhook-Signature",),
         beside=("X-Twenty-Webhook-Timestamp",),
+    ),
+    "shopify": _of_body("X-Shopify-Hmac-Sha256", signatures.in_base64),
+    "woocommerce": _of_body("X-WC-Webhook-Signature", signatures.in_base64),
+    "intercom": _of_body("X-Hub-Signature", signatures.in_sha1),
+    "chatwoot": Scheme(
+        signatures.chatwoot,
+        signatures.sign_chatwoot,
+        needs=("secret",),
+        headers=("X-Chatwoot-Signature",),
+        beside=("X-Chatwoot-Timestamp",),
     ),
 }
 

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ _ID = re.compile(r"[\w:/=+@~-]{1,256}", re.ASCII)  # no dot: the signed text is 
 _SIGNATURE = re.compile(r"\w+,[\w+/=-]+", re.ASCII)
 _BASE64 = r"(whsec_)?([A-Za-z0-9+/]{4}){4,}([A-Za-z0-9+/]{2,3})?={0,2}"
 _HEX = r"([0-9A-Fa-f]{2})+"
+
+Written = Callable[[bytes, bytes], str]  # from key and body to the signature as the vendor writes it
 
 
 def standard_webhooks(*, verify: Mapping[str, Any], request: Request) -> bool:
@@ -151,6 +153,61 @@ def sign_twenty(*, verify: Mapping[str, Any], request: Request) -> Request:
     sent_at = str(request.received_at)
     mac = _hmac(_first(verify).encode(), sent_at.encode(), b":", request.body)
     return _with(request, x_twenty_webhook_timestamp=sent_at, x_twenty_webhook_signature=mac.hexdigest())
+
+
+def of_body(*, header: str, written: Written, verify: Mapping[str, Any], request: Request) -> bool:
+    """Check a `header` that holds nothing but the body's digest under `secret`, as `written` writes it.
+
+    Neither the time nor the address is signed: what a replay can do is in docs/security.md.
+    """
+    signed = [written(secret.encode(), request.body) for secret in secrets_of(verify, "secret")]
+    return fits(request.headers.get(header, ""), signed)
+
+
+def sign_body(*, header: str, written: Written, verify: Mapping[str, Any], request: Request) -> Request:
+    """Sign the body."""
+    signature = written(_first(verify).encode(), request.body)
+    return request._replace(headers={**request.headers, header: signature})
+
+
+def in_base64(key: bytes, body: bytes) -> str:
+    """Return HMAC-SHA256 in base64, as Shopify and WooCommerce write it.
+
+    https://shopify.dev/docs/apps/build/webhooks/verify-deliveries
+    https://github.com/woocommerce/woocommerce, `generate_signature` of class-wc-webhook.php
+    """
+    return base64.b64encode(_hmac(key, body).digest()).decode()
+
+
+def in_sha1(key: bytes, body: bytes) -> str:
+    """Return HMAC-SHA1 in hex behind `sha1=`, as Intercom writes it.
+
+    https://developers.intercom.com/docs/webhooks/webhook-notifications; an HMAC's security outlives that of its hash.
+    """
+    return f"sha1={hmac.new(key, body, hashlib.sha1).hexdigest()}"
+
+
+def chatwoot(*, verify: Mapping[str, Any], request: Request) -> bool:
+    """Check `X-Chatwoot-Signature` with `secret`: `sha256=` and the digest of time, a dot and body.
+
+    https://github.com/chatwoot/chatwoot, `webhooks/trigger.rb`; versions before it sign nothing.
+    """
+    sent_at = request.headers.get("x-chatwoot-timestamp", "")
+    if not is_recent(sent_at, request.received_at, digits=10):
+        return False
+    signed = [_signed_by_chatwoot(secret, sent_at, request) for secret in secrets_of(verify, "secret")]
+    return fits(request.headers.get("x-chatwoot-signature", ""), signed)
+
+
+def sign_chatwoot(*, verify: Mapping[str, Any], request: Request) -> Request:
+    """Sign time and body."""
+    sent_at = str(request.received_at // 1000)
+    signature = _signed_by_chatwoot(_first(verify), sent_at, request)
+    return _with(request, x_chatwoot_timestamp=sent_at, x_chatwoot_signature=signature)
+
+
+def _signed_by_chatwoot(secret: str, sent_at: str, request: Request) -> str:
+    return f"sha256={_hmac(secret.encode(), sent_at.encode(), b'.', request.body).hexdigest()}"
 
 
 def _with(request: Request, **proofs: str) -> Request:

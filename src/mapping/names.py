@@ -14,7 +14,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "leadId": ("leadid", "facebookleadid", "leadgenid", "dealleadid"),
     "fullName": ("fullname", "displayname", "name", "contactname", "clientname", "customername", "personname",
                  "leadname", "yourname", "namefull", "contactfullname", "realname", "nickname", "піб", "фио",
-                 "імяклієнта", "имяклиента", "контакт", "клієнт", "клиент"),
+                 "pib", "fio", "імяклієнта", "имяклиента", "контакт", "клієнт", "клиент"),
     "last": ("lastname", "surname", "familyname", "namelast", "contactlastname", "lname", "last",
              "прізвище", "фамилия"),
     "first": ("firstname", "givenname", "forename", "namefirst", "contactfirstname", "fname", "first", "імя", "имя"),
@@ -94,7 +94,8 @@ CALLING_CODE = ("callingcode", "countrycallingcode", "dialcode", "phonecode", "c
 
 # Fields of a record one level down, and lists of pairs such as [{"name": "Phone", "value": "…"}].
 FIELDS = ("fields", "attributes", "properties", "core", "all", "values", "customfields", "attrs", "traits", "answers",
-          "fielddata", "formfields", "formdata", "submission", "rawfields")  # fmt: skip
+          "fielddata", "formfields", "embedded", "merges", "mergefields", "formdata", "submission",
+          "rawfields")  # fmt: skip
 PAIR_NAMES = ("name", "key", "fieldname", "label", "title", "alias", "slug", "property", "question", "ref", "code",
               "id")  # fmt: skip
 PAIR_VALUES = ("value", "values", "answer", "text", "rawvalue")

@@ -113,7 +113,7 @@ def _json(value: str) -> Any:
 
 
 def _places(table: dict[str, Any], path: Path, said: frozenset[str], above: tuple[Fields, ...]) -> Iterator[Place]:
-    """Yield every table that may be the contact; below one that has a phone or an e-mail only its own contact is."""
+    """Yield every table that may be the contact; below one with a phone or an e-mail only where records lie."""
     place = Place(path, table, fields_of(table), above)
     has_direction = strength(place) > NAMED
     if has_direction and not (said & names.TRADE or (said and not has(place, "fullName", "first", "last"))):
@@ -122,7 +122,7 @@ def _places(table: dict[str, Any], path: Path, said: frozenset[str], above: tupl
     inner = [
         one
         for key, value in table.items()
-        if len(path) < DEEPEST and not _is_passed_over(key, said) and (not has_direction or _rank(key) == 0)
+        if len(path) < DEEPEST and not _is_passed_over(key, said) and (not has_direction or _rank(key) < ANY)
         for one in _below(key, value, path, said, (*above, place.fields))
     ]
     if not any(strength(one) > NAMED for one in inner) or not has_direction:

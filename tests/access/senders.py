@@ -100,6 +100,30 @@ def twenty(secret, body, now):
     return Request(body, {**headers, "x-twenty-webhook-nonce": "1"}, received_at=now)
 
 
+def shopify(secret, body, now):
+    signature = base64.b64encode(mac(secret.encode(), body).digest()).decode()
+    return Request(body, {"x-shopify-hmac-sha256": signature, "x-shopify-topic": "customers/update"}, received_at=now)
+
+
+def woocommerce(secret, body, now):
+    signature = base64.b64encode(mac(secret.encode(), body).digest()).decode()
+    return Request(
+        body, {"x-wc-webhook-signature": signature, "x-wc-webhook-topic": "customer.updated"}, received_at=now
+    )
+
+
+def intercom(secret, body, now):
+    return Request(
+        body, {"x-hub-signature": "sha1=" + hmac.new(secret.encode(), body, "sha1").hexdigest()}, received_at=now
+    )
+
+
+def chatwoot(secret, body, now):
+    sent_at = str(now // 1000)
+    signature = "sha256=" + mac(secret.encode(), f"{sent_at}.".encode(), body).hexdigest()
+    return Request(body, {"x-chatwoot-timestamp": sent_at, "x-chatwoot-signature": signature}, received_at=now)
+
+
 def entry(scheme, of_the_secret, **others):
     return lambda secret: {"scheme": scheme, of_the_secret: secret, **others}
 
@@ -138,5 +162,11 @@ SENDERS = {
         ("x-twenty-webhook-timestamp", "x-twenty-webhook-signature"),
         timed=True,
         signs=True,
+    ),
+    "shopify": Sender(entry("shopify", "secret"), shopify, ("x-shopify-hmac-sha256",), signs=True),
+    "woocommerce": Sender(entry("woocommerce", "secret"), woocommerce, ("x-wc-webhook-signature",), signs=True),
+    "intercom": Sender(entry("intercom", "secret"), intercom, ("x-hub-signature",), signs=True),
+    "chatwoot": Sender(
+        entry("chatwoot", "secret"), chatwoot, ("x-chatwoot-timestamp", "x-chatwoot-signature"), timed=True, signs=True
     ),
 }

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import sys
 from collections import Counter
@@ -246,6 +247,19 @@ def test_secrets_of_standard_webhooks_may_have_a_prefix_and_no_padding(secret):
         ("twenty", {"x_twenty_webhook_timestamp": None}),
         ("twenty", {"x_twenty_webhook_timestamp": str(NOW + 1)}),
         ("twenty", {"body": BODY * 2}),
+        ("shopify", {"x_shopify_hmac_sha256": None}),
+        ("shopify", {"x_shopify_hmac_sha256": mac(KEY.encode(), BODY).hexdigest()}),
+        ("shopify", {"body": BODY[1:]}),
+        ("woocommerce", {"x_wc_webhook_signature": ""}),
+        ("woocommerce", {"body": BODY + b"\n"}),
+        ("intercom", {"x_hub_signature": None}),
+        ("intercom", {"x_hub_signature": hmac.new(KEY.encode(), BODY, "sha1").hexdigest()}),
+        ("intercom", {"x_hub_signature": "sha1="}),
+        ("intercom", {"body": BODY + b" "}),
+        ("chatwoot", {"x_chatwoot_signature": None}),
+        ("chatwoot", {"x_chatwoot_timestamp": None}),
+        ("chatwoot", {"x_chatwoot_timestamp": str(NOW // 1000 + 1)}),
+        ("chatwoot", {"body": BODY * 2}),
     ],
 )
 def test_a_signed_request_with_one_thing_wrong_is_refused(name, wrong):

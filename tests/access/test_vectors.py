@@ -12,6 +12,7 @@ HUBSPOT = {
     "secret": "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy",
 }
 HUBSPOT_EVENT = {**HUBSPOT, "url": "https://www.example.com/webhook_uri?event=a"}
+SIGNED_BY_OPENSSL = '{"id":42,"first_name":"Олена"}'.encode()
 PERSON = '[{"name":"Олена 🌻"}]'.encode()
 ESPOCRM = {"scheme": "espocrm", "hooks": {"1": "x", "65f0a1b2c3d4e5f60": "c7b8a1d2e3f4a5b6c7d8e9f0a1b2c3d4"}}
 ESPOCRM_SIGNATURE = (
@@ -84,6 +85,34 @@ CLOSE = {"scheme": "close", "secret": "058bfb6a3d8cfdc4da7c3be5901b16ae11da982b4
                 "x-twenty-webhook-timestamp": "1746259200000",
             },
             1_746_259_200_000,
+        ),
+        # The next four are signed by OpenSSL 3: openssl dgst -sha256 -hmac hush-1234 -binary | base64
+        (
+            {"scheme": "shopify", "secret": "hush-1234"},
+            SIGNED_BY_OPENSSL,
+            {"x-shopify-hmac-sha256": "e+5VmC50LeKCOgYvmRfvmBQe3h6wedyNjDmpHuuz9/I="},
+            NOW,
+        ),
+        (
+            {"scheme": "woocommerce", "secret": "hush-1234"},
+            SIGNED_BY_OPENSSL,
+            {"x-wc-webhook-signature": "e+5VmC50LeKCOgYvmRfvmBQe3h6wedyNjDmpHuuz9/I="},
+            NOW,
+        ),
+        (
+            {"scheme": "intercom", "secret": "hush-1234"},
+            SIGNED_BY_OPENSSL,
+            {"x-hub-signature": "sha1=69702ae6f0c997244856e76dde2325e8658cb66f"},
+            NOW,
+        ),
+        (
+            {"scheme": "chatwoot", "secret": "hush-1234"},
+            SIGNED_BY_OPENSSL,
+            {
+                "x-chatwoot-signature": "sha256=e07d93fccba63d4c72b962daf6e65959fddeda65515308af1af6463621461864",
+                "x-chatwoot-timestamp": "1780000000",
+            },
+            NOW,
         ),
         # https://github.com/standard-webhooks/standard-webhooks: the example of its libraries
         (

@@ -119,6 +119,99 @@ def test_what_was_not_found_is_said(run):
     assert "not found: phones" in done.err
 
 
+HOME_MADE_TOO = {
+    "nr": 12,
+    "mob": "067 000 00 71",
+    "tels": [{"no": "044 000 00 71"}],
+    "edited": "2026-02-03 10:11:12",
+    "resp": {"uid": 7},
+}
+
+
+def test_short_names_are_known_too(drafted, run, tmp_path):
+    sample = tmp_path / "sample.json"
+    sample.write_text(json.dumps({"id": 12, **HOME_MADE_TOO}), "utf-8")
+
+    (told,) = drafted({"id": 12, **HOME_MADE_TOO})
+
+    assert [one["value"] for one in told["payload"]["contactDirections"]] == ["+380670000071", "+380440000071"]
+    assert told["payload"]["responsible"] == "7"
+    assert told["changed_at"] == "2026-02-03T08:11:12.000Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "found", "missing"),
+    [
+        (
+            {"event": "contact.created", "contactCreated": {"id": "c1", "realName": "O", "phone": "+380670000001",
+             "ownerEmail": "m@example.com"}, "id": "evt_1"},
+            {"externalId": '"contactCreated.id"', "fullName": '"contactCreated.realName"',
+             "phones": '"contactCreated.phone"'},
+            {"emails": "contactCreated.ownerEmail", "time": ""},
+        ),
+        (
+            {"crm_contact": {"_id": "c1", "number_list": ["0670000001"], "modify_date": "2022-02-03 11:13:31"}},
+            {"externalId": '"crm_contact._id"', "phones": '"crm_contact.number_list"',
+             "time": '"crm_contact.modify_date"'},
+            {"fullName": "", "emails": ""},
+        ),
+        (
+            {"client_no": "c-1", "callback": "067 000 00 01", "letter": "o@example.com", "seen": "2026-02-03 10:11:12",
+             "who": "Олена Коваль"},
+            {},
+            {"phones": "callback", "emails": "letter", "time": "seen", "fullName": "who", "externalId": ""},
+        ),
+        (
+            {"event": "message_created", "id": 25, "sender": {"id": 9, "name": "Agent", "email": "agent@example.com"}},
+            {},
+            {"externalId": "id", "fullName": "", "phones": "", "emails": "sender.email", "time": ""},
+        ),
+    ],
+)  # fmt: skip
+def test_each_of_name_id_time_phones_and_e_mails_is_found_or_not_and_said(body, found, missing):
+    drafted = draft(body)
+
+    assert {name: rules[0] for name, rules in drafted.found.items() if rules} == found
+    said = {what.partition(":")[0]: what for what in drafted.missing}
+    assert said.keys() == missing.keys()
+    for name, candidate in missing.items():
+        assert candidate in said[name]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"event": "contact_updated", "id": 1, "name": "O", "phone": "1", "account": {"id": 3, "name": "Tenant"}},
+        {"event": "customer.new", "eventData": {"id": 1, "name": "O", "phone": "1", "userId": 8}},
+        {
+            "id": 1,
+            "name": "O",
+            "phone": "1",
+            "ownerEmail": "m@example.com",
+            "user": {"id": 9, "email": "u@example.com"},
+        },
+    ],
+)
+def test_nothing_of_another_object_is_drafted(wrong):
+    drafted = tomllib.loads(draft(wrong).text)["contact"]
+
+    assert not {"responsible", "organizations", "emails"} & drafted.keys()
+
+
+def test_the_draft_has_a_proof_and_records_for_the_events_of_the_crm():
+    text = draft({"type": "ContactDndUpdate", "id": 1, "phone": "067 000 00 01"}).text
+    records = tomllib.loads(text)["record"]
+
+    assert tomllib.loads(text)["verify"] == "path-token, header-token"
+    assert '# carries = "partial"' in text
+    assert [(record["title"], record.get("do")) for record in records] == [
+        ("contact deleted", "delete"),
+        ("contact", None),
+    ]
+    assert "'ContactDeleted'" in records[0]["when"]
+    assert '# title   = "something else than a contact"' in text
+
+
 def test_the_employee_and_the_company_are_not_the_contact(drafted):
     body = {
         "manager": {"id": 5, "name": "Manager", "phone": "067 000 00 09", "email": "m@example.com"},
