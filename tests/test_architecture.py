@@ -258,13 +258,3 @@ def test_every_path_on_the_page_is_there():
 
     assert paths
     assert [path for path in paths if "<" not in path and not (ROOT / path).exists()] == []
-
-
-def test_an_event_is_made_only_of_a_request_that_was_admitted_or_of_a_message_of_the_queue():
-    texts = {path.relative_to(SRC).as_posix(): path.read_text("utf-8") for path in SRC.rglob("*.py")}
-
-    assert {path for path, text in texts.items() if re.search(r"\bEvent\(", text)} == {"event.py", "access/scrub.py"}
-    assert {path for path, text in texts.items() if "without_proofs(" in text} == {
-        "access/__init__.py",
-        "access/scrub.py",
-    }
