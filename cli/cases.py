@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from mapping.language import loader
 from mapping.outcome import Outcome, compact
 from ops.dry_run import tried
-from ops.offline import Connection, mapping_of
+from ops.offline import Offline, mapping_of
 from ops.samples import TYPES, Given, samples_of
 
 SETTINGS = {"crm_url": "https://acme.example.com", "country": "UA", "time_zone": "Europe/Kyiv", "responsible": "0"}
@@ -49,7 +49,7 @@ class Case(NamedTuple):
         """Return what the event means; raises BadMapping, and ValueError for a `.request.json` that is no JSON."""
         request = self.request
         given = Given(request.get("content_type", ""), request.get("headers", {}), request.get("query", {}))
-        connection = Connection(mapping_of(self.mapping), 106, {**SETTINGS, **request.get("settings", {})})
+        connection = Offline(mapping_of(self.mapping), 106, {**SETTINGS, **request.get("settings", {})})
         samples = samples_of(self.body.read_bytes(), TYPES[self.body.suffix])
         return [outcome for sample in samples for outcome in tried(connection, given.over(sample)).outcomes]
 

@@ -13,7 +13,7 @@ from mapping.decode import has_lost_letters
 from mapping.language import loader
 from mapping.language.model import SECTIONS, Mapping
 from mapping.outcome import Fields, Outcome
-from ops.offline import Connection
+from ops.offline import Offline
 from ops.samples import Sample
 
 DIRECTIONS = ("phones", "emails")
@@ -29,7 +29,7 @@ class Trial(NamedTuple):
     answer: engine.Answer
 
 
-def tried(connection: Connection, sample: Sample, *, trace: bool = False) -> Trial:
+def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
     try:
         body = sample.decoded()
@@ -43,7 +43,7 @@ def tried(connection: Connection, sample: Sample, *, trace: bool = False) -> Tri
     return Trial(sample, outcomes, _answer(connection, body, outcomes))
 
 
-def _answer(connection: Connection, body: Any, outcomes: list[Outcome]) -> engine.Answer:
+def _answer(connection: Offline, body: Any, outcomes: list[Outcome]) -> engine.Answer:
     if connection.mapping.contract and all(outcome.result == "reject" for outcome in outcomes):
         return engine.Answer(422, "application/problem+json", "")
     return engine.answer(connection.mapping, body) or USUAL
@@ -59,7 +59,7 @@ USUAL_FIELDS = {
 }
 
 
-def fitting(connection: Connection, trial: Trial) -> list[str]:
+def fitting(connection: Offline, trial: Trial) -> list[str]:
     """Return the presets that know this body, if the connection's own mapping does not.
 
     One that reads any body with the usual fields knows no CRM by them, so it is not named.
@@ -80,12 +80,12 @@ def fitting(connection: Connection, trial: Trial) -> list[str]:
     ]
 
 
-def _reads(mapping: Mapping, connection: Connection, trial: Trial, body: Any) -> bool:
+def _reads(mapping: Mapping, connection: Offline, trial: Trial, body: Any) -> bool:
     outcomes = engine.run(mapping, body, connection.settings, trial.sample.headers, trial.sample.query)
     return any(outcome.result in KNOWN for outcome in outcomes)
 
 
-def composed(connection: Connection, outcome: Outcome) -> Composed | None:
+def composed(connection: Offline, outcome: Outcome) -> Composed | None:
     """Return what Ringostat would be sent if a change were all that is known; None for a skip or reject."""
     if outcome.result != "change":
         return None
@@ -103,7 +103,7 @@ def moment(milliseconds: int | None) -> str | None:
         return f"{milliseconds} ms"
 
 
-def document(connection: Connection, trials: Iterable[Trial]) -> dict[str, Any]:
+def document(connection: Offline, trials: Iterable[Trial]) -> dict[str, Any]:
     """Return outcomes and answer as JSON for programs; the answer is that to the last of several events."""
     trials = list(trials)
     outcomes = [_outcome(connection, outcome) for trial in trials for outcome in trial.outcomes]
@@ -113,7 +113,7 @@ def document(connection: Connection, trials: Iterable[Trial]) -> dict[str, Any]:
     return {"outcomes": outcomes, "answer": answer, "presets": fits}
 
 
-def _outcome(connection: Connection, outcome: Outcome) -> dict[str, Any]:
+def _outcome(connection: Offline, outcome: Outcome) -> dict[str, Any]:
     body = composed(connection, outcome)
     changed = body is not None
     return {
@@ -133,7 +133,7 @@ def _outcome(connection: Connection, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _fields(connection: Connection, outcome: Outcome, body: Composed) -> Iterator[tuple[str, Any]]:
+def _fields(connection: Offline, outcome: Outcome, body: Composed) -> Iterator[tuple[str, Any]]:
     """Yield what the change sets, under Ringostat's names: its blocks together are two lists."""
     kinds = {name.partition(".")[0] for name in outcome.fields}
     shown = with_half_name(outcome.fields)
@@ -152,7 +152,7 @@ def with_half_name(fields: Fields) -> Fields:
     return {**fields, "fullName": half} if half and not fields.get("fullName") else fields
 
 
-def _organizations(connection: Connection, outcome: Outcome) -> list[dict[str, Any]]:
+def _organizations(connection: Offline, outcome: Outcome) -> list[dict[str, Any]]:
     """Return the organizations as the change names them, also those whose name only their own card knows."""
     blocks = [name for name in outcome.fields if name.startswith("organizations.")]
     found = {entry["externalId"]: entry["name"] for name in blocks for entry in outcome.fields[name] or ()}

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from connections import Connection
 from errors import BadMapping
 from mapping import normalize
 from mapping.language import loader
@@ -15,12 +16,17 @@ from mapping.language.model import Mapping
 from ops.samples import pairs
 
 
-class Connection(NamedTuple):
-    """What a real connection's entry says, without its verification."""
+class Offline(NamedTuple):
+    """What a connection's entry says, without its verification, and its mapping."""
 
     mapping: Mapping
     project: int
     settings: Table[str, str]
+
+    @classmethod
+    def of(cls, connection: Connection) -> "Offline":
+        """Return a connection with its mapping; raise BadMapping."""
+        return cls(loader.load(connection.mapping), connection.project, connection.settings)
 
 
 def mapping_of(name: str) -> Mapping:
@@ -75,7 +81,7 @@ def of_connection(command: Callable[..., int]) -> Callable[..., int]:
         given = {"country": country, "time_zone": time_zone, "crm_url": crm_url}
         settings = {key: text for key, text in given.items() if text} | pairs(setting, "=", "--setting")
         try:
-            connection = Connection(mapping_of(name), project, settings)
+            connection = Offline(mapping_of(name), project, settings)
         except BadMapping as error:
             raise click.ClickException(str(error)) from None
         return command(connection=connection, **others)

@@ -9,8 +9,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.queues import BATCH
 from aws.table import chunks
+from connections import connection_of
 from errors import Unavailable
 from event import wrapped
+from ops.dry_run import Trial, tried
+from ops.offline import Offline
 from ops.samples import Sample, event_of
 from ops.stack import Stack
 
@@ -131,3 +134,11 @@ def sendable(rejections: Sequence[Rejection]) -> Iterator[list[Rejection]]:
         piece.append(one)
     if piece:
         yield piece
+
+
+def mapped(one: Rejection, entries: dict[str, Any]) -> Trial:
+    """Return what the connection's mapping makes of an event now; raise BridgeError, LookupError without one."""
+    connection = connection_of(entries, one.connection)
+    if connection is None:
+        raise LookupError("no connection has this name")
+    return tried(Offline.of(connection), one.sample)

@@ -9,7 +9,7 @@ from mapping.language.model import SECTIONS, Section
 from mapping.language.rule import place_of
 from mapping.outcome import Outcome, Step
 from ops.dry_run import with_half_name
-from ops.offline import Connection
+from ops.offline import Offline
 
 BLOCKS = {"phones": "phone", "emails": "email", "organizations": "organization"}
 KEPT = "not in this event; what is known stays"
@@ -23,7 +23,7 @@ class Row(NamedTuple):
     why: str
 
 
-def rows(connection: Connection, outcome: Outcome) -> Iterator[Row]:
+def rows(connection: Offline, outcome: Outcome) -> Iterator[Row]:
     """Yield a row for each field that the outcome's section has, in Ringostat's order; needs a trace."""
     section = connection.mapping.sections[outcome.kind]
     on_contact = outcome.kind in ("lead", "deal") and outcome.card.startswith("contact:")
@@ -93,7 +93,7 @@ def _shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _hints(connection: Connection, outcome: Outcome) -> Iterator[Row]:
+def _hints(connection: Offline, outcome: Outcome) -> Iterator[Row]:
     wanted = any(source.startswith("$settings.crm_url") for step in outcome.trace for source in step.sources)
     if wanted and "crm_url" not in connection.settings:
         yield Row("", "", "--crm-url is not given, so links that begin with it are empty")

@@ -11,7 +11,7 @@ class BridgeError(Exception):
 
 
 class SenderError(BridgeError):
-    """Whoever sent the request must change it. `status` is the HTTP answer."""
+    """The sender must change the request. `status` is the HTTP answer."""
 
     status = 400
     title = "The request cannot be accepted"
@@ -25,7 +25,7 @@ class BadBody(SenderError):
 
 
 class NotAllowed(SenderError):
-    """Unknown connection, wrong secret, malformed proof: one answer for all, so that nobody learns which."""
+    """Unknown connection, wrong secret, malformed proof: one answer for all, which hides the cause."""
 
     code = "not-allowed"
     status = 401
@@ -85,7 +85,7 @@ class UnsupportedBody(SenderError):
 
 
 class AllRejected(SenderError):
-    """Our own contract is for programmers: they are told when none of their records was taken."""
+    """Our own contract is for programmers: this is their answer when none of their records was taken."""
 
     code = "all-rejected"
     status = 422
@@ -93,12 +93,12 @@ class AllRejected(SenderError):
 
     def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Take the index, code, field and reason of each record."""
-        super().__init__("Mend the fields named in errors and send the event again.")
+        super().__init__("Fix the fields named in errors and send the event again.")
         self.records = records
 
 
 class OperatorError(BridgeError):
-    """Whoever runs the bridge must repair its configuration."""
+    """The operator of the bridge must repair its configuration."""
 
     code = "configuration"
 

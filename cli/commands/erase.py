@@ -9,12 +9,11 @@ from aws.table import Cards
 from cards.key import key_of
 from cards.write import Write
 from cli import exits
-from cli.commands.rejected import mapped
 from cli.identities import found, keys_of
 from cli.terminal import Cell, say
 from connections import Connection, connection_of
 from errors import BridgeError
-from ops.rejected_queue import Held, Rejection
+from ops.rejected_queue import Held, Rejection, mapped
 from ops.stack import Stack, of_stack, origin_of
 
 TOMBSTONE = {"key", "connection", "schema", "rev", "erased"}

@@ -13,7 +13,7 @@ from cli import exits
 from cli.terminal import Cell, Part, columns, say, say_json
 from mapping.outcome import Outcome
 from ops.dry_run import USUAL, Trial, composed, document, fitting, moment, tried
-from ops.offline import Connection, of_connection
+from ops.offline import Offline, of_connection
 from ops.samples import Sample, of_event
 from ops.trace import rows
 
@@ -33,7 +33,7 @@ WAITING = {NO_DIRECTION: "neither a phone nor an e-mail is known", NO_NAME: "no 
 @of_connection
 @of_event
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-def command(connection: Connection, samples: list[Sample], *, as_json: bool) -> int:
+def command(connection: Offline, samples: list[Sample], *, as_json: bool) -> int:
     """Show what a mapping makes of SAMPLE: a raw body, a saved HTTP API event or a queue message; - is standard input.
 
     It prints personal data: it is for your own screen. Nothing is sent anywhere.
@@ -47,7 +47,7 @@ def command(connection: Connection, samples: list[Sample], *, as_json: bool) -> 
     return exits.REJECTED if rejected else exits.FINE
 
 
-def _print(connection: Connection, trials: list[Trial]) -> None:
+def _print(connection: Offline, trials: list[Trial]) -> None:
     mapping = connection.mapping
     say("mapping  ", Cell(mapping.name, "bold"), f" ({mapping.source.name}) for {mapping.crm}")
     number = 0
@@ -103,7 +103,7 @@ def _told(trial: Trial) -> str:
     return f"{answer.status} {answer.content_type}, as the mapping declares: {answer.body}"
 
 
-def _print_outcome(connection: Connection, outcome: Outcome, number: int) -> None:
+def _print_outcome(connection: Offline, outcome: Outcome, number: int) -> None:
     body = composed(connection, outcome)
     say(f"{number}. {outcome.record or '(no record)'} -> ", *_result(connection, outcome))
     if body is None:
@@ -116,7 +116,7 @@ def _print_outcome(connection: Connection, outcome: Outcome, number: int) -> Non
         say("   ", posted)
 
 
-def _result(connection: Connection, outcome: Outcome) -> Iterator[Part]:
+def _result(connection: Offline, outcome: Outcome) -> Iterator[Part]:
     yield Cell(outcome.result.upper(), STYLES[outcome.result])
     key = key_of(connection.project, connection.mapping.crm, outcome.card) if outcome.card else ""
     if outcome.result == "change":
@@ -127,7 +127,7 @@ def _result(connection: Connection, outcome: Outcome) -> Iterator[Part]:
         yield f"  {outcome.code}" + (f"  {outcome.field}" if outcome.field else "")
 
 
-def _fields(connection: Connection, outcome: Outcome) -> Iterator[list[Cell]]:
+def _fields(connection: Offline, outcome: Outcome) -> Iterator[list[Cell]]:
     event = f"   event: {outcome.event_id}" if outcome.event_id else ""
     yield [Cell(f"changed: {moment(outcome.changed_at) or 'not told; arrival counts'}{event}")]
     yield from columns(

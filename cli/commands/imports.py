@@ -20,8 +20,7 @@ from cli.terminal import Cell, columns, say
 from errors import Unavailable
 from event import Event, wrapped
 from ops.dry_run import tried
-from ops.offline import Connection as Mapped
-from ops.offline import mapping_of
+from ops.offline import Offline
 from ops.samples import Sample, pairs
 from ops.stack import Stack, of_stack
 from ops.times import since
@@ -66,7 +65,7 @@ def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], 
     was when it is called again. What a CRM says later than the file was exported always wins.
     """
     entry = stack.connection(connection)
-    mapping = Mapped(mapping_of(entry.mapping), entry.project, entry.settings)
+    mapping = Offline.of(entry)
     text = text_of(file, given["encoding"])
     rows = _rows(file, text, pairs(mapped, "=", "--map"), mapping)
     as_of = since(given["as_of"], stack.clock()) or int(file.stat().st_mtime * 1000)
@@ -83,7 +82,7 @@ def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], 
     return exits.REJECTED if run.state.rejected else exits.FINE
 
 
-def _rows(file: Path, text: str, given: dict[str, str], mapping: Mapped) -> Iterable[Row]:
+def _rows(file: Path, text: str, given: dict[str, str], mapping: Offline) -> Iterable[Row]:
     """Return the rows of a file, and show how the headers of a CSV are read."""
     if file.suffix.lower() != ".csv":
         return json_rows(text)
@@ -127,7 +126,7 @@ class Import:
     """One run over a file; a context manager that keeps the file of rejected lines open."""
 
     def __init__(  # noqa: PLR0913 - what a run is made of
-        self, stack: Stack, mapping: Mapped, connection: str, state: Checkpoint, file: Path, *, send: bool
+        self, stack: Stack, mapping: Offline, connection: str, state: Checkpoint, file: Path, *, send: bool
     ) -> None:
         self._client = stack.client("sqs")
         self._url = stack.queue_url("InboxQueue")

@@ -12,7 +12,7 @@ from errors import SenderError
 from mapping import normalize
 from mapping.language import loader
 from ops.dry_run import tried
-from ops.offline import Connection
+from ops.offline import Offline
 from ops.samples import Sample, of_event
 
 
@@ -44,7 +44,7 @@ def command(samples: list[Sample], crm: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "draft.toml"
         path.write_text(drafted.text, "utf-8")
-        connection = Connection(loader.load_file(path), 106, {})
+        connection = Offline(loader.load_file(path), 106, {})
     results = [outcome.result for outcome in tried(connection, sample).outcomes]
     say(f"the draft is valid; of this sample it makes: {', '.join(results)}", error=True)
     return exits.FINE

@@ -11,13 +11,9 @@ from cli import exits
 from cli.filters import Filter, filtered
 from cli.rate import Rate
 from cli.terminal import Cell, columns, say
-from connections import Connection, connection_of
 from errors import BridgeError
 from mapping.outcome import compact
-from ops.dry_run import Trial, tried
-from ops.offline import Connection as Mapped
-from ops.offline import mapping_of
-from ops.rejected_queue import Held, Rejection, sendable
+from ops.rejected_queue import Held, Rejection, mapped, sendable
 from ops.stack import Stack, of_stack
 from ops.times import local
 from ops.times import since as parsed
@@ -100,19 +96,6 @@ def _readable(body: bytes) -> list[str]:
         return json.dumps(json.loads(text), ensure_ascii=False, indent=2).splitlines()
     except (ValueError, RecursionError):
         return text.splitlines()
-
-
-def mapped(one: Rejection, entries: dict[str, Any]) -> Trial:
-    """Return what the connection's mapping makes of an event now; raise BridgeError, LookupError without one."""
-    connection = connection_of(entries, one.connection)
-    if connection is None:
-        raise LookupError("no connection has this name")
-    return tried(as_mapped(connection), one.sample)
-
-
-def as_mapped(connection: Connection) -> Mapped:
-    """Return a connection as the offline verbs know one."""
-    return Mapped(mapping_of(connection.mapping), connection.project, connection.settings)
 
 
 @command.command("drop", short_help="Delete rejected events for good.")

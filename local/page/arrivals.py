@@ -16,7 +16,7 @@ from event import address_of
 from local.front import Passage
 from mapping.outcome import Outcome
 from ops.dry_run import tried
-from ops.offline import Connection
+from ops.offline import Offline
 from ops.samples import Sample
 
 KEPT_EVENTS = 1_000
@@ -48,7 +48,7 @@ class Arrival(NamedTuple):
 class Arrivals:
     """The last events, safe between threads. `connections` are the world's by their names."""
 
-    def __init__(self, connections: Mapping[str, Connection]) -> None:
+    def __init__(self, connections: Mapping[str, Offline]) -> None:
         self.connections = connections
         self._lock = threading.Lock()
         self._events: deque[Arrival] = deque()
@@ -93,12 +93,12 @@ class Arrivals:
         return [key for outcome in event.outcomes if (key := card_key(connection, outcome))]
 
 
-def card_key(connection: Connection, outcome: Outcome) -> str:
+def card_key(connection: Offline, outcome: Outcome) -> str:
     """Return the key of the card that an outcome changes, empty for a skip or reject."""
     return key_of(connection.project, connection.mapping.crm, outcome.card) if outcome.result == "change" else ""
 
 
-def row_id(connection: Connection, outcome: Outcome) -> str:
+def row_id(connection: Offline, outcome: Outcome) -> str:
     """Return the `id` that the card of a change has in the emulator's book."""
     return book_id(connection.project, connection.mapping.crm, outcome.card)
 
@@ -110,7 +110,7 @@ def book_id(project: int, origin: str, card: str) -> str:
     return json.dumps([project, origin, endpoint_for(kind).name, id_name, number], ensure_ascii=False)
 
 
-def row(event: Arrival, connection: Connection) -> dict[str, Any]:
+def row(event: Arrival, connection: Offline) -> dict[str, Any]:
     """Return an event as the page lists it."""
     return {
         "number": event.number,
@@ -127,7 +127,7 @@ def row(event: Arrival, connection: Connection) -> dict[str, Any]:
     }
 
 
-def _records(event: Arrival, connection: Connection) -> Iterator[dict[str, Any]]:
+def _records(event: Arrival, connection: Offline) -> Iterator[dict[str, Any]]:
     for outcome in event.outcomes:
         yield {
             "result": outcome.result,

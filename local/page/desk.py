@@ -19,7 +19,7 @@ from local.page.arrivals import Arrival, Arrivals, row
 from local.page.delivery import Delivery
 from local.page.samples import Try
 from mapping.language import loader
-from ops.offline import Connection
+from ops.offline import Offline
 from ops.samples import Sample
 from ops.stack import Stack
 
@@ -135,11 +135,11 @@ class Desk:
         return {"status": answer.status, "answer": answer.body.decode("utf-8", "replace")}
 
 
-def _connection(entries: Mapping[str, Any], name: str) -> Connection:
+def _connection(entries: Mapping[str, Any], name: str) -> Offline:
     found = connection_of(entries, name)
     if found is None:
         raise KeyError(name)
-    return Connection(loader.load(found.mapping), found.project, found.settings)
+    return Offline.of(found)
 
 
 def _shown(event: Try) -> dict[str, Any]:

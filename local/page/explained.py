@@ -10,7 +10,7 @@ from local.page.arrivals import Arrival, card_key, row_id
 from mapping.outcome import Outcome
 from ops.card_text import state, story
 from ops.dry_run import composed, moment, tried
-from ops.offline import Connection
+from ops.offline import Offline
 from ops.samples import Sample
 from ops.trace import BLOCKS, rows
 
@@ -19,7 +19,7 @@ SHOWN_OUTCOMES = 50
 BLOCK_OF = {shown: name for name, shown in BLOCKS.items()}
 
 
-def request(event: Arrival, connection: Connection) -> dict[str, Any]:
+def request(event: Arrival, connection: Offline) -> dict[str, Any]:
     """Return the CRM's own request and what was answered."""
     body = event.sample.body
     return {
@@ -39,7 +39,7 @@ def request(event: Arrival, connection: Connection) -> dict[str, Any]:
 
 
 def outcomes(
-    connection: Connection, sample: Sample, cards: Mapping[str, Card], *, only: str = "", received_at: int = 0
+    connection: Offline, sample: Sample, cards: Mapping[str, Card], *, only: str = "", received_at: int = 0
 ) -> list[dict[str, Any]]:
     """Return what the engine makes of a sample, field by field, beside the stamps of the cards that are there.
 
@@ -67,7 +67,7 @@ def card(known: Card | None, key: str, now: int) -> dict[str, Any]:
     }
 
 
-def _outcome(connection: Connection, outcome: Outcome, known: Card | None, received_at: int) -> dict[str, Any]:
+def _outcome(connection: Offline, outcome: Outcome, known: Card | None, received_at: int) -> dict[str, Any]:
     changed = outcome.result == "change"
     alone = composed(connection, outcome) if changed else None
     news = stamped(outcome.fields, changed_at=outcome.changed_at, received_at=received_at)
@@ -92,7 +92,7 @@ def _outcome(connection: Connection, outcome: Outcome, known: Card | None, recei
 
 
 def _rows(
-    connection: Connection, outcome: Outcome, news: Mapping[str, Stamped], known: Card | None
+    connection: Offline, outcome: Outcome, news: Mapping[str, Stamped], known: Card | None
 ) -> Iterator[dict[str, Any]]:
     for one in rows(connection, outcome):
         place, mark, rest = one.why.partition(": ")

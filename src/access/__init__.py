@@ -10,11 +10,11 @@ from connections import Connection, connection_of
 from errors import NotAllowed, SenderError
 from event import Event, Request
 
-# Fits every scheme. The result is ignored: only its work is wanted.
-_NOBODY: Mapping[str, Any] = {
+# A `verify` entry that every scheme accepts. The result is ignored; it only takes the same time.
+_DUMMY: Mapping[str, Any] = {
     **dict.fromkeys((field for scheme in SCHEMES.values() for field in scheme.needs), "00" * 32),
-    "url": "https://bridge.example.com/crm/nobody",
-    "hooks": {"nobody": "00" * 32},
+    "url": "https://bridge.example.com/crm/dummy",
+    "hooks": {"dummy": "00" * 32},
 }
 
 
@@ -41,7 +41,7 @@ def _proved(entries: Mapping[str, Any], request: Request) -> Connection | None:
 
 
 def proves(verify: Mapping[str, Any], request: Request) -> bool:
-    """Say whether a raw request satisfies a connection's `verify` entry; odd input and broken entries never do."""
+    """Return whether a raw request satisfies a connection's `verify` entry; odd input and broken entries never do."""
     name = verify.get("scheme")
     scheme = SCHEMES.get(name) if isinstance(name, str) else None
     return scheme is not None and _holds(scheme.proves, verify, request)
@@ -57,12 +57,12 @@ def _holds(proof: Callable[..., bool], verify: Mapping[str, Any], request: Reque
 def _try_the_others(connection: Connection | None, request: Request) -> None:
     """Do the work of every scheme that was not tried, so that the time of a refusal does not tell which one was.
 
-    No body is read for it: it is nobody's yet.
+    No body is read for it, because no connection has proved it.
     """
     tried = connection.verify.get("scheme") if connection else None
     for name, scheme in SCHEMES.items():
         if name != tried:
-            _holds(scheme.unread or scheme.proves, _NOBODY, request)
+            _holds(scheme.unread or scheme.proves, _DUMMY, request)
 
 
 def signed(verify: Mapping[str, Any], request: Request) -> Request:

@@ -1,7 +1,7 @@
 """Schemes in which the CRM signs the raw bytes of its request with a secret that it never sends.
 
 Signatures are compared as they are written, not decoded: base64 has several spellings of the same bytes. Below each
-proof stands what a sender does (`sign_…`), for `bridge send`; it signs at the time that the request bears.
+proof stands what a sender does (`sign_…`), for `bridge send`; it signs at the time of the request.
 """
 
 import base64
@@ -217,7 +217,7 @@ def _with(request: Request, **proofs: str) -> Request:
 
 
 def _first(entry: Mapping[str, Any], name: str = "secret") -> str:
-    """Return the first secret of those that are valid while one takes over from another."""
+    """Return the first secret; during a rotation several are valid."""
     return secrets_of(entry, name)[0]
 
 

@@ -1,7 +1,7 @@
 """The cards table in DynamoDB: the truth.
 
-Every write is an update expression under a condition: attributes that this version does not know are kept, and nobody
-overwrites what they have not read. `fields` is one JSON text, because it is always read and written whole and
+Every write is an update expression under a condition: attributes that this version does not know are kept, and nothing
+unread is overwritten. `fields` is one JSON text, because it is always read and written whole and
 DynamoDB's own maps cost more to decode than the merge itself.
 """
 

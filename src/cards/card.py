@@ -122,7 +122,7 @@ def name_for_contacts(organization: Card) -> dict[str, Stamped]:
 
 
 def digest(payload: Mapping[str, Any]) -> str:
-    """Return the hash by which two composed bodies are told apart."""
+    """Return the hash by which two composed bodies are compared."""
     return hashlib.sha256(canonical(payload).encode()).hexdigest()[:32]
 
 

@@ -23,8 +23,8 @@ def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | N
     """Return the write of a card's new content; it happens only if the row is still the one that was read.
 
     `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is, unless the card has
-    nothing to post. Lease, quiet period and assertion belong to the wire, not to the content, and are never touched;
-    nor is a refusal of the same content, which may be younger than what was read.
+    nothing to post. Lease, quiet period and assertion are delivery state, not content, and are never touched; nor is a
+    refusal of the same content, which may be newer than what was read.
     """
     changes: dict[str, Any] = {
         "schema": SCHEMA,

@@ -42,7 +42,7 @@ class Leases:
     def _one(self, key: str) -> Card | None:
         try:
             row = self._cards.write(state.claim(key, self._lease, self._now)).card
-        except Unavailable as error:  # those that are claimed already are not to wait for this one
+        except Unavailable as error:  # the cards claimed so far must not wait for this one
             failed("not claimed", error, card=key)
             self.waiting[key] = self._now + self._quiet_ms
             return None

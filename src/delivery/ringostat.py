@@ -51,7 +51,7 @@ class Ringostat:
         self._host = parts.hostname or ""
         self._netloc = parts.netloc
         self._path = parts.path.rstrip("/")
-        self._tls = _tls(parts.scheme, self._host, ca_certs)
+        self._tls = tls_of(url, ca_certs)
         self._port = parts.port or (443 if self._tls else 80)
         self._connect_seconds = connect_seconds
         self._deadline_seconds = deadline_seconds
@@ -208,13 +208,14 @@ def _received(response: HTTPResponse) -> bytes:
     return received
 
 
-def _tls(scheme: str, host: str, ca_certs: str | None) -> ssl.SSLContext | None:
-    if scheme == "https" and host:
+def tls_of(url: str, ca_certs: str | None = None) -> ssl.SSLContext | None:
+    """Return the TLS context for an address, None for this machine; raise OperatorError for one without encryption."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
         return ssl.create_default_context(cafile=ca_certs)
-    if scheme == "http" and _is_loopback(host):
+    if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
         return None
-    message = "The address of Ringostat must begin with https://; http:// is for this machine only."
-    raise OperatorError(message)
+    raise OperatorError("The address of Ringostat must begin with https://; http:// is for this machine only.")
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""The sweep: wakes cards that are due and that no message woke, at a pace that Ringostat can bear."""
+"""The sweep: wakes cards that are due and that no message woke, at a pace that Ringostat can take."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain

@@ -1,4 +1,4 @@
-"""Events from the inbox queue: other systems' own, and those that `api` kept."""
+"""Events from the inbox queue: those of other systems, and those kept by `api`."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ class Batch(NamedTuple):
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in left]}
 
     def _take_together(self, events: Sequence[tuple[Record, Mapped]]) -> list[Record]:
-        """Ingest the messages of a connection in one merge, or each alone if that fails; return those that stay."""
+        """Ingest a connection's messages in one merge, or each alone if that fails; return the messages that stay."""
         try:
             verdicts = merge([one for _, one in events], self.stores, self.now)
         except Exception as error:  # noqa: BLE001 - see `_staying`
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
         return left
 
     def _meant(self, record: Record) -> Mapped | None:
-        """Return what a message means; None if that can never be told, and the message lies in the rejected queue."""
+        """Return what a message means; None if it can never be read, and the message is in the rejected queue."""
         try:
             event = queued(record)
         except BadBody as error:  # it wraps no event, so it is kept as it came

@@ -1,4 +1,4 @@
-"""What the CRM is told over HTTP; errors as RFC 9457 problem details."""
+"""What the CRM is answered over HTTP; errors as RFC 9457 problem details."""
 
 import json
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def taken(request_id: str, verdicts: Sequence[Verdict]) -> Response[str]:
 
 
 def queued(request_id: str) -> Response[str]:
-    """Answer 202 when the event lies whole in the inbox queue and its verdicts are not known yet."""
+    """Answer 202 when the event is whole in the inbox queue and its verdicts are not known yet."""
     return _json(202, "application/json", {"request_id": request_id, "queued": True})
 
 
@@ -45,7 +45,7 @@ def problem(error: BridgeError, request_id: str) -> Response[str]:
         body = _problem(error.status, error.code, error.title, str(error))
     else:
         body = _problem(503, Unavailable.code, Unavailable.title, "Nothing was stored; send the same request again.")
-    # Every refusal of access is the same to the byte, so that nobody learns which of its causes it has.
+    # Every refusal of access is the same to the byte, so that its cause stays hidden.
     if not isinstance(error, NotAllowed):
         body["request_id"] = request_id
     if isinstance(error, AllRejected):

@@ -56,7 +56,7 @@ class Verdict(NamedTuple):
     warnings: Sequence[str] = ()
 
     def told(self, *names: str) -> dict[str, Any]:
-        """Return what the sender is told of it: `index` and the attributes named."""
+        """Return what the sender is answered: `index` and the attributes named."""
         return {"index": self.position, **{name: getattr(self, name) for name in names}}
 
 
@@ -86,7 +86,7 @@ class Mapped(NamedTuple):
 
     event: Event
     connection: Connection
-    contract: str  # of a mapping whose sender is a programmer who can be told; empty for any other
+    contract: str  # `direct` if the sender is a programmer, who may be answered 422; empty for any other
     outcomes: Sequence[Outcome]
     keys: Sequence[str]
 
@@ -96,7 +96,7 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 
     Raise SenderError for a body that cannot be decoded, and whatever a store raises: then nothing is acknowledged, and
     the same event may come again. When it returns, everything accepted is in the table, and an event with a rejected
-    record lies whole in the rejected queue. Raise AllRejected instead if its sender is a programmer who can be told.
+    record is whole in the rejected queue. For `direct` connections raise AllRejected instead (answered 422).
     """
     one = mapped(event, connection)
     (verdicts,) = merge([one], stores, now)
@@ -140,7 +140,7 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
 def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores) -> None:
     """Keep an event whole if a record was rejected.
 
-    Raise AllRejected instead if every one was, and its sender is a programmer who can be told.
+    For `direct` connections raise AllRejected instead if every one was (answered 422).
     """
     rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
     if one.contract and len(rejected) == len(verdicts):
@@ -150,7 +150,7 @@ def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores) -> None:
 
 
 def takes_get(connection: Connection) -> bool:
-    """Tell whether a GET with a query string is an event of this connection's CRM."""
+    """Return whether a GET with a query string is an event of this connection's CRM."""
     return loader.load(connection.mapping).get
 
 
@@ -182,7 +182,7 @@ def _expiry(retention_days: int, now: int) -> int | None:
 
 
 def _ahead(outcomes: Sequence[Outcome], received_at: int) -> int:
-    """Return how many changes bear a time so far in the future that their arrival counts instead."""
+    """Return how many changes have a time so far in the future that their arrival counts instead."""
     times = [outcome.changed_at for outcome in outcomes if outcome.result == "change"]
     return sum(time is not None and time > received_at + CLOCK_TOLERANCE_MS for time in times)
 

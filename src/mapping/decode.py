@@ -54,7 +54,7 @@ def decode(body: bytes, content_type: str, content_encoding: str = "") -> Any:
     """Return a body as dicts, lists, texts, numbers, booleans and None.
 
     Raises BadBody where the bytes are not what their content type says, TooLarge over a limit, UnsupportedBody for a
-    content type or charset that nobody reads.
+    content type or charset that no decoder reads.
     """
     if len(body) > MAX_BYTES:
         raise TooLarge(f"A request may have {MAX_BYTES // 1024} KiB.")

@@ -31,7 +31,7 @@ _DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was 
 
 
 class Answer(NamedTuple):
-    """What the CRM insists on being told once everything is durable."""
+    """What the CRM insists on being answered once everything is durable."""
 
     status: int
     content_type: str
@@ -64,8 +64,8 @@ def run(  # noqa: PLR0913 - the engine's whole interface
     Raises nothing but TooLarge, where there are more than 1,000 records or 5,000 phones and e-mails.
 
     `settings` are the connection's: `crm_url`, `country` (default UA), `time_zone` (default Europe/Kyiv), `responsible`
-    (who stands for nobody, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any), and
-    free ones. With `trace` the outcomes also tell how each field came about. `lost` says that the body has lost
+    (the id where no employee is, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any),
+    and free ones. With `trace` the outcomes also tell how each field came about. `lost` says that the body has lost
     letters on its way: each outcome then warns of it.
     """
     directions = count(1)
@@ -249,7 +249,7 @@ class _Event:
         return outcome._replace(result="reject", code="no-id", field=field, reason=reason)
 
     def _is_there(self, rule: Rule, item: Any, nothing: str = "") -> bool:
-        """Tell whether the event holds something for a rule, be it of no use; the text `nothing` counts as none."""
+        """Return whether the event holds something for a rule, even if of no use; the text `nothing` counts as none."""
         self.view.seen = None
         there = rule.read(item, self.view, lambda value: None if is_empty(value) else normalize.text(value) or "there")
         return there not in (None, nothing)
@@ -262,7 +262,7 @@ class _Event:
         return outcome._replace(result="reject", code="no-data", reason=reason)
 
     def _is_telling(self, kind: str, section: Section, fields: dict[str, Any], item: Any) -> bool:
-        """Tell whether the record names something of a person or organization; a partial one may name anything else."""
+        """Return whether the record names a part of a person or organization; a partial one may name anything else."""
         telling = _TELLING.get(kind, _TELLING_OF_A_PERSON)
         if "halfName" in fields or any(self._is_told(name, section, item) for name in telling):
             return True
@@ -275,7 +275,7 @@ class _Event:
         return any(self._is_block_present(name, block, item) for block in section.blocks.get(name, ()))
 
     def _add_nobody(self, section: Section, fields: dict[str, Any]) -> None:
-        """Set the connection's default where the event says that nobody is responsible or its CRM never says who is."""
+        """Set the connection's default where the event says that no one is responsible or its CRM never says who is."""
         if "responsible" in fields or (not self.partial and "responsible" not in section.rules):
             fields["responsible"] = fields.get("responsible") or self.nobody
         elif not self.partial and self.nobody != "0":
@@ -466,7 +466,7 @@ class _Event:
 
 
 def _is_made(rule: Rule) -> bool:
-    """Tell whether a rule makes its text of an id or of nothing: such a field says nothing of a person."""
+    """Return whether a rule makes its text of an id or of nothing: such a field says nothing of a person."""
     return any(map(_is_made, rule.rules)) if isinstance(rule, First) else isinstance(rule, Template | Fixed)
 
 

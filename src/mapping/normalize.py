@@ -62,7 +62,7 @@ def identity(value: Any) -> str | None:
 
 
 def flag(value: Any) -> bool:
-    """Tell whether a CRM's way of saying yes says yes."""
+    """Return whether a text or number means yes, as CRMs write it."""
     return value is True or (text(value) or "").lower() in ("1", "true", "yes", "y")
 
 
@@ -312,7 +312,7 @@ def _moment(value: Any, zone: str) -> int | None:
 
 
 def _since_1970(number: float) -> int | None:
-    """Read s, ms or µs, told apart by their size."""
+    """Read s, ms or µs, by the size of the number."""
     if not 0 < number < _LATEST * 1000:
         return None
     if number < _EARLIEST:
@@ -333,7 +333,7 @@ def _calendar(given: str, zone: str) -> int | None:
 
 
 def _is_ambiguous(moment: datetime) -> bool:
-    """Tell whether the clock shows this time twice: in the hour that autumn repeats."""
+    """Return whether the clock shows this time twice: in the hour that autumn repeats."""
     first, second = moment.utcoffset(), moment.replace(fold=1).utcoffset()
     return first is not None and second is not None and first > second
 

@@ -9,10 +9,10 @@ from local.front import Passage
 from local.page import arrivals, explained, samples
 from local.page.arrivals import Arrivals
 from mapping.language import loader
-from ops.offline import Connection
+from ops.offline import Offline
 
 SETTINGS = {"country": "UA", "time_zone": "Europe/Kyiv", "crm_url": "https://demo.example.com"}
-PIPEDRIVE = Connection(loader.load("pipedrive"), 106, SETTINGS)
+PIPEDRIVE = Offline(loader.load("pipedrive"), 106, SETTINGS)
 PERSON = {
     "meta": {"action": "change", "entity": "person", "timestamp": "2026-03-01T10:00:00.000Z", "version": "2.0"},
     "data": {"id": 42, "name": "Олена", "phones": [{"value": "067 000 00 01"}]},

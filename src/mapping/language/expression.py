@@ -40,7 +40,7 @@ class BadExpression(Exception):
 
 
 def is_empty(value: Any) -> bool:
-    """Tell whether a value counts as empty: null, false, `[]`, `{}` or a blank text. `0` is a value."""
+    """Return whether a value counts as empty: null, false, `[]`, `{}` or a blank text. `0` is a value."""
     if isinstance(value, str):
         return not value or value.isspace()
     return value is None or value is False or (isinstance(value, list | dict) and not value)
@@ -269,7 +269,7 @@ class Expression(NamedTuple):
         return None
 
     def is_present(self, current: Any, view: View) -> bool:
-        """Tell whether the paths of the expression are in the event, be it with an empty value."""
+        """Return whether the paths of the expression are in the event, even with an empty value."""
         if self.keys is not None:
             return _has(current if self.scope is None else view.scopes[self.scope], self.keys)
         try:
@@ -287,7 +287,7 @@ def _has(value: Any, keys: tuple[str, ...]) -> bool:
 
 
 def _is_cleared(value: Any) -> bool:
-    """Tell whether a value says that all within it is empty: `owner: null` does, and PHP's `[]`; `{}` says nothing."""
+    """Return whether a value says that all in it is empty: `owner: null` does, and PHP's `[]`; `{}` says nothing."""
     return is_empty(value) and not isinstance(value, dict)
 
 

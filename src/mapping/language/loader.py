@@ -1,4 +1,4 @@
-"""From a mapping file, and the preset that it extends, to a Mapping; all problems are told at once."""
+"""From a mapping file, and the preset that it extends, to a Mapping; all problems are reported at once."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -116,9 +116,7 @@ class _Assembly:
 
     def _check(self, parts: Parts, records: tuple[Record, ...]) -> None:
         if not parts.values.get("crm"):
-            self.reader.wrong(
-                (), "crm is missing", 'write crm = "…", the name that contacts of this CRM bear in Ringostat'
-            )
+            self.reader.wrong((), "crm is missing", 'write crm = "…", the name of this CRM in Ringostat')
         for record in records:
             self._check_record(record, parts)
         for name, section in parts.sections.items():
@@ -149,7 +147,7 @@ class _Assembly:
             self._at(record.place, f"{record.do} needs the id of the {record.section}", 'add id = "…"')
 
     def _check_section(self, name: str, section: Section) -> None:
-        mapped = section.places.keys()  # not the rules: a broken one is told already
+        mapped = section.places.keys()  # not the rules: a broken one is reported already
         place = section.places[""]
         if name == "contact" and not mapped & {"phones", "emails"}:
             self._at(place, "neither phones nor emails are mapped", "add [[contact.phones]]")

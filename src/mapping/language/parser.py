@@ -123,7 +123,7 @@ class Reader:
                 self.wrong(("timeZone",), f"there is no time zone '{zone}'", 'write it like "Europe/Kyiv" or "UTC"')
 
     def _known(self, path: Path, data: Any, known: Iterable[str], what: str) -> bool:
-        """Note unknown keys; tell whether `data` is a table at all."""
+        """Note unknown keys; return whether `data` is a table at all."""
         if not isinstance(data, dict):
             self.wrong(path, f"must be a table, not {_kind(data)}")
             return False
@@ -187,7 +187,7 @@ class Reader:
         given = data if self._known(path, data, RECORD, "[[record]]") else {}
         kinds = {**RECORD, "as": tuple(SECTIONS)}
         value = {key: self._value((*path, key), given[key], kind) for key, kind in kinds.items() if key in given}
-        do: Result = value.get("do") or ("skip" if "do" in given else "change")  # a misspelt one is told once
+        do: Result = value.get("do") or ("skip" if "do" in given else "change")  # a misspelt one is reported once
         return Record(
             Place(self.source, path),
             value.get("title") or f"record {int(path[-1]) + 1}",

@@ -24,7 +24,7 @@ class Select(NamedTuple):
         return None if found is None else convert(found)
 
     def is_present(self, current: Any, view: View) -> bool:
-        """Tell whether the event says anything about it, be it that it is empty."""
+        """Return whether the event says anything about it, even that it is empty."""
         return self.expression.is_present(current, view)
 
 
@@ -41,7 +41,7 @@ class First(NamedTuple):
         return None
 
     def is_present(self, current: Any, view: View) -> bool:
-        """Tell whether any alternative is present; a fixed text says nothing of the event, unless there is no other."""
+        """Return whether any alternative is present; a fixed text says nothing of the event, if there is any other."""
         speaking = [rule for rule in self.rules if not isinstance(rule, Fixed)] or self.rules
         return any(rule.is_present(current, view) for rule in speaking)
 
@@ -74,7 +74,7 @@ class Join(NamedTuple):
         return convert(self.between.join(parts))
 
     def is_present(self, current: Any, view: View) -> bool:
-        """Tell whether all parts are present, or any where half will do."""
+        """Return whether all parts are present, or any where half will do."""
         wanted = all if view.strict else any
         return wanted(rule.is_present(current, view) for rule in self.rules)
 
@@ -107,7 +107,7 @@ class Template(NamedTuple):
         return found if first or found is None else normalize.encoded(found)
 
     def is_present(self, current: Any, view: View) -> bool:
-        """Tell whether all placeholders are present."""
+        """Return whether all placeholders are present."""
         return all(part.is_present(current, view) for part in self.parts if not isinstance(part, str))
 
 
@@ -141,7 +141,7 @@ class Adjusted(NamedTuple):
         return translated
 
     def is_present(self, current: Any, view: View) -> bool:
-        """Tell whether the inner rule is present."""
+        """Return whether the inner rule is present."""
         return self.rule.is_present(current, view)
 
 
