@@ -23,7 +23,7 @@ class Answer(NamedTuple):
 
     @property
     def is_success(self) -> bool:
-        """Say whether it may forget the event."""
+        """Return whether it may forget the event."""
         return self.status // 100 == 2  # noqa: PLR2004
 
 

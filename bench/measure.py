@@ -39,7 +39,7 @@ class Figure(NamedTuple):
 
     @property
     def is_met(self) -> bool | None:
-        """Say whether the target is reached; None without one."""
+        """Return whether the target is reached; None without one."""
         if self.most is None and self.least is None:
             return None
         return (self.most is None or self.compared <= self.most) and (self.least is None or self.compared >= self.least)

@@ -34,7 +34,7 @@ class Outage(NamedTuple):
             yield Sent(index / self.per_second, chance.randint(1, self.persons), f"Олена {index}")
 
     def is_down(self, seconds: float) -> bool:
-        """Say whether Ringostat fails then."""
+        """Return whether Ringostat fails then."""
         return self.down[0] <= seconds < self.down[1]
 
 

@@ -37,13 +37,13 @@ def _scalar(name: str, section: Section, outcome: Outcome) -> Iterator[Row]:
     steps = [step for step in outcome.trace if step.field == name]
     value = with_half_name(outcome.fields).get(name, steps[-1].value if steps else None)
     if steps:
-        defaulted = "nobody is responsible: the connection's default" if value != steps[-1].value else ""
+        defaulted = "no one is responsible: the connection's default" if value != steps[-1].value else ""
         yield Row(name, _shown(value), _why(steps[-1], defaulted))
     elif name in section.rules:
         place = place_of(section.rules[name]) or section.places[name]
         yield Row(name, _shown(value), str(place))
     elif value is not None:
-        yield Row(name, _shown(value), "not mapped; nobody is responsible: the connection's default")
+        yield Row(name, _shown(value), "not mapped; no one is responsible: the connection's default")
     else:
         yield Row(name, "null", "not mapped")
 

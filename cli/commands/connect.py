@@ -83,7 +83,7 @@ class Questions:
         self._silent = silent
 
     def text(self, question: str, given: str | None, suggested: str = "", *, hidden: bool = False) -> str:
-        """Return what was given, else the answer; a suggestion is taken silently where nobody is to be asked."""
+        """Return what was given, else the answer; a suggestion is taken silently with --yes."""
         if given is not None:
             return given
         if self._silent:

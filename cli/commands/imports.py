@@ -190,7 +190,7 @@ class Import:
             yield Message(mark, records, size)
 
     def _taken(self, row: Row) -> bool:
-        """Tell whether the mapping takes a row, after what it rejects or warns of was noted."""
+        """Return whether the mapping takes a row, after what it rejects or warns of was noted."""
         if row.problem:
             self._reject(row.line, [("bad-line", "", row.problem)])
             return False

@@ -24,7 +24,7 @@ def _crm(_: click.Context, __: click.Parameter, value: str) -> str:
 
 @click.command(short_help="Draft a mapping from a sample.")
 @of_event
-@click.option("--crm", default="", callback=_crm, help="The name that contacts of this CRM bear in Ringostat.")
+@click.option("--crm", default="", callback=_crm, help="The name of this CRM in Ringostat.")
 def command(samples: list[Sample], crm: str) -> int:
     """Draft a mapping from the field names of SAMPLE: bridge new sample.json > my.toml.
 

@@ -120,7 +120,7 @@ def drop(stack: Stack, identities: tuple[str, ...]) -> int:
 def replay(  # noqa: PLR0913 - click calls it with each option by its name
     stack: Stack, *, connection: str, code: str, since: str | None, dry_run: bool, rate: float
 ) -> int:
-    """Send rejected events to the inbox queue again, after their mapping was mended.
+    """Send rejected events to the inbox queue again, after their mapping was fixed.
 
     They keep their first time of arrival, so a late or double replay makes nothing older than it is. An event leaves
     the rejected queue only after the inbox queue has it; what is rejected again comes back.

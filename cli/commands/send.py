@@ -1,4 +1,4 @@
-"""`bridge send`: a sample through the real entrance, proved as the connection's CRM would."""
+"""`bridge send`: a sample through the real API, proved as the connection's CRM would."""
 
 import json
 from http import HTTPStatus
@@ -22,7 +22,7 @@ STYLES = {"accepted": "green", "rejected": "red"}
 
 @click.command(short_help="Send a sample through the real API, signed as the CRM would.")
 @of_event
-@click.option("--connection", required=True, help="Whose proof it bears.")
+@click.option("--connection", required=True, help="The connection that sends it.")
 @of_stack
 def command(stack: Stack, samples: list[Sample], connection: str) -> int:
     """Send SAMPLE to the stack's address of a connection, with that connection's proof, and show the answer.
@@ -41,19 +41,19 @@ def _sent(stack: Stack, entry: Connection, sample: Sample) -> int:
     try:
         request = signed(entry.verify, Request(sample.body, sample.headers, received_at=stack.clock()))
     except (ValueError, AttributeError, TypeError):
-        raise click.ClickException(f"the sample cannot bear a proof of the scheme {entry.verify['scheme']}") from None
+        raise click.ClickException(f"the sample cannot carry a proof of the scheme {entry.verify['scheme']}") from None
     url = stack.hooks_url + entry.name + (f"/{quote(request.token, safe='')}" if request.token else "")
     url += f"?{urlencode(sample.query)}" if sample.query else ""
     try:
         with urllib3.PoolManager(retries=False, timeout=SECONDS) as pool:
             answer = pool.request("POST", url, body=request.body, headers=_headers(request.headers), redirect=False)
     except urllib3.exceptions.HTTPError as error:
-        raise click.ClickException(f"the entrance does not answer ({type(error).__name__})") from None
+        raise click.ClickException(f"the API does not answer ({type(error).__name__})") from None
     return _told(answer.status, answer.data)
 
 
 def _headers(headers: Any) -> dict[str, str]:
-    """Return the headers without those that the way itself sets."""
+    """Return the headers without those that HTTP itself sets."""
     own = {"host", "content-length", "connection", "transfer-encoding"}
     return {name: text for name, text in headers.items() if name.lower() not in own}
 

@@ -39,7 +39,7 @@ def _default() -> Path:
 
 
 def _passes(case: Case, *, update: bool) -> bool:
-    """Tell whether a case is as expected, and print why not."""
+    """Return whether a case is as expected, and print why not."""
     try:
         now = written(case.outcomes())
     except (BadMapping, ValueError) as error:

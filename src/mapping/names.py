@@ -162,12 +162,12 @@ def plain(name: str) -> str:
 
 
 def is_phone(name: str) -> bool:
-    """Tell whether a field's name says that it is the contact's phone."""
+    """Return whether a field's name says that it is the contact's phone."""
     return bool(_PHONE.fullmatch(plain(name)))
 
 
 def is_email(name: str) -> bool:
-    """Tell whether a field's name says that it is the contact's e-mail address."""
+    """Return whether a field's name says that it is the contact's e-mail address."""
     return bool(_EMAIL.fullmatch(plain(name)))
 
 
@@ -186,7 +186,7 @@ def slot(name: str) -> str:
 def words(said: str) -> frozenset[str]:
     """Return the words of an event's name, in the singular: `contacts/delete`, `ContactDelete` → contact, delete.
 
-    A text with blanks is an event's name only if all its words are known ones; else it is what somebody typed.
+    A text with blanks is an event's name only if all its words are known ones; else it is typed text.
     """
     found = [word for part in _WORD.findall(said) for word in _singular(part.lower())]
     if _CODE.fullmatch(said) or (found and said.isascii() and all(word in _KNOWN for word in found)):
@@ -204,5 +204,5 @@ def _singular(word: str) -> list[str]:
 
 
 def is_known(word: str) -> bool:
-    """Tell whether a word of an event's name is one of those above."""
+    """Return whether a word of an event's name is one of those above."""
     return word in _KNOWN

@@ -175,7 +175,7 @@ def strength(place: Place) -> int:
 
 
 def has(place: Place, *wanted: str) -> bool:
-    """Tell whether a record has a field of one of these usual names, be it empty."""
+    """Return whether a record has a field of one of these usual names, be it empty."""
     return any(name in place.fields for field in wanted for name in names.NAMES[field])
 
 
@@ -196,7 +196,7 @@ def _chosen(places: list[Place], said: frozenset[str]) -> list[Place]:
 
 
 def _may_be_bare(place: Place, said: frozenset[str]) -> bool:
-    """Tell whether a table without phone and e-mail may be a record: it has an id, and lies where records do."""
+    """Return whether a table without phone and e-mail may be a record: it has an id, and lies where records do."""
     keys = [step for step in place.path if isinstance(step, str)]
     return has(place, "externalId", "leadId") and all(
         _rank(key) < ANY or "." in key or (names.words(key) & said) for key in keys
@@ -267,7 +267,7 @@ def _note(found: Fields, name: str, field: Field) -> None:
 
 
 def is_blank(value: Any) -> bool:
-    """Tell whether a value says nothing; `0` says something."""
+    """Return whether a value says nothing; `0` says something."""
     return value is None or value is False or value in ("", [], {}) or (isinstance(value, str) and value.isspace())
 
 

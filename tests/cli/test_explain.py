@@ -106,7 +106,7 @@ def test_each_field_shows_its_value_its_line_and_its_path(run):
     assert ' phone "+380670000012" (primary) FILE:LINE: value; from "8-067-000-00-12"' in rows
     assert ' phone null FILE:LINE: value; from "12"; not a valid phone number, dropped' in rows
     assert " leadId null not mapped" in rows
-    assert any(row.endswith("; nobody is responsible: the connection's default") for row in rows)
+    assert any(row.endswith("; no one is responsible: the connection's default") for row in rows)
     assert text.splitlines()[0].split() == ["mapping", "pipedrive", "(presets/pipedrive.toml)", "for", "Pipedrive"]
     assert text.endswith("\n1 change, 0 skipped, 0 rejected\n")
 

@@ -100,7 +100,7 @@ def test_an_entrance_that_is_down_is_told(online, tmp_path):
     done = online("send", tmp_path / "a.json", "--connection", "acme")
 
     assert done.code == 1
-    assert "the entrance does not answer" in done.err
+    assert "the API does not answer" in done.err
 
 
 def put(bridge, entries):

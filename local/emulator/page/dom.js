@@ -14,7 +14,7 @@ export function h(tag, attributes, ...children) {
   return element;
 }
 
-/** A text that somebody else wrote: its direction and its length stay its own affair. */
+/** A foreign text: neither its direction nor its length changes the page. */
 export const foreign = (text, attributes) => h("bdi", attributes, String(text));
 
 /** A link that leaves this page, or plain text where the address is not http(s). */

@@ -46,7 +46,7 @@ function show() {
     h("p", { class: "lead" }, "A person is saved in the CRM. Seconds later the telephone knows the name. Everything here runs on this machine."),
     h("ol", { class: "steps" },
       step(0, done, "Somebody calls", "Ringostat does not know this number yet.", `Ring ${phone(first.number)}`, () => ringIt(first.number)),
-      step(1, done, ["The CRM saves ", foreign(first.name)], `${first.preset.crm} sends its webhook to the bridge, through the real entrance.`, "Send the event", save),
+      step(1, done, ["The CRM saves ", foreign(first.name)], `${first.preset.crm} sends its webhook to the bridge, through the real API.`, "Send the event", save),
       step(2, done, "They call again", "Now the name is there, and the buttons into the CRM.", `Ring ${phone(first.number)} again`, () => ringIt(first.number))),
     done[1] ? h("p", null, h("a", { class: "button", href: `#/trace/${encodeURIComponent(first.id)}` }, "See where each field comes from")) : null);
   if (focused) root.querySelector(`[data-step="${focused}"]`)?.focus();
