@@ -46,7 +46,7 @@ def decoded(body: bytes, headers: Mapping[str, str]) -> Any:
 
 
 def has_lost_letters(body: bytes) -> bool:
-    """Tell whether a body holds U+FFFD: what a gateway or program writes for bytes that it took for UTF-8 wrongly."""
+    """Return whether a body holds U+FFFD: what a gateway or program writes for bytes that it took for UTF-8 wrongly."""
     return b"\xef\xbf\xbd" in body or b"%EF%BF%BD" in body.upper()
 
 
