@@ -17,6 +17,7 @@ from mapping.places import (
     Path,
     Place,
     Record,
+    Step,
     field_of,
     fields_of,
     ids_above,
@@ -28,7 +29,8 @@ from mapping.places import (
     with_envelopes,
 )
 
-OTHERS = ("responsible", "leadId", "contactLink", "leadLink", "dealLink", "googleClientId")
+KINDS = ("contact", "lead", "deleted contact", "deleted lead")  # that a draft is made for, the best first
+OTHERS = ("responsible", "contactLink", "leadLink", "dealLink", "googleClientId")
 NO_ID, NO_PHONE = "id_of_the_contact", "phone_of_the_contact"  # where no name tells
 FEWEST_DIGITS = 9  # of what may be a phone, judged by its value alone
 MOST_CANDIDATES = 5
@@ -36,8 +38,15 @@ _PHONE = re.compile(r"[+(]?[\d\s().-]{9,24}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d.*|\d{1,2}\.\d{1,2}\.\d{4}.*|1\d{9}|1\d{12}")
 _NAME = re.compile(r"[^\W\d_][^\W\d_'’-]+(?: [^\W\d_][^\W\d_.'’-]+){1,3}")
 
+EMPTY: Mapping[str, str] = {}
 Lines = Iterator[str]
 Block = dict[str, str | None]  # the keys of a table of the draft, and their values as TOML
+
+
+class _Json(str):
+    """A key whose value is JSON in a text."""
+
+    __slots__ = ()
 
 
 class Draft(NamedTuple):
@@ -52,19 +61,28 @@ class Said(NamedTuple):
     """What happened, as the event says it: the field's expression, and the names of events that concern contacts."""
 
     expression: str
+    value: str
     subject: str  # how they begin; empty where the sample does not show it
     deletions: tuple[str, ...]
 
 
 def draft(body: Any, crm: str = "", headers: Mapping[str, str] | None = None) -> Draft:
     """Return a valid mapping for bodies like this one; what no name tells is in its comments and in `missing`."""
-    found = records(body, headers or {}, {})
-    record = next((one for one in found if one.kind not in ("other", "unknown", "deleted")), None)
-    fields = _Fields(record or Record("unknown", Place((), {}, {}, ())))
+    found = [one for one in records(body, headers or {}, {}) if one.kind in KINDS]
+    record = min(found, key=lambda one: KINDS.index(one.kind), default=Record("unknown", Place((), {}, {}, ())))
+    fields = _Fields(record, _texts(body), headers or {})
     told = fields.told()
     lines = [*_head(crm), *_event(fields), *_records(fields), *_contact(fields), *_blocks(fields)]
     missing = [_missing(field, body, told) for field in told if not told[field]]
+    if fields.deleted:
+        missing.append("contact: the sample is a deletion; draft from a sample of a change")
     return Draft("\n".join(lines) + "\n", told, tuple(missing))
+
+
+def _texts(body: Any) -> frozenset[str]:
+    """Return the keys of a body whose values are JSON in a text."""
+    items = body.items() if isinstance(body, dict) else ()
+    return frozenset(key for key, value in items if isinstance(value, str) and value[:1] in ("{", "["))
 
 
 def _head(crm: str) -> Lines:
@@ -85,40 +103,44 @@ def _event(fields: "_Fields") -> Lines:
 
 
 def _records(fields: "_Fields") -> Lines:
-    """Yield the records: what was deleted, what is not wanted, and the contact."""
+    """Yield the records: what was deleted, what is not wanted, and the contact or lead."""
     each, said = fields.each(), fields.said()
-    if said is None and each is None:
-        return
-    listed = {"each": _toml(each) if each else None}
-    if said is None:
-        yield from ("[[record]]", *_assigned({"title": '"contact"', **listed}), "")
-        return
-    yield f"# {said.expression} says what happened: compare the names below with those that the CRM documents."
-    if not said.subject:
-        yield from ("# [[record]]", '# title = "contact deleted"', f"# when  = {_toml(said.expression + _EQUAL)}")
-        yield from ('# do    = "delete"', "", "[[record]]", *_assigned({"title": '"contact"', **listed}), "")
-        return
-    begins = f"{said.expression} && starts_with({said.expression}, {_text(said.subject)})"
-    deleted = f"contains([{', '.join(map(_text, said.deletions))}], {said.expression})"
-    yield from ("[[record]]", *_assigned({"title": '"contact deleted"', **listed, "when": _toml(deleted)}))
-    yield from ('do    = "delete"', "", "# [[record]]", '# title   = "something else than a contact"')
-    yield from (f"# when    = {_toml(f'{said.expression} && !starts_with({said.expression}, {_text(said.subject)})')}",)
-    yield from ('# do      = "skip"', '# message = "only contacts are read; leave other events out of the webhook"', "")
-    yield from ("[[record]]", *_assigned({"title": '"contact"', **listed, "when": _toml(begins)}), "")
-
-
-_EQUAL = " == '…'"
+    common: Block = {"each": _toml(each) if each else None}
+    named: Block = {"title": _toml(fields.section), **common}
+    kind: Block = {"as": _toml(fields.section) if fields.section != "contact" else None}
+    if said is not None:
+        yield f"# {said.expression} says what happened: compare the names below with those that the CRM documents."
+    gone = fields.deletion(said)
+    if gone:
+        yield from (
+            "[[record]]",
+            *_assigned({**named, "title": _toml(f"{fields.section} deleted"), "when": _toml(gone)}),
+        )
+        yield from ('do    = "delete"', *_assigned(kind), "")
+    elif said is not None:
+        equal = _toml(f"{said.expression} == '…'")
+        yield from ("# [[record]]", '# title = "contact deleted"', f"# when  = {equal}", '# do    = "delete"', "")
+    if said is not None and said.subject:
+        begins = f"starts_with({said.expression}, {_text(said.subject)})"
+        yield from ("# [[record]]", '# title   = "something else than a contact"')
+        yield from (f"# when    = {_toml(f'{said.expression} && !{begins}')}", '# do      = "skip"')
+        yield from ('# message = "only contacts are read; leave other events out of the webhook"', "")
+        yield from ("[[record]]", *_assigned({**named, **kind, "when": _toml(f"{said.expression} && {begins}")}), "")
+    elif said is not None or each is not None or fields.section != "contact":
+        yield from ("[[record]]", *_assigned({**named, **kind}), "")
 
 
 def _contact(fields: "_Fields") -> Lines:
-    yield "[contact]"
-    scalars: Block = {"fullName": fields.full_name(), "externalId": fields.identity() or _toml(NO_ID)}
-    yield from _assigned({**scalars, **{name: fields.found(name) for name in OTHERS}})
+    yield f"[{fields.section}]"
+    of_contact: Block = {"externalId": fields.identity() or _toml(NO_ID), "leadId": fields.found("leadId")}
+    of_lead: Block = {"contactId": fields.found("contactId"), "leadId": fields.lead_id() or _toml(NO_ID)}
+    ids = of_lead if fields.section == "lead" else of_contact
+    yield from _assigned({"fullName": fields.full_name(), **ids, **{name: fields.found(name) for name in OTHERS}})
     if not fields.found("responsible") and (user := fields.user()):
         yield f"# responsible = {user}     # is this the employee, not a visitor or a user of the CRM's form?"
     if not fields.found("contactLink"):
         yield "# As the CRM's own addresses look:"
-        yield '# contactLink = { template = "{$settings.crm_url}/contacts/{id}" }'
+        yield f'# {fields.section}Link = {{ template = "{{$settings.crm_url}}/{fields.section}s/{{id}}" }}'
 
 
 def _blocks(fields: "_Fields") -> Lines:
@@ -130,14 +152,19 @@ def _blocks(fields: "_Fields") -> Lines:
     }
     for kind, blocks in kinds.items():
         for block in blocks:
-            yield from ("", f"[[contact.{kind}]]", *_assigned(block))
+            yield from ("", f"[[{fields.section}.{kind}]]", *_assigned(block))
 
 
 class _Fields:
     """The fields of the sample's contact as expressions in TOML; those of what holds it begin with `$` in a list."""
 
-    def __init__(self, record: Record) -> None:
-        self.place = record.place
+    def __init__(self, record: Record, texts: frozenset[str] = frozenset(), headers: Mapping[str, str] = EMPTY) -> None:
+        path = record.place.path
+        opened = (_Json(path[0]), *path[1:]) if path and isinstance(path[0], str) and path[0] in texts else path
+        self.place = record.place._replace(path=opened)
+        self.section = "lead" if record.kind.endswith("lead") else "contact"
+        self.deleted = record.kind.startswith("deleted")
+        self.headers = headers
         self.listed = any(isinstance(step, int) for step in self.place.path)
         self.prefix: Path = () if self.listed else self.place.path
 
@@ -145,7 +172,7 @@ class _Fields:
         """Return the expression of the list that the contact is in, or None."""
         if not self.listed:
             return None
-        every = "".join("[]" if isinstance(step, int) else f".{quoted(str(step))}" for step in self.place.path)
+        every = "".join("[]" if isinstance(step, int) else f".{_step(step)}" for step in self.place.path)
         return every.removesuffix("[]").removeprefix(".") or "@"
 
     def _own(self, field: Field | None) -> str | None:
@@ -185,6 +212,19 @@ class _Fields:
         """Return the contact's own id, else what holds it says as `contact_id`."""
         return self._own(own_id(self.place)) or self._above(*ids_above(self.place))
 
+    def lead_id(self) -> str | None:
+        """Return the lead's own id."""
+        return self.found("leadId") or self._own(own_id(self.place))
+
+    def deletion(self, said: Said | None) -> str | None:
+        """Return when a record is a deletion, as the sample shows it, or as its event's names suggest."""
+        names_of = ((said.value,) if self.deleted else ()) + said.deletions if said else ()
+        if said and names_of:
+            return f"contains([{', '.join(map(_text, dict.fromkeys(names_of)))}], {said.expression})"
+        flags = [self.place.fields[name] for name in names.DELETED_FLAGS if name in self.place.fields]
+        told = next((flag for flag in flags if self.deleted and not is_blank(flag.value)), None)
+        return _expression((*self.prefix, *told.path)) if told else None
+
     def time(self) -> str | None:
         """Return when the contact changed, else when its event was sent."""
         own = [self.place.fields[name] for name in names.NAMES["changedAt"] if name in self.place.fields]
@@ -223,11 +263,15 @@ class _Fields:
         first = field.value[0] if isinstance(field.value, list) and field.value else field.value
         if not isinstance(first, dict):
             return {"each": expression, "value": '"@"'} if isinstance(field.value, list) else {"value": expression}
-        known = {plain(key): _toml(quoted(key)) for key in first}
-        value, primary = (
-            next((known[name] for name in usual if name in known), None) for usual in (names.VALUE, names.PRIMARY)
-        )
-        return {"each": expression, "value": value, "primary": primary} if value else None
+        known = {plain(key): quoted(key) for key in first}
+        usual = (*names.VALUE, *(name for name in known if "number" in name and names.slot(name)))
+        value = next((known[name] for name in usual if name in known), None)
+        if value is None:
+            labelled = first and first is field.value and all(isinstance(one, str) for one in first.values())
+            each = f"values({_expression((*self.prefix, *field.path))})"
+            return {"each": _toml(each), "value": '"@"'} if labelled else None
+        primary = next((_toml(known[name]) for name in names.PRIMARY if name in known), None)
+        return {"each": expression, "value": _with_code(value, known, first), "primary": primary}
 
     def organizations(self) -> Iterator[Block]:
         """Yield the block of the contact's company, if the sample has its id; not the CRM user's own account."""
@@ -249,16 +293,21 @@ class _Fields:
             yield {"name": self._own(title_field), "externalId": self._own(identifier)}
 
     def said(self) -> Said | None:
-        """Return what the event says of what happened, from the nearest table that says it."""
+        """Return what the event says of what happened, best where that names contacts."""
         levels = [*zip(_levels(self.place.path), self.place.above, strict=False), (self.prefix, self.place.fields)]
+        found: list[tuple[str, str]] = []
         for path, fields in levels:
-            inside_list = self.listed and any(isinstance(step, int) for step in path)
-            told = [fields[name] for name in names.EVENTS if name in fields and isinstance(fields[name].value, str)]
-            found = sorted((one for one in told if names.words(one.value)), key=lambda one: not _subject(one.value))
-            if found and not inside_list:
-                before = "$." if self.listed and fields is not self.place.fields else ""
-                return _said(before + _expression((*path, *found[0].path)), found[0].value)
-        return None
+            if self.listed and any(isinstance(step, int) for step in path):
+                continue  # it is another one for each item
+            before = "$." if self.listed and fields is not self.place.fields else ""
+            told = [table[name] for table in with_envelopes(fields) for name in names.EVENTS if name in table]
+            found += [
+                (before + _expression((*path, *one.path)), one.value) for one in told if isinstance(one.value, str)
+            ]
+        headers = [(name, text) for name, text in self.headers.items() if names.EVENT_HEADER.fullmatch(name)]
+        found += [(f"$headers.{quoted(name)}", text) for name, text in headers]
+        events = [_said(expression, value) for expression, value in found if names.words(value)]
+        return min(events, key=lambda said: not said.subject, default=None)
 
     def told(self) -> dict[str, list[str]]:
         """Return for each of the fields that matter the expressions that were found for it."""
@@ -266,6 +315,15 @@ class _Fields:
         blocks = {"phones": self.directions(email=False), "emails": self.directions(email=True)}
         listed = {kind: [str(block.get("each") or block["value"]) for block in found] for kind, found in blocks.items()}
         return {**{name: [rule] if rule else [] for name, rule in scalars.items()}, **listed}
+
+
+def _with_code(value: str, known: Mapping[str, str], entry: Mapping[str, Any]) -> str:
+    """Return the rule of a number, behind the calling code that stands beside it."""
+    code = next((key for usual in names.CALLING_CODE for name, key in known.items() if name.endswith(usual)), None)
+    given = next((str(entry[key]) for key in entry if quoted(key) == code), "")
+    if code is None or not re.fullmatch(r"\+?\d{1,4}", given):
+        return _toml(value)
+    return f'[{{ join = [{_toml(code)}, {_toml(value)}], with = "" }}, {_toml(value)}]'
 
 
 def _levels(path: Path) -> Iterator[Path]:
@@ -279,18 +337,18 @@ def _levels(path: Path) -> Iterator[Path]:
 def _said(expression: str, value: str) -> Said:
     """Return how the events of contacts begin, and the likely names of their deletion, spelt as this one is."""
     subject = _subject(value)
-    if not subject:
-        return Said(expression, "", ())
+    if not subject or subject == value:
+        return Said(expression, value, subject, ())
     between = re.match(r"[._:/\s-]*", value[len(subject) :])
     glue, upper = between[0] if between else "", value.isupper()
     verbs = ("deleted", "delete", "removed", "destroyed")
     spelt = [verb.upper() if upper else verb.capitalize() if not glue else verb for verb in verbs]
-    return Said(expression, subject, tuple(subject + glue + verb for verb in spelt))
+    return Said(expression, value, subject, tuple(subject + glue + verb for verb in spelt))
 
 
 def _subject(value: str) -> str:
-    """Return how an event's name begins, if that says a contact or lead and something follows."""
-    start = re.match(r"[A-Za-z]+?(?=[._:/\s-]|[A-Z](?=[a-z]))", value)
+    """Return how an event's name begins, if that says a contact or lead."""
+    start = re.match(r"[A-Za-z]+?(?=[._:/\s-]|[A-Z](?=[a-z])|$)", value)
     return start[0] if start and names.words(start[0]) & {*names.CONTACTS, *names.LEADS} else ""
 
 
@@ -336,8 +394,12 @@ def _expression(path: Path) -> str:
             key, name, value = step
             written = f"{written}[?{quoted(key)}=={_text(name)}] | [0].{quoted(value)}"
         else:
-            written += f".{quoted(step)}" if written else quoted(step)
+            written += f".{_step(step)}" if written else _step(step)
     return written or "@"
+
+
+def _step(key: Step) -> str:
+    return f"json({quoted(str(key))})" if isinstance(key, _Json) else quoted(str(key))
 
 
 def _text(value: str) -> str:

@@ -224,8 +224,9 @@ def _inner_fields(value: Any, path: Path) -> Iterator[Field]:
         if plain(key) in names.FIELDS and isinstance(inner, dict | list) and len(path) < DEEPEST:
             yield from _inner_fields(inner, (*path, key))
         elif isinstance(inner, dict) and (pair := _pair(inner)):
-            yield Field(key, pair.value, (*path, key, *pair.path[1:]))
-            yield Field(pair.name, pair.value, (*path, key, *pair.path[1:]))
+            below = tuple(step[2] for step in pair.path if isinstance(step, tuple))
+            yield Field(key, pair.value, (*path, key, *below))
+            yield Field(pair.name, pair.value, (*path, key, *below))
         else:
             yield Field(key, inner, (*path, key))
 

@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cli.draft import draft
+from mapping import engine
 from mapping.language import loader
 from mapping.names import NAMES
+from tests.mapping.cases import CASES, SETTINGS, data_of
 
 UKRAINIAN = {
     "event": "client.updated",
@@ -247,6 +249,25 @@ def test_values_that_cannot_be_what_their_names_promise_are_passed_over(drafted)
 
 def test_a_sample_that_cannot_be_read_is_exit_code_1(run):
     assert run("new", "-", input="<a>").code == 1
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.mapping == "generic"], ids=str)
+def test_a_draft_reads_its_sample_as_generic_does(tmp_path, case):
+    own, body, headers = tmp_path / "own.toml", data_of(case), case.request.get("headers", {})
+    own.write_text(draft(body, "", headers).text, "utf-8")
+
+    def people(mapping):
+        outcomes = engine.run(mapping, body, SETTINGS, headers, case.request.get("query", {}))
+        return {outcome.card: numbers(outcome) for outcome in outcomes if outcome.result == "change"}
+
+    def numbers(outcome):
+        blocks = [block for name, block in outcome.fields.items() if name.startswith(("phones", "emails"))]
+        return {entry["value"] for block in blocks for entry in block}
+
+    drafted, known = people(loader.load_file(own)), people(loader.load("generic"))
+    assert {
+        card: found for card, found in known.items() if not card.startswith("organization")
+    }.items() >= drafted.items()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
