@@ -11,7 +11,7 @@ from mapping import explain, normalize
 from mapping.decode import MAX_RECORDS
 from mapping.language.expression import View, as_list, is_empty
 from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Block, Mapping, Record, Section
-from mapping.language.rule import First, Fixed, Rule, Select, Template, place_of
+from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, place_of
 from mapping.outcome import Outcome, Step
 
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
@@ -289,7 +289,7 @@ class _Event:
         fields: dict[str, Any] = {}
         for name, rule in section.rules.items():
             if name in wanted and (self.whole or rule.is_present(item, self.view)):
-                fields[name] = self._scalar(name, rule, SECTIONS[kind][name], item)
+                fields |= self._field(name, rule, SECTIONS[kind][name], item)
             elif name in wanted and self.steps is not None:
                 self.steps.append(explain.absent(name, rule, self.view, item))
         if not (self.whole or self.partial or fields.get("fullName")) and "fullName" in wanted:
@@ -297,11 +297,19 @@ class _Event:
         for name, blocks in section.blocks.items():
             for number, block in enumerate(blocks if name in wanted else ()):
                 if self.whole or self._is_block_present(name, block, item):
-                    fields[f"{name}.{number}"] = self._entries(name, f"{name}.{number}", block, item)
+                    fields |= self._entries(name, f"{name}.{number}", block, item)
                 elif self.steps is not None:
                     rule = Select(block.each) if block.each else block.rules[NEEDED[name]]
                     self.steps.append(explain.absent(f"{name}.{number}", rule, self.view, item))
         return fields
+
+    def _field(self, name: str, rule: Rule, kind: str, item: Any) -> dict[str, Any]:
+        """Return a field with its value; nothing where the event has something of it that is of no use."""
+        value = self._scalar(name, rule, kind, item)
+        self.view.seen = None
+        if value is not None or self.whole or kind == "link" or is_cleared(rule, item, self.view):
+            return {name: value}
+        return {}
 
     def _half_name(self, section: Section, item: Any) -> dict[str, Any]:
         """Return what the event has of a name whose other half it does not speak of: better than a bare number."""
@@ -383,7 +391,8 @@ class _Event:
     def _warn(self, rule: Rule, message: str) -> None:
         self.view.warnings.append(f"{place_of(rule) or self.mapping.source.name}: {message}")
 
-    def _entries(self, kind: str, name: str, block: Block, item: Any) -> list[dict[str, Any]]:
+    def _entries(self, kind: str, name: str, block: Block, item: Any) -> dict[str, Any]:
+        """Return a block with its entries; nothing where it has items but none of them speaks of a value."""
         currents = [item] if block.each is None else as_list(block.each.read(item, self.view))
         if len(currents) > MAX_ENTRIES:
             self.view.warnings.append(f"{block.place}: of {len(currents)} only the first {MAX_ENTRIES} are read")
@@ -396,7 +405,12 @@ class _Event:
         if self.dropped:
             what = f"not a valid {WHAT[kind]}" if self.dropped == 1 else f"{self.dropped} are not valid {WHAT[kind]}s"
             self._warn(block.rules["value"], f"{what}, dropped")
-        return list(entries.values())
+        if currents and not entries and not self.whole and not self._speaks(block.rules[NEEDED[kind]], currents):
+            return {}
+        return {name: list(entries.values())}
+
+    def _speaks(self, rule: Rule, currents: list[Any]) -> bool:
+        return any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES])
 
     def _organization(self, name: str, block: Block, current: Any) -> list[dict[str, Any]]:
         identity = self._scalar(name, block.rules.get("externalId"), "id", current)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from mapping import normalize
-from mapping.language.expression import Expression, View
+from mapping.language.expression import Expression, View, is_empty
 from mapping.language.positions import Place
 
 Convert = Callable[[Any], str | None]  # from what was found to a text, or None where it is empty for this field
@@ -165,3 +165,18 @@ def place_of(rule: Rule) -> Place | None:
         case Adjusted(rule=inner):
             return place_of(inner)
     return None
+
+
+def is_cleared(rule: Rule, current: Any, view: View) -> bool:
+    """Tell whether the event says that a field is empty: one alternative is there and empty, and no join is in part."""
+    alternatives = rule.rules if isinstance(rule, First) else (rule,)
+    found = [inner for inner in alternatives if inner.is_present(current, view)]
+    return any(inner.read(current, view, _anything) in (None, "0") for inner in found) and not any(
+        isinstance(inner, Join) and any(part.is_present(current, view) for part in inner.rules)
+        for inner in alternatives
+        if inner not in found
+    )
+
+
+def _anything(value: Any) -> str | None:
+    return None if is_empty(value) else normalize.text(value) or "there"
