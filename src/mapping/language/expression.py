@@ -339,7 +339,15 @@ def _tree(source: str) -> Node:
             hint = f"write !({negation[1]})" if negation else "put the path into parentheses"
             message = "'!' takes only the first word of a path"
             raise BadExpression(message, negation.start() if negation else 0, hint)
-    return tree
+    return _folded(tree)
+
+
+def _folded(node: Node) -> Node:
+    """Return the tree with each list of fixed values as one value: rules compare with lists of names at every event."""
+    children = [_folded(child) if isinstance(child, dict) else child for child in node["children"]]
+    if node["type"] == "multi_select_list" and all(child["type"] == "literal" for child in children):
+        return {"type": "literal", "value": [child["value"] for child in children], "children": []}
+    return {**node, "children": children}
 
 
 def _nodes(node: Node) -> Iterator[Node]:
