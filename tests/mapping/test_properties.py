@@ -520,6 +520,8 @@ CHOSEN_BY_ANOTHER_KEY = {
     ("monday", "emails.0"),
     ("pipedrive", "phones.1"),
     ("odoo", "fullName"),
+    ("woocommerce", "fullName"),
+    ("woocommerce", "emails.0"),
     *(("dynamics365", name) for name in ("fullName", "phones.0", "emails.0", "organizations.0")),
 }
 
