@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from errors import TooLarge
 from mapping import explain, normalize
 from mapping.decode import MAX_RECORDS
-from mapping.language.expression import View, as_list, is_empty
+from mapping.language.expression import Expression, View, as_list, is_empty
 from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Block, Mapping, Record, Section
-from mapping.language.rule import First, Fixed, Rule, Select, Template, place_of
+from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, may_be_fixed, place_of
 from mapping.outcome import Outcome, Step
 
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
@@ -103,6 +103,7 @@ class _Event:
         self.mapping = mapping
         self.view = view
         self.directions = directions  # counts them over all records of the event
+        self.found: dict[str, list[Any]] = {}  # what each `each` finds: several records of a mapping ask the same
         self.taken: dict[int, Any] = {}  # by identity; the values keep the identities alive
         self.country = settings.get("country") or "UA"
         self.zone = mapping.time_zone or settings.get("time_zone") or "Europe/Kyiv"
@@ -144,10 +145,16 @@ class _Event:
     def _items(self, record: Record) -> Iterator[tuple[int, Any]]:
         body = self.view.scopes[""]
         self.view.scopes["item"] = body
-        items = [body] if record.each is None else record.each.records(self.view)
+        items = [body] if record.each is None else self._found_by(record.each)
         if len(items) > MAX_RECORDS:
             raise TooLarge(_TOO_MANY)
         return ((index, item) for index, item in enumerate(items) if id(item) not in self.taken)
+
+    def _found_by(self, each: Expression) -> list[Any]:
+        items = self.found.get(each.source)
+        if items is None:
+            items = self.found[each.source] = each.records(self.view)
+        return items
 
     def _is_meant(self, record: Record, item: Any) -> bool:
         self.view.scopes["item"] = item
@@ -264,7 +271,11 @@ class _Event:
     def _is_telling(self, kind: str, section: Section, fields: dict[str, Any], item: Any) -> bool:
         """Return whether the record names a part of a person or organization; a partial one may name anything else."""
         telling = _TELLING.get(kind, _TELLING_OF_A_PERSON)
-        if "halfName" in fields or any(self._is_told(name, section, item) for name in telling):
+        if (
+            fields.get(telling[0])
+            or "halfName" in fields
+            or any(self._is_told(name, section, item) for name in telling)
+        ):
             return True
         return self.partial and any(name not in section.rules or not _is_made(section.rules[name]) for name in fields)
 
@@ -288,20 +299,30 @@ class _Event:
         """Return the fields that the event speaks of, and of a whole record all that it could."""
         fields: dict[str, Any] = {}
         for name, rule in section.rules.items():
-            if name in wanted and (self.whole or rule.is_present(item, self.view)):
-                fields[name] = self._scalar(name, rule, SECTIONS[kind][name], item)
-            elif name in wanted and self.steps is not None:
-                self.steps.append(explain.absent(name, rule, self.view, item))
+            if name in wanted:
+                self._set_field(fields, name, rule, SECTIONS[kind][name], item)
         if not (self.whole or self.partial or fields.get("fullName")) and "fullName" in wanted:
             fields |= self._half_name(section, item)
         for name, blocks in section.blocks.items():
             for number, block in enumerate(blocks if name in wanted else ()):
-                if self.whole or self._is_block_present(name, block, item):
-                    fields[f"{name}.{number}"] = self._entries(name, f"{name}.{number}", block, item)
-                elif self.steps is not None:
-                    rule = Select(block.each) if block.each else block.rules[NEEDED[name]]
-                    self.steps.append(explain.absent(f"{name}.{number}", rule, self.view, item))
+                entries = self._entries(name, f"{name}.{number}", block, item)
+                if entries is not None:
+                    fields[f"{name}.{number}"] = entries
         return fields
+
+    def _set_field(self, fields: dict[str, Any], name: str, rule: Rule, kind: str, item: Any) -> None:
+        """Set a field to its value, or to None where the event says that it is empty."""
+        value = self._scalar(name, rule, kind, item)
+        if self.whole or (value is not None and not may_be_fixed(rule)) or self._is_said(rule, value, kind, item):
+            fields[name] = value
+        elif self.steps is not None:
+            self.steps[-1] = self.steps[-1]._replace(value=None, note=explain.KEPT)
+
+    def _is_said(self, rule: Rule, value: str | None, kind: str, item: Any) -> bool:
+        self.view.seen = None
+        if value is not None or kind == "link":
+            return rule.is_present(item, self.view)
+        return is_cleared(rule, item, self.view)
 
     def _half_name(self, section: Section, item: Any) -> dict[str, Any]:
         """Return what the event has of a name whose other half it does not speak of: better than a bare number."""
@@ -383,8 +404,29 @@ class _Event:
     def _warn(self, rule: Rule, message: str) -> None:
         self.view.warnings.append(f"{place_of(rule) or self.mapping.source.name}: {message}")
 
-    def _entries(self, kind: str, name: str, block: Block, item: Any) -> list[dict[str, Any]]:
-        currents = [item] if block.each is None else as_list(block.each.read(item, self.view))
+    def _entries(self, kind: str, name: str, block: Block, item: Any) -> list[dict[str, Any]] | None:
+        """Return a block's entries, None where the event does not speak of it."""
+        steps = len(self.steps or ())
+        found = self._spoken_of(kind, name, block, item)
+        if found is None and self.steps is not None:
+            rule = Select(block.each) if block.each else block.rules[NEEDED[kind]]
+            self.steps[steps:] = [explain.absent(name, rule, self.view, item)]
+        return found
+
+    def _spoken_of(self, kind: str, name: str, block: Block, item: Any) -> list[dict[str, Any]] | None:
+        each, rule = block.each, block.rules[NEEDED[kind]]
+        unsure = each.keys is None if each else self.partial  # a path, and a value, can be read before it is asked for
+        if unsure and not self.whole and not self._is_block_present(kind, block, item):
+            return None
+        currents = [item] if each is None else as_list(each.read(item, self.view))
+        entries = self._read_entries(kind, name, block, currents)
+        if entries or self.whole:
+            return entries
+        if each is None or not currents:
+            return [] if self._is_block_present(kind, block, item) else None
+        return [] if any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES]) else None
+
+    def _read_entries(self, kind: str, name: str, block: Block, currents: list[Any]) -> list[dict[str, Any]]:
         if len(currents) > MAX_ENTRIES:
             self.view.warnings.append(f"{block.place}: of {len(currents)} only the first {MAX_ENTRIES} are read")
         read = self._organization if kind == "organizations" else self._directions

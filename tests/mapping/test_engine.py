@@ -398,7 +398,9 @@ externalId = "company_id"
         ({"name": "Олена"}, {"fullName": "Олена"}),
         ({"name": None}, {"fullName": None}),
         ({"first": "Олена"}, None),  # half a name
-        ({"first": "Олена", "name": None}, {"fullName": None}),
+        ({"first": "Олена", "name": None, "mobile": ""}, {"phones.1": []}),  # a half that is there
+        ({"name": {"x": 1}, "mobile": ""}, {"phones.1": []}),  # of no use, but not empty
+        ({"owner": {"id": True}, "mobile": ""}, {"staffId": None, "phones.1": []}),
         ({"first": "Олена", "last": None}, {"fullName": "Олена"}),
         ({"owner": {"id": 7}}, {"responsible": "7", "staffId": "77"}),
         ({"owner": {"id": None}}, {"responsible": "0", "staffId": None}),
@@ -411,6 +413,8 @@ externalId = "company_id"
         ({"mobile": "0670000012"}, {"phones.1": [{"value": "+380670000012", "name": None, "primary": False}]}),
         ({"phones": []}, {"phones.0": []}),
         ({"phones": None}, {"phones.0": []}),
+        ({"phones": [{"label": "x"}], "name": ""}, {"fullName": None}),
+        ({"phones": "067 000 00 12", "name": ""}, {"fullName": None}),
         ({"company": "x"}, None),
         ({"company": "x", "company_id": 3}, {"organizations.0": [{"externalId": "3", "name": "x"}]}),
         ({"company": None, "company_id": None}, {"organizations.0": []}),
@@ -664,7 +668,7 @@ def test_an_organization_without_a_name_is_rejected(outcomes):
     [
         ({"first": "Олена", "last": "Коваль"}, {"fullName": "Коваль Олена"}),
         ({"first": "Олена"}, {"halfName": "Олена"}),
-        ({"name": "", "first": "Олена"}, {"fullName": None, "halfName": "Олена"}),
+        ({"name": "", "first": "Олена"}, {"halfName": "Олена"}),
         ({"first": ""}, {}),
         ({"name": "Олена Коваль", "first": "Олена"}, {"fullName": "Олена Коваль"}),
     ],

@@ -27,7 +27,7 @@ FAULTS = [
     ("data in a warning", "language/expression", "cannot take {error.actual_type}", "cannot take {error.current_value}"),
     ("line of the list, not of its item", "language/parser", "self._rule((*path, index), value, kind)", "self._rule(path, value, kind)"),
     ("half a name in a partial change", "language/rule", "wanted = all if view.strict else any", "wanted = any"),
-    ("half of what is joined", "language/rule", "if view.strict and not self.is_present(current, view):", "if False:"),
+    ("half of what is joined", "language/rule", "if view.strict and len(parts) < len(read) and not self.is_present(current, view):", "if False:"),
     ("full written as partial", "engine", 'self.partial = record.carries in ("partial", "changes")', "self.partial = True"),
     ("partial written as full", "engine", 'self.partial = record.carries in ("partial", "changes")', "self.partial = False"),
     ("a deal that renames its contact", "engine", "item, OF_A_CONTACT)", 'item, {*OF_A_CONTACT, "fullName"})'),

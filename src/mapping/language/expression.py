@@ -16,6 +16,7 @@ from jmespath import exceptions, functions, lexer, parser, visitor  # type: igno
 from errors import BadBody, TooLarge, did_you_mean
 from mapping import normalize
 from mapping.decode import MAX_RECORDS, json_text
+from mapping.language.closures import Closure, Node, closure
 from mapping.language.positions import Place
 
 SCOPES = ("", "item", "headers", "query", "settings", "usual")  # "" is `$`, the whole body
@@ -27,7 +28,6 @@ _PATH = re.compile(r"(?:\$([a-z]*)(?:\.(?=\w)|$))?((?:[A-Za-z_]\w*(?:\.[A-Za-z_]
 _EVALUATION_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-Node = dict[str, Any]  # a node of the library's syntax tree
 
 
 class BadExpression(Exception):
@@ -210,11 +210,12 @@ class _Scopes(dict[str, Any]):
 class View:
     """What expressions can see while one event is read, and the warnings that reading it gave."""
 
-    __slots__ = ("interpreter", "lookups", "scopes", "seen", "strict", "warnings")
+    __slots__ = ("interpreter", "lookups", "record_interpreter", "scopes", "seen", "strict", "warnings")
 
     def __init__(self, body: Any, settings: Any, headers: Any, query: Any) -> None:
         self.scopes = _Scopes({"": body, "item": body, "headers": headers, "query": query, "settings": settings})
         self.interpreter = _Interpreter(self.scopes, _OPTIONS)
+        self.record_interpreter = _Interpreter(self.scopes, _RECORD_OPTIONS)
         self.strict = False  # whether a join needs all its parts: half a name must replace no whole one
         self.seen: list[tuple[Expression, Any]] | None = None  # with a trace: what each expression found
         self.lookups: Mapping[str, Mapping[str, str]] = {}
@@ -224,10 +225,11 @@ class View:
 class _Interpreter(visitor.TreeInterpreter):  # type: ignore[misc]  # the library has no types
     def __init__(self, scopes: Mapping[str, Any], options: visitor.Options) -> None:
         super().__init__(options)
-        self._scopes = scopes
+        self.scopes = scopes
+        self.functions = options.custom_functions
 
     def visit_scope(self, node: Node, _: Any) -> Any:
-        return self._scopes[node["value"]]
+        return self.scopes[node["value"]]
 
 
 class Expression(NamedTuple):
@@ -238,6 +240,7 @@ class Expression(NamedTuple):
     scope: str | None
     keys: tuple[str, ...] | None
     tree: Node | None
+    find: Closure | None = None  # the tree, ready to run
 
     def read(self, current: Any, view: View) -> Any:
         """Return what the expression finds; None, and a warning that quotes no data, where it fails."""
@@ -245,7 +248,7 @@ class Expression(NamedTuple):
 
     def records(self, view: View) -> list[Any]:
         """Return the records of the event that the expression finds; raises TooLarge where one has an index too far."""
-        return as_records(self._found(view.scopes[""], view, _Interpreter(view.scopes, _RECORD_OPTIONS)))
+        return as_records(self._found(view.scopes[""], view, view.record_interpreter))
 
     def _found(self, current: Any, view: View, interpreter: _Interpreter) -> Any:
         if self.keys is None:
@@ -259,7 +262,7 @@ class Expression(NamedTuple):
 
     def _search(self, current: Any, view: View, interpreter: _Interpreter) -> Any:
         try:
-            return interpreter.visit(self.tree, current)
+            return self.find(current, interpreter) if self.find else None
         except exceptions.JMESPathTypeError as error:
             view.warnings.append(
                 f"{self.place}: the expression failed: {error.function_name}() cannot take {error.actual_type}"
@@ -321,7 +324,7 @@ def compiled(source: str, place: Place) -> Expression:
     path = _PATH.fullmatch(source)
     if path and source and (path[1] is None or path[1] in SCOPES):
         return Expression(source, place, path[1], tuple(filter(None, path[2].split("."))), None)
-    return Expression(source, place, None, None, _tree(source))
+    return Expression(source, place, None, None, _tree(source), _closure(source))
 
 
 @lru_cache
@@ -339,7 +342,20 @@ def _tree(source: str) -> Node:
             hint = f"write !({negation[1]})" if negation else "put the path into parentheses"
             message = "'!' takes only the first word of a path"
             raise BadExpression(message, negation.start() if negation else 0, hint)
-    return tree
+    return _folded(tree)
+
+
+@lru_cache
+def _closure(source: str) -> Closure:
+    return closure(_tree(source))
+
+
+def _folded(node: Node) -> Node:
+    """Return the tree with each list of fixed values as one value: rules compare with lists of names at every event."""
+    children = [_folded(child) if isinstance(child, dict) else child for child in node["children"]]
+    if node["type"] == "multi_select_list" and all(child["type"] == "literal" for child in children):
+        return {"type": "literal", "value": [child["value"] for child in children], "children": []}
+    return {**node, "children": children}
 
 
 def _nodes(node: Node) -> Iterator[Node]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from mapping import normalize
-from mapping.language.expression import Expression, View
+from mapping.language.expression import Expression, View, is_empty
 from mapping.language.positions import Place
 
 Convert = Callable[[Any], str | None]  # from what was found to a text, or None where it is empty for this field
@@ -68,9 +68,10 @@ class Join(NamedTuple):
 
     def read(self, current: Any, view: View, convert: Convert) -> str | None:
         """Return the joined text; None where all parts are needed and the event does not speak of each."""
-        if view.strict and not self.is_present(current, view):
+        read = [rule.read(current, view, _part) for rule in self.rules]
+        parts = [part for part in read if part]
+        if view.strict and len(parts) < len(read) and not self.is_present(current, view):
             return None
-        parts = [part for rule in self.rules if (part := rule.read(current, view, _part))]
         return convert(self.between.join(parts))
 
     def is_present(self, current: Any, view: View) -> bool:
@@ -165,3 +166,25 @@ def place_of(rule: Rule) -> Place | None:
         case Adjusted(rule=inner):
             return place_of(inner)
     return None
+
+
+def may_be_fixed(rule: Rule) -> bool:
+    """Tell whether a rule may give a text that the event does not hold, beside others that it does."""
+    if isinstance(rule, Adjusted):
+        return rule.default is not None or may_be_fixed(rule.rule)
+    return isinstance(rule, First) and any(isinstance(inner, Fixed) or may_be_fixed(inner) for inner in rule.rules)
+
+
+def is_cleared(rule: Rule, current: Any, view: View) -> bool:
+    """Tell whether the event says that a field is empty: one alternative is there and empty, and no join is in part."""
+    alternatives = rule.rules if isinstance(rule, First) else (rule,)
+    found = [inner for inner in alternatives if inner.is_present(current, view)]
+    return any(inner.read(current, view, _anything) in (None, "0") for inner in found) and not any(
+        isinstance(inner, Join) and any(part.is_present(current, view) for part in inner.rules)
+        for inner in alternatives
+        if inner not in found
+    )
+
+
+def _anything(value: Any) -> str | None:
+    return None if is_empty(value) else normalize.text(value) or "there"
