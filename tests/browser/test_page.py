@@ -121,7 +121,7 @@ def test_an_edited_event_is_explained_while_typing_and_arrives(bridge, visit):
 
 @pytest.mark.parametrize(
     ("event", "result", "words"),
-    [("activity-is-not-wanted.json", "skip", "wants"), ("v1-body.json", "reject", "version 1")],
+    [("activity-is-not-wanted.json", "skip", "delete this webhook"), ("v1-body.json", "reject", "version 1")],
 )
 def test_a_record_that_is_no_change_says_why(bridge, visit, event, result, words):
     page = visit(bridge.ringostat_url)
