@@ -114,10 +114,13 @@ def document(connection: Offline, trials: Iterable[Trial]) -> dict[str, Any]:
 
 
 def _outcome(connection: Offline, outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as one of change, skip and reject; `do` says what else becomes of the card."""
     body = composed(connection, outcome)
     changed = body is not None
+    marks = outcome.result in ("delete", "erase")  # takes nothing of the record's data
     return {
-        "result": outcome.result,
+        "result": "skip" if marks else outcome.result,
+        "do": outcome.result if marks else None,
         "record": outcome.record or None,
         "kind": outcome.kind or None,
         "card": outcome.card or None,
