@@ -126,7 +126,8 @@ class Client:
                 failure = Failure(operation, _code(answer, status), answer)
                 if is_last or not _may_pass(status, failure.aws_code):
                     raise failure
-            time.sleep(random.uniform(0, RETRY_SECONDS))  # noqa: S311 # nosec B311 - spreads retries, guards nothing
+            # The random pause spreads retries and guards nothing.
+            time.sleep(random.uniform(0, RETRY_SECONDS))  # noqa: S311  # nosec B311
         raise AssertionError("a call has at least one attempt")
 
     def exchange(self, operation: str, body: bytes) -> tuple[int, bytes]:
