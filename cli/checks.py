@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from access import fault
 from aws.client import Failure
 from connections import Connection, auth_key_of, connection_of
+from delivery.policy import EVER_MS, LEFT_COUNTED
 from errors import BadConnection, BadMapping, BridgeError
 from mapping.language import loader
 from ops import auth_check
@@ -174,6 +175,15 @@ def deliveries(stack: Stack) -> Iterator[Finding]:
         yield Finding("fine", "the table can be read; no card ever came")
 
 
+@surviving("the cards left behind", "check that you may read CardsTable and its index")
+def left_behind(stack: Stack) -> Iterator[Finding]:
+    """Count what a person must remove at Ringostat."""
+    number = sum(len(stack.cards.left_behind(one, EVER_MS, LEFT_COUNTED)) for one in stack.cards.projects())
+    if number:
+        what = f"{number} cards are left behind: the CRM deleted, emptied or erased them, Ringostat may still show them"
+        yield Finding("note", what, "bridge left-behind lists them; remove them in Ringostat's contact book by hand")
+
+
 @surviving("the clock", "check the network")
 def clocks(stack: Stack) -> Iterator[Finding]:
     """Compare this machine's clock with that of AWS."""
@@ -251,6 +261,7 @@ CHECKS: tuple[Check, ...] = (
     queues,
     triggers,
     deliveries,
+    left_behind,
     clocks,
     alarms,
     last_events,

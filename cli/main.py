@@ -27,11 +27,12 @@ VERBS = {
     "due": "List the cards that Ringostat has not confirmed yet, newest first.",
     "rejected": "List, show and replay events that were rejected.",
     "refused": "List and retry cards that Ringostat refused.",
+    "left-behind": "List what is to be removed at Ringostat by hand.",
     "erase": "Erase one card for good; later events of it are skipped.",
 }
 ALIASES = {"preview": "explain", "providers": "presets"}  # names that users of similar tools know
 
-MODULES = {"import": "imports"}  # verbs that are no names in Python
+MODULES = {"import": "imports", "left-behind": "left_behind"}  # verbs that are no names in Python
 
 
 class Verbs(click.Group):

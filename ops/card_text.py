@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
-from cards.card import Card, is_confirmed
-from cards.endpoints import NO_DIRECTION, NO_NAME
+from cards.card import Card, is_confirmed, is_left_behind
+from cards.endpoints import DELETED, NO_DIRECTION, NO_NAME
 from ops.times import shown
 
-WAITING = {NO_DIRECTION: "neither a phone nor an e-mail is known", NO_NAME: "no name is known"}
+WAITING = {
+    NO_DIRECTION: "neither a phone nor an e-mail is known",
+    NO_NAME: "no name is known",
+    DELETED: "the CRM deleted it; newer events of it bring it back",
+}
 
 
 def state(card: Card) -> str:
@@ -27,21 +31,34 @@ def state(card: Card) -> str:
 
 def next_try(card: Card) -> int | None:
     """Return when the card is tried next (ms since 1970), None if it is not due."""
-    return None if card.due_at is None else max(card.due_at, card.not_before or 0)
+    return None if card.due_at is None or is_left_behind(card) else max(card.due_at, card.not_before or 0)
+
+
+def why_left(card: Card) -> str:
+    """Return why a card is left behind."""
+    return "erased" if card.erased is not None else card.waiting or ""
 
 
 def story(card: Card, now: int) -> Iterator[tuple[str, str]]:
     """Yield what there is to tell of a card's delivery: a short title and a sentence each."""
     if card.erased is not None:
         yield "erased", f"{shown(card.erased, now)}; later events of it are skipped"
+        yield from _left(card, now)
         return
     if card.hash is None:
         yield "waits for", WAITING.get(card.waiting or "", "a first event of its own")
+    yield from _left(card, now)
     yield "confirmed", _confirmed(card, now)
     if card.refused:
         field = f", field {card.refused.field}" if card.refused.field else ""
         yield "refused", f"{card.refused.code}{field}, {shown(card.refused.at, now)}; until its content changes"
     yield from _coming(card, now)
+
+
+def _left(card: Card, now: int) -> Iterator[tuple[str, str]]:
+    if is_left_behind(card):
+        since = shown(card.due_at or 0, now)
+        yield "left", f"behind since {since}: Ringostat may still show it; remove it there by hand (bridge left-behind)"
 
 
 def _confirmed(card: Card, now: int) -> str:

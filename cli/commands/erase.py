@@ -16,9 +16,10 @@ from errors import BridgeError
 from ops.rejected_queue import Held, Rejection, mapped
 from ops.stack import Stack, of_stack, origin_of
 
-TOMBSTONE = {"key", "connection", "schema", "rev", "erased"}
-TRIES = 5
-AT_RINGOSTAT = "Ringostat's own copy stays: remove the contact by hand in its contact book (its API has no deletion)."
+AT_RINGOSTAT = (
+    "Ringostat's own copy stays: remove the contact by hand in its contact book (its API has no deletion). "
+    "bridge left-behind lists such cards."
+)
 
 
 class Traces(NamedTuple):
@@ -44,7 +45,7 @@ def command(stack: Stack, connection: str, identity: str, *, dry_run: bool, lift
     if lift:
         return _lift(stack.cards, key, dry_run=dry_run)
     if not dry_run:
-        bury(stack.cards, key, stack.clock())
+        stack.cards.erase(key, stack.clock())
     with Held(stack) as held:
         traces = sought(held.all(), stack.secret("ConnectionsSecret"), key)
         if not dry_run:
@@ -64,15 +65,6 @@ def _the_one(stack: Stack, entry: Connection, identity: str) -> str:
         choice = " or ".join(f"{kind}:{identity}" for kind in cards)
         raise click.UsageError(f"there are several cards of this id: write {choice}")
     return keys[next(iter(cards), next(iter(keys)))]
-
-
-def bury(cards: Cards, key: str, now: int) -> None:
-    """Leave a tombstone, and make sure that no event that came at the same moment left anything beside it."""
-    for _ in range(TRIES):
-        cards.erase(key, now)
-        if cards.row(key).keys() <= TOMBSTONE:
-            return
-    raise click.ClickException("others keep writing to this card: run the command again")
 
 
 def _lift(cards: Cards, key: str, *, dry_run: bool) -> int:

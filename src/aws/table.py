@@ -14,12 +14,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from aws.client import Failure, ServiceClient
 from cards.card import Card, Refusal, Stamped
-from cards.key import PROJECTS
+from cards.key import PROJECTS, left_behind_part, project_of
 from cards.write import SCHEMA, Write
 from errors import Unavailable
 
 BATCH = 100  # items of one BatchGetItem or TransactWriteItems
 MOST_WANTING = 100  # contacts that wait for one organization's name; the others get it with their next event
+TOMBSTONE = frozenset(("key", "connection", "schema", "rev", "erased", "due", "due_at"))
+ERASURES = 5  # of one card, while others write to it
 PAUSES = (0.01, 0.03, 0.1)  # s: a transaction that holds a row is over in milliseconds, and the SDK does not try again
 
 _KNOWN = frozenset(Card._fields)
@@ -148,11 +150,21 @@ class Cards:
             return None
         return card_of(answer["Attributes"])
 
-    def erase(self, key: str, now: int) -> None:
-        """Leave a tombstone without personal data, which no later change brings back to life."""
+    def erase(self, key: str, now: int) -> bool:
+        """Leave a tombstone without personal data, which no later change brings back to life; return False if it was.
+
+        It stays left behind if Ringostat may show the card. Events that come at the same moment leave nothing beside
+        it; raise Unavailable if others keep writing.
+        """
         row = self.row(key)
-        gone = dict.fromkeys(row.keys() - {"key", "connection"})
-        self.write(Write(key, {**gone, "schema": SCHEMA, "rev": row.get("rev", 0) + 1, "erased": now}))
+        if "erased" in row and row.keys() <= TOMBSTONE:
+            return False
+        for _ in range(ERASURES):
+            self.write(_tombstone(key, row, now))
+            row = self.row(key)
+            if row.keys() <= TOMBSTONE:
+                return True
+        raise Unavailable("Other requests kept writing to a card that is to be erased.")
 
     def write_all(self, writes: Sequence[Write], in_time: Callable[[], bool] = _always) -> dict[str, Card | None]:
         """Do writes of different rows; return the rows, as they are, of those that did not happen (None: no row).
@@ -215,6 +227,13 @@ class Cards:
 
     def due(self, project: int, now: int, limit: int, *, newest: bool = False) -> list[str]:
         """Return the keys of at most `limit` cards of a project due at `now`, the longest due first or last."""
+        return self._part(str(project), now, limit, newest=newest)
+
+    def left_behind(self, project: int, now: int, limit: int) -> list[str]:
+        """Return the keys of at most `limit` cards of a project that were left behind by `now`, the oldest first."""
+        return self._part(left_behind_part(project), now, limit)
+
+    def _part(self, part: str, until: int, limit: int, *, newest: bool = False) -> list[str]:
         keys: list[str] = []
         more: dict[str, Any] = {}
         while len(keys) < limit:
@@ -224,7 +243,7 @@ class Cards:
                 IndexName="due",
                 KeyConditionExpression="#due = :due AND #due_at <= :now",
                 ExpressionAttributeNames={"#due": "due", "#due_at": "due_at"},
-                ExpressionAttributeValues={":due": {"S": str(project)}, ":now": {"N": str(now)}},
+                ExpressionAttributeValues={":due": {"S": part}, ":now": {"N": str(until)}},
                 Limit=limit - len(keys),
                 ScanIndexForward=not newest,
                 **more,
@@ -236,12 +255,21 @@ class Cards:
         return keys
 
 
+def _tombstone(key: str, row: Mapping[str, Any], now: int) -> Write:
+    gone: dict[str, Any] = dict.fromkeys(row.keys() - {"key", "connection"})
+    part = left_behind_part(project_of(key))
+    if row.get("due") == part or row.keys() & {"confirmed_hash", "ambiguous", "lease_id"}:
+        gone |= {"due": part, "due_at": row.get("due_at", now)}
+    return Write(key, {**gone, "schema": SCHEMA, "rev": row.get("rev", 0) + 1, "erased": now})
+
+
 def card_of(item: Item) -> Card:
     """Return the card that a row holds."""
     known = {name: _plain(value) for name, value in item.items() if name in _KNOWN}
     fields = {name: Stamped(*stamp) for name, stamp in json.loads(known.get("fields") or "{}").items()}
     refused = Refusal(*json.loads(known["refused"])) if known.get("refused") else None
-    return Card(**{**known, "fields": fields, "refused": refused})
+    shown = json.loads(known["shown"]) if known.get("shown") else None
+    return Card(**{**known, "fields": fields, "refused": refused, "shown": shown})
 
 
 @lru_cache

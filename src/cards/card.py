@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from cards.endpoints import ORGANIZATION_NAME, Composed, composed
+from cards.endpoints import DELETED, ORGANIZATION_NAME, Composed, composed, endpoint_of
 from cards.key import CardKey, key_of
 
 CLOCK_TOLERANCE_MS = 5 * 60 * 1000
@@ -46,7 +46,7 @@ class Card(NamedTuple):
     rev: int = 0  # grows with every merge that wrote something: the optimistic lock
     hash: str | None = None
     waiting: str | None = None  # why the card cannot be posted yet
-    due_at: int | None = None  # present exactly while the card is due
+    due_at: int | None = None  # present exactly while the card is due; without content: since when it is left behind
     due_since: int | None = None  # when its present content became due
     confirmed_hash: str | None = None
     confirmed_at: int | None = None
@@ -58,12 +58,35 @@ class Card(NamedTuple):
     attempts: int = 0  # failures in a row
     refused: Refusal | None = None
     erased: int | None = None
+    shown: Mapping[str, Any] | None = None  # of a card left behind: what Ringostat shows
     wanted_by: tuple[str, ...] = ()  # of an organization: the contacts that came before its name
 
 
 def is_confirmed(card: Card) -> bool:
     """Return whether Ringostat surely holds a card's present content: after an ambiguous attempt that is unknown."""
     return card.hash is not None and card.hash == card.confirmed_hash and not card.ambiguous
+
+
+def is_left_behind(card: Card) -> bool:
+    """Return whether Ringostat may still show a card that was deleted, merged, emptied or erased: a person must act."""
+    return card.due_at is not None and (card.hash is None or card.erased is not None)
+
+
+def may_be_shown(card: Card) -> bool:
+    """Return whether Ringostat may hold any content of a card."""
+    return card.confirmed_hash is not None or card.ambiguous or card.lease_id is not None
+
+
+def is_deleted(fields: Fields) -> bool:
+    """Return whether the CRM deleted a record after it last said anything of it: later news revive the card.
+
+    This follows from the fields alone, whatever the order in which they came.
+    """
+    deletion = fields.get("deleted")
+    if deletion is None or not deletion.value:
+        return False
+    own = (stamp for name, stamp in fields.items() if not name.startswith(ORGANIZATION_NAME))
+    return all(stamp[1:] <= deletion[1:] for stamp in own)
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -99,7 +122,9 @@ def _newer(a: Stamped, b: Stamped) -> Stamped:
 
 
 def compose(key: str, fields: Fields) -> Composed:
-    """Build the body of Ringostat's contract from a card."""
+    """Build the body of Ringostat's contract from a card; there is none of a record that the CRM deleted."""
+    if is_deleted(fields):
+        return Composed(endpoint_of(key).name, None, DELETED)
     return composed(key, {name: stamp.value for name, stamp in fields.items()})
 
 
@@ -160,6 +185,10 @@ def _verdict(before: Card, after: Card, news: Fields) -> Absorbed:
         return "erased"
     if after is not before and len(canonical(after.fields)) > LARGEST_BYTES:
         return "too-large"
+    if "deleted" in news and not is_deleted(after.fields):
+        return "stale"
+    if before.hash != after.hash:
+        return "accepted"
     if any(name not in before.fields or before.fields[name].value != after.fields[name].value for name in news):
         return "accepted"
     return "stale" if any(stamp.value != after.fields[name].value for name, stamp in news.items()) else "unchanged"

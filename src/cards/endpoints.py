@@ -11,6 +11,8 @@ from cards.key import CardKey
 RESPONSIBLE_NOBODY = "0"
 NO_DIRECTION = "no-phone-or-email"
 NO_NAME = "no-name"
+DELETED = "deleted-in-crm"
+MOST_SHOWN = 20  # phones and e-mails that are kept of what Ringostat shows of a card left behind
 ORGANIZATION_NAME = "organizationName."  # + id: a field of a contact's card that comes from the organization's card
 
 Payload = dict[str, Any]
@@ -47,6 +49,16 @@ def composed(key: str, values: Values) -> Composed:
     endpoint, parts = endpoint_of(key), CardKey.parse(key)
     body = endpoint.compose({"projectId": parts.project, "origin": parts.origin}, values)
     return Composed(endpoint.name, None, body) if isinstance(body, str) else Composed(endpoint.name, body)
+
+
+def shown(payload: Payload) -> Payload:
+    """Return what a person needs to find a contact or an organization at Ringostat and remove it there."""
+    directions = payload.get("contactDirections") or ()
+    return {
+        "name": payload.get("fullName") or payload.get("name"),
+        "link": payload.get("contactLink") or payload.get("leadLink"),
+        "numbers": [direction["value"] for direction in directions][:MOST_SHOWN],
+    }
 
 
 def endpoint_of(key: str) -> Endpoint:

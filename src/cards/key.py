@@ -39,6 +39,11 @@ def project_of(key: str) -> int:
     return int(key.partition("#")[0])
 
 
+def left_behind_part(project: int) -> str:
+    """Return the part of the index of due cards that holds a project's cards which are left behind."""
+    return f"{project}#left-behind"
+
+
 def is_organization(key: str) -> bool:
     """Tell an organization's card from a contact's or a lead's."""
     return CardKey.parse(key).kind == "organization"

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cards.card import Card
-from cards.key import project_of
+from cards.card import Card, compose, may_be_shown
+from cards.endpoints import shown
+from cards.key import left_behind_part, project_of
 
 SCHEMA = 1  # of a row
 ABSENT = "attribute_not_exists(#rev)"
+UNSHOWN = (  # the same as `may_be_shown` says, of the row as it is when it is written
+    " AND attribute_not_exists(#lease_id) AND attribute_not_exists(#confirmed_hash)"
+    " AND attribute_not_exists(#ambiguous)"
+)
 
 
 class Write(NamedTuple):
@@ -22,9 +27,10 @@ class Write(NamedTuple):
 def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | None) -> Write:
     """Return the write of a card's new content; it happens only if the row is still the one that was read.
 
-    `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is, unless the card has
-    nothing to post. Lease, quiet period and assertion are delivery state, not content, and are never touched; nor is a
-    refusal of the same content, which may be newer than what was read.
+    `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is. A card that loses its
+    content is no longer due, but left behind if Ringostat may show it. Lease, quiet period and assertion are delivery
+    state, not content, and are never touched; nor is a refusal of the same content, which may be younger than what was
+    read.
     """
     changes: dict[str, Any] = {
         "schema": SCHEMA,
@@ -35,17 +41,30 @@ def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | N
         "waiting": after.waiting,
         "expires_at": expires_at,
         **({} if after.hash == before.hash else {"refused": None}),
-        **_due(after, due_at),
+        **_due(before, after, due_at),
     }
     if before.rev == 0:
         return Write(after.key, changes, ABSENT)
-    return Write(after.key, changes, "#rev = :rev AND attribute_not_exists(#erased)", {"rev": before.rev})
+    unshown = UNSHOWN if _loses_content(before, after) and not may_be_shown(before) else ""
+    return Write(after.key, changes, "#rev = :rev AND attribute_not_exists(#erased)" + unshown, {"rev": before.rev})
 
 
-def _due(card: Card, at: int | None) -> dict[str, Any]:
-    if card.hash is None:
-        return due(card.key, None)
-    return {} if at is None else {**due(card.key, at), "due_since": at}
+def _loses_content(before: Card, after: Card) -> bool:
+    return after.hash is None and before.hash is not None
+
+
+def _due(before: Card, after: Card, at: int | None) -> dict[str, Any]:
+    if after.hash is None:
+        return _left(before, at) if _loses_content(before, after) else {}
+    return {} if at is None else {**due(after.key, at), "due_since": at, "shown": None}
+
+
+def _left(before: Card, at: int | None) -> dict[str, Any]:
+    """Return the changes of a card that loses its content."""
+    if not may_be_shown(before):
+        return due(before.key, None)
+    payload = compose(before.key, before.fields).payload or {}
+    return {"due": left_behind_part(project_of(before.key)), "due_at": at, "shown": shown(payload)}
 
 
 def due(key: str, at: int | None) -> dict[str, Any]:

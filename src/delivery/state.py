@@ -74,7 +74,7 @@ def later(card: Card) -> Write:
     return Write(
         card.key,
         due(card.key, card.not_before),
-        "attribute_exists(#due) AND #not_before = :until",
+        "attribute_exists(#due) AND attribute_exists(#hash) AND #not_before = :until",
         {"until": card.not_before},
     )
 
@@ -185,6 +185,16 @@ def retry(card: Card, now: int) -> Write:
     """Return the write that makes a refused card due again, as if its content had just come."""
     changes = {"refused": None, "attempts": None, "due_since": now, **due(card.key, now)}
     return Write(card.key, changes, "attribute_exists(#refused)")
+
+
+def removed(card: Card) -> Write:
+    """Return the write that takes a card off those left behind, after a person removed it at Ringostat.
+
+    Ringostat holds nothing of it then, so whatever the CRM says of it later is posted.
+    """
+    gone = ("confirmed_hash", "confirmed_at", "ambiguous", "assert_at", "shown")
+    content = "attribute_exists(#erased)" if card.erased else "attribute_not_exists(#hash)"
+    return Write(card.key, {**dict.fromkeys(gone), **due(card.key, None)}, f"attribute_exists(#due) AND {content}")
 
 
 def _again(card: Card, at: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws.queues import Queue
 from aws.table import Cards
 from cards.card import is_confirmed
-from delivery.policy import EVER_MS, LOOKED_AT, OLDEST_SHARE, PROBE_CARDS, Policy
+from delivery.policy import EVER_MS, LEFT_COUNTED, LOOKED_AT, OLDEST_SHARE, PROBE_CARDS, Policy
 from delivery.throttle import Throttle, allowed, closed, gate, swept
 from delivery.throttles import UNMOVED, Throttles
 from delivery.wakeups import wake
@@ -33,6 +33,8 @@ class Sweeper(NamedTuple):
         if keys:
             logger.info("swept", cards=len(keys))
         measure("CircuitsOpen", sum(throttle.circuit is not None for throttle in throttles.values()))
+        if left := sum(len(self.cards.left_behind(project, EVER_MS, LEFT_COUNTED)) for project in due):
+            logger.info("left behind", cards=left)
         measure("OldestDueSeconds", self._oldest(due, now) / 1000, MetricUnit.Seconds)
         return len(keys)
 

@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal, NamedTuple, assert_never
 
@@ -26,6 +26,7 @@ from mapping.outcome import Outcome
 from settings import Settings
 from telemetry import count, logger
 
+MERGED = ("change", "delete")  # outcomes whose fields go into a card
 DAY_SECONDS = 86_400
 MOST_LOGGED = 1000  # keys of cards in one line
 MOST_IDS = 20  # of events in one line
@@ -127,11 +128,13 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
         expires_at=_expiry(stores.retention_days, now),
         in_time=lambda: time.monotonic() < until,
     )
+    erased = _erased(events, stores.cards, now)
     merged = merging.merge(_news(events))
     _wake(merged.due, stores.delivery)
     found = {key: iter(verdicts) for key, verdicts in merged.verdicts.items()}  # in the order of the changes
     verdicts = [
-        [_verdict(outcome, key, found) for outcome, key in zip(one.outcomes, one.keys, strict=True)] for one in events
+        [_verdict(outcome, key, found, erased) for outcome, key in zip(one.outcomes, one.keys, strict=True)]
+        for one in events
     ]
     _report(events, list(chain.from_iterable(verdicts)))
     return verdicts
@@ -164,12 +167,23 @@ def _decoded(event: Event) -> Any:
     return decoded(event.body, event.headers)
 
 
+def _erased(events: Sequence[Mapped], cards: Cards, now: int) -> set[str]:
+    """Erase the cards of people who are to be forgotten; return the keys of those that were not erased before."""
+    asked = (
+        key
+        for one in events
+        for outcome, key in zip(one.outcomes, one.keys, strict=True)
+        if outcome.result == "erase" and key
+    )
+    return {key for key in dict.fromkeys(asked) if cards.erase(key, now)}
+
+
 def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:
     """Return what the changes say about each card, in their order."""
     news: dict[str, list[Fields]] = {}
     for one in events:
         for outcome, key in zip(one.outcomes, one.keys, strict=True):
-            if outcome.result == "change":
+            if outcome.result in MERGED:
                 received_at = one.event.received_at
                 fields = stamped(outcome.fields, changed_at=outcome.changed_at, received_at=received_at)
                 news.setdefault(key, []).append(fields)
@@ -187,10 +201,12 @@ def _ahead(outcomes: Sequence[Outcome], received_at: int) -> int:
     return sum(time is not None and time > received_at + CLOCK_TOLERANCE_MS for time in times)
 
 
-def _verdict(outcome: Outcome, key: str, merged: Mapping[str, Iterator[Absorbed]]) -> Verdict:
-    """Return the verdict of a record; `merged` gives those of each card's changes, one after another."""
+def _verdict(outcome: Outcome, key: str, merged: Mapping[str, Iterator[Absorbed]], erased: Collection[str]) -> Verdict:
+    """Return the verdict of a record; `merged` gives those of each card's changes, `erased` the cards newly erased."""
     verdict = Verdict("rejected", outcome.position, key, outcome.code, outcome.field, outcome.reason, outcome.warnings)
-    if outcome.result != "change":
+    if outcome.result == "erase":
+        return verdict._replace(result="accepted" if key in erased else "unchanged")
+    if outcome.result not in MERGED:
         return verdict if outcome.result == "reject" else verdict._replace(result="skipped")
     match next(merged[key]):
         case "erased":

@@ -74,12 +74,13 @@ def test_a_card_that_is_still_due_is_rung_again(nowhere):
     assert nowhere.wakeups() == [[KEY]]
 
 
-def test_a_delete_is_skipped_with_its_code(nowhere):
+def test_a_deletion_is_stamped_on_its_card(nowhere):
     body = {"meta": {"action": "delete", "entity": "person", "entity_id": "42"}, "data": None, "previous": {"id": 42}}
 
     answer = nowhere.post("acme", body)
 
-    assert (answer.status, answer.body["skipped"][0]["code"]) == (202, "deleted-in-crm")
+    assert (answer.status, answer.body["accepted"]) == (202, 1)
+    assert nowhere.card("106#Pipedrive#contact:42").waiting == "deleted-in-crm"
     assert nowhere.rejected() == []
 
 

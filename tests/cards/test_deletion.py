@@ -1,0 +1,95 @@
+"""A deletion is a stamped field: later data revive the card, whatever the order."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cards.card import Card, absorb, apply, compose, is_deleted, is_left_behind, stamped
+from cards.write import UNSHOWN, merged
+
+KEY = "106#Pipedrive#contact:42"
+PHONE = [{"value": "+380670000001", "name": None, "primary": False}]
+WHOLE = {"externalId": "42", "fullName": "Olena", "phones.0": PHONE}
+GONE = {"externalId": "42", "deleted": True}
+
+
+def news(fields, at, received_at=None):
+    return stamped(fields, changed_at=at, received_at=received_at or at)
+
+
+changes = st.lists(
+    st.builds(news, st.sampled_from([WHOLE, GONE, {"externalId": "42", "fullName": "New"}]), st.integers(1, 5)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(changes, st.randoms())
+def test_whatever_the_order_a_card_is_deleted_unless_newer_data_came(all_news, random):
+    shuffled = random.sample(all_news, len(all_news)) + random.choices(all_news, k=2)
+    times = {
+        deleted: [one["externalId"][1] for one in all_news if ("deleted" in one) is deleted]
+        for deleted in (True, False)
+    }
+
+    card, again = absorb(Card(KEY), all_news)[0], absorb(Card(KEY), shuffled)[0]
+
+    assert (card.fields, card.hash, card.waiting) == (again.fields, again.hash, again.waiting)
+    assert is_deleted(card.fields) == (max(times[True], default=0) >= max(times[False], default=1))
+    assert not (is_deleted(card.fields) and card.hash)
+
+
+@pytest.mark.parametrize(
+    ("known", "deletion", "verdict", "deleted"),
+    [
+        (news(WHOLE, 1), news(GONE, 2), "accepted", True),
+        (news(WHOLE, 1, 1), news(GONE, 1, 2), "accepted", True),
+        (news(WHOLE, 2), news(GONE, 1), "stale", False),
+        ({**news(WHOLE, 1), **news(GONE, 2)}, news(GONE, 2), "unchanged", True),
+    ],
+)
+def test_a_deletion_counts_unless_the_crm_said_something_later(known, deletion, verdict, deleted):
+    card, verdicts = absorb(apply(Card(KEY), known), [deletion])
+
+    assert (verdicts, is_deleted(card.fields)) == ([verdict], deleted)
+
+
+def test_the_same_data_after_the_deletion_revive_the_card():
+    known = apply(Card(KEY), news(WHOLE, 1))
+    deleted = apply(known, news(GONE, 2))
+
+    card, verdicts = absorb(deleted, [news(WHOLE, 3)])
+
+    assert verdicts == ["accepted"]
+    assert card.hash == known.hash
+
+
+def test_the_name_of_its_organization_revives_no_contact():
+    fields = {**news(WHOLE, 1), **news(GONE, 2), **news({"organizationName.9": "Acme"}, 3)}
+
+    assert compose(KEY, fields).waiting == "deleted-in-crm"
+
+
+@pytest.mark.parametrize("gone", [GONE, {"phones.0": []}])
+@pytest.mark.parametrize(
+    ("known", "left"),
+    [({"confirmed_hash": "x"}, True), ({"ambiguous": True}, True), ({"lease_id": "x"}, True), ({"due_at": 1}, False)],
+)
+def test_a_card_that_loses_its_content_is_left_behind_if_ringostat_may_show_it(gone, known, left):
+    before = apply(Card(KEY), news(WHOLE, 1))._replace(**known)
+
+    after = apply(before, news(gone, 2))
+    write = merged(before, after, due_at=7, expires_at=None)
+
+    assert write.changes["due"] == ("106#left-behind" if left else None)
+    assert write.changes.get("shown") == (
+        {"name": "Olena", "link": None, "numbers": ["+380670000001"]} if left else None
+    )
+    assert (UNSHOWN in write.condition) is not left
+    assert is_left_behind(after._replace(due_at=write.changes["due_at"])) is left
+
+
+def test_what_stays_without_content_stays_left_behind_as_it_is():
+    before = Card(KEY, fields=news(GONE, 2), rev=2, due_at=7)
+
+    assert "due" not in merged(before, apply(before, news({"fullName": "x"}, 1)), due_at=None, expires_at=None).changes
