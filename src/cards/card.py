@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from cards.endpoints import DELETED, ORGANIZATION_NAME, Composed, composed, endpoint_of
+from cards.endpoints import DELETED, ORGANIZATION_NAME, Composed, composed
 from cards.key import CardKey, key_of
 
 CLOCK_TOLERANCE_MS = 5 * 60 * 1000
@@ -122,9 +122,7 @@ def _newer(a: Stamped, b: Stamped) -> Stamped:
 
 
 def compose(key: str, fields: Fields) -> Composed:
-    """Build the body of Ringostat's contract from a card; there is none of a record that the CRM deleted."""
-    if is_deleted(fields):
-        return Composed(endpoint_of(key).name, None, DELETED)
+    """Build the body of Ringostat's contract from a card."""
     return composed(key, {name: stamp.value for name, stamp in fields.items()})
 
 
@@ -154,12 +152,15 @@ def digest(payload: Mapping[str, Any]) -> str:
 def apply(card: Card, news: Fields) -> Card:
     """Return the card with news merged in: fields, revision, content hash and why it waits; delivery state is kept.
 
-    New content ends a refusal. The card itself is returned when the news says nothing new.
+    Of a record that the CRM deleted the fields are kept, but nothing is posted. New content ends a refusal. The card
+    itself is returned when the news says nothing new.
     """
     merged = merge(card.fields, news)
     if merged == card.fields:
         return card
     composed = compose(card.key, merged)
+    if is_deleted(merged):
+        composed = composed._replace(payload=None, waiting=DELETED)
     content = None if composed.payload is None else digest(composed.payload)
     refused = card.refused if card.refused and card.refused.hash == content else None
     return card._replace(fields=merged, rev=card.rev + 1, hash=content, waiting=composed.waiting, refused=refused)

@@ -18,7 +18,7 @@ import time_machine
 from botocore.exceptions import BotoCoreError
 from moto import mock_aws
 
-from cards.card import Card, Stamped, compose, digest, merge
+from cards.card import Card, Stamped, compose, digest, is_left_behind, merge
 from cards.endpoints import ORGANIZATION_NAME
 from cards.key import key_of
 from delivery.ringostat import Ringostat
@@ -437,7 +437,9 @@ class Expected:
 
     def is_right(self, card, key, landed):
         """Tell whether the row and Ringostat hold the newest state; Ringostat need not where it refused it."""
-        if card is None or card.hash != self.content(key, card) or card.due_at is not None:
+        if card is None or card.hash != self.content(key, card):
+            return False
+        if card.due_at is not None and not is_left_behind(card):
             return False
         return card.hash is None or card.refused is not None or (landed == card.hash and card.lease_id is None)
 

@@ -38,6 +38,7 @@ cards = st.builds(
     ambiguous=st.booleans(),
     attempts=st.integers(0, 3),
     refused=st.sampled_from([None, Refusal("a", "400", "fullName", 1)]),
+    shown=st.sampled_from([None, {"name": "Олена", "link": None, "numbers": []}]),
     due_at=maybe,
 )
 nows = st.integers(8, 12)

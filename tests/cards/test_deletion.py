@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cards.card import Card, absorb, apply, compose, is_deleted, is_left_behind, stamped
+from cards.card import Card, absorb, apply, is_deleted, is_left_behind, stamped
 from cards.write import UNSHOWN, merged
 
 KEY = "106#Pipedrive#contact:42"
@@ -67,7 +67,7 @@ def test_the_same_data_after_the_deletion_revive_the_card():
 def test_the_name_of_its_organization_revives_no_contact():
     fields = {**news(WHOLE, 1), **news(GONE, 2), **news({"organizationName.9": "Acme"}, 3)}
 
-    assert compose(KEY, fields).waiting == "deleted-in-crm"
+    assert apply(Card(KEY), fields).waiting == "deleted-in-crm"
 
 
 @pytest.mark.parametrize("gone", [GONE, {"phones.0": []}])

@@ -115,7 +115,7 @@ def test_an_erased_person_stays_away_until_the_tombstone_is_lifted(bridge, opera
 
     assert dry[0] == erased[0] == lifted[0] == 0
     assert "fields" in known
-    assert tombstone.keys() == {"key", "connection", "schema", "rev", "erased"}
+    assert tombstone.keys() == {"key", "connection", "schema", "rev", "erased", "due", "due_at"}
     assert late["skipped"][0]["code"] == "erased"
     assert again["accepted"] == 1
 
