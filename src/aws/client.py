@@ -133,8 +133,9 @@ class Client:
     def exchange(self, operation: str, body: bytes) -> tuple[int, bytes]:
         """Send one signed request; return status and body. Raise HTTPError or OSError. Tests put another AWS here."""
         headers = self.signed(operation, body)
+        # The path alone: a URL here would be sent as it is, and the signature is made over the path.
         response = self._open_pool().urlopen(
-            "POST", self.url, body=body, headers=headers, timeout=self._timeout, retries=False, redirect=False
+            "POST", "/", body=body, headers=headers, timeout=self._timeout, retries=False, redirect=False
         )
         return response.status, response.data
 

@@ -42,6 +42,7 @@ class Aws(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.seen.append((self.client_address[1], dict(self.headers.items()), body))
+        self.server.targets.append(self.path)
         answers = self.server.answers
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if answer is None:
@@ -62,7 +63,7 @@ class Aws(BaseHTTPRequestHandler):
 @contextmanager
 def serving(*answers, tls=None):
     with ThreadingHTTPServer(("127.0.0.1", 0), Aws) as server:
-        server.answers, server.seen = list(answers), []
+        server.answers, server.seen, server.targets = list(answers), [], []
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -131,6 +132,7 @@ def test_an_answer_is_read():
         assert client.call("GetItem", TableName="cards", Key=KEY) == {"Item": KEY}
     [(_, headers, body)] = server.seen
     assert headers["X-Amz-Target"] == "DynamoDB_20120810.GetItem"
+    assert server.targets == ["/"], "what is signed is the path that is sent"
     assert json.loads(body) == {"TableName": "cards", "Key": KEY}
 
 
