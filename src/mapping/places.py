@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from errors import BadBody
+from errors import BadBody, TooLarge
 from mapping import decode, names, normalize
 from mapping.names import plain
 
@@ -48,8 +48,10 @@ class Record(NamedTuple):
 
 
 def records(body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> list[Record]:
-    """Return where the event's records lie, and of which kind they are."""
+    """Return where the event's records lie, and of which kind they are; raise TooLarge for too many."""
     outside = words_outside(headers, query)
+    if isinstance(body, list):
+        _bounded(body)
     tables = [((index,), table) for index, table in enumerate(body)] if isinstance(body, list) else [((), body)]
     return [record for path, table in tables for record in _records(path, _opened(table), outside)]
 
@@ -134,9 +136,16 @@ def _below(key: str, value: Any, path: Path, said: frozenset[str], above: tuple[
     if isinstance(value, dict) and plain(key) not in names.FIELDS:
         yield from _places(value, (*path, key), said, above)
     elif isinstance(value, list) and not _is_pairs(value):
-        for index, item in enumerate(value):
+        for index, item in enumerate(_bounded(value)):
             if isinstance(item, dict):
                 yield from _places(item, (*path, key, index), said, above)
+
+
+def _bounded(items: list[Any]) -> list[Any]:
+    """Return a list that may hold records; raise TooLarge before each of too many is looked at."""
+    if len(items) > decode.MAX_RECORDS:
+        raise TooLarge(f"A request may have {decode.MAX_RECORDS} records.")
+    return items
 
 
 def _is_passed_over(key: str, said: frozenset[str]) -> bool:
