@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal, NamedTuple, assert_never
 
@@ -22,6 +22,7 @@ from intake.flood import Flood
 from intake.merging import Merging
 from mapping import engine
 from mapping.decode import decoded, has_lost_letters
+from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.outcome import Outcome
 from settings import Settings
@@ -92,6 +93,7 @@ class Mapped(NamedTuple):
     contract: str  # `direct` if the sender is a programmer, who may be answered 422; empty for any other
     outcomes: Sequence[Outcome]
     keys: Sequence[str]
+    is_personal: Callable[[str], bool]
 
 
 def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> list[Verdict]:
@@ -114,8 +116,12 @@ def mapped(event: Event, connection: Connection) -> Mapped:
     outcomes = engine.run(
         mapping, _decoded(event), connection.settings, event.headers, event.query, lost=has_lost_letters(event.body)
     )
-    keys = [key_of(connection.project, mapping.crm, outcome.card) if outcome.card else "" for outcome in outcomes]
-    return Mapped(event, connection, mapping.contract, outcomes, keys)
+    is_personal = personal_ids(mapping, connection.settings)
+    keys = [
+        key_of(connection.project, mapping.crm, outcome.card, is_personal) if outcome.card else ""
+        for outcome in outcomes
+    ]
+    return Mapped(event, connection, mapping.contract, outcomes, keys, is_personal)
 
 
 def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdict]]:
@@ -130,6 +136,7 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
         now=now,
         expires_at=_expiry(stores.retention_days, now),
         in_time=lambda: time.monotonic() < until,
+        is_personal=events[0].is_personal,
     )
     erased = _erased(events, stores.cards, now)
     merged = merging.merge(_news(events))
