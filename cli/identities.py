@@ -3,19 +3,23 @@
 from cards.card import Card
 from cards.key import key_of
 from connections import Connection
-from ops.stack import Stack, origin_of
+from mapping.identity import personal_ids
+from mapping.language import loader
+from ops.stack import Stack
 
 KINDS = ("contact", "lead", "organization")
 
 
 def keys_of(connection: Connection, identity: str) -> dict[str, str]:
     """Return the keys that an id may have, by kind: `42` is of every kind, `lead:42` and a whole key are of one."""
-    origin = origin_of(connection)
-    identity = identity.removeprefix(f"{connection.project}#{origin}#")
+    mapping = loader.load(connection.mapping)
+    own = f"{connection.project}#{mapping.crm}#"
+    if identity.startswith(own):
+        return {identity.removeprefix(own).partition(":")[0]: identity}
     kind, mark, rest = identity.partition(":")
-    if mark and kind in KINDS:
-        return {kind: key_of(connection.project, origin, f"{kind}:{rest}")}
-    return {kind: key_of(connection.project, origin, f"{kind}:{identity}") for kind in KINDS}
+    cards = {kind: identity} if mark and kind in KINDS and rest else {kind: f"{kind}:{identity}" for kind in KINDS}
+    is_personal = personal_ids(mapping, connection.settings)
+    return {kind: key_of(connection.project, mapping.crm, card, is_personal) for kind, card in cards.items()}
 
 
 def found(stack: Stack, connection: Connection, identity: str) -> dict[str, Card]:

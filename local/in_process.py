@@ -184,6 +184,7 @@ class Bridge:
         """Forget what handlers keep for the life of a process."""
         for stores in (api.STORES, inbox.STORES):
             stores.cards.forget()
+            stores.flood.forget()
         self._forget_connections()
 
     def __enter__(self):

@@ -10,6 +10,7 @@ from cards.key import key_of
 from errors import SenderError
 from mapping import engine
 from mapping.decode import has_lost_letters
+from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.language.model import SECTIONS, Mapping
 from mapping.outcome import Fields, Outcome
@@ -85,11 +86,17 @@ def _reads(mapping: Mapping, connection: Offline, trial: Trial, body: Any) -> bo
     return any(outcome.result in KNOWN for outcome in outcomes)
 
 
+def card_key(connection: Offline, outcome: Outcome) -> str:
+    """Return the key of the card that an outcome names."""
+    is_personal = personal_ids(connection.mapping, connection.settings)
+    return key_of(connection.project, connection.mapping.crm, outcome.card, is_personal)
+
+
 def composed(connection: Offline, outcome: Outcome) -> Composed | None:
     """Return what Ringostat would be sent if a change were all that is known; None for a skip or reject."""
     if outcome.result != "change":
         return None
-    key = key_of(connection.project, connection.mapping.crm, outcome.card)
+    key = card_key(connection, outcome)
     return compose(key, stamped(outcome.fields, changed_at=outcome.changed_at, received_at=outcome.changed_at or 0))
 
 

@@ -20,7 +20,6 @@ from aws.queues import Queue
 from aws.table import Cards
 from connections import Connection, connection_of
 from errors import BridgeError, did_you_mean
-from mapping.language import loader
 
 PATIENT: dict[str, Any] = {
     "connect_timeout": 5,
@@ -121,11 +120,6 @@ class Stack:
             hint = did_you_mean(name, list(entries)) or "bridge connections lists them"
             raise click.ClickException(f"there is no connection {name!r}; {hint}")
         return connection
-
-
-def origin_of(connection: Connection) -> str:
-    """Return the name of the connection's CRM in keys and in Ringostat; raise BadMapping."""
-    return loader.load(connection.mapping).crm
 
 
 def in_aws(name: str, session: Any = None) -> Stack:

@@ -13,8 +13,10 @@ from cli.identities import found, keys_of
 from cli.terminal import Cell, say
 from connections import Connection, connection_of
 from errors import BridgeError
+from mapping.identity import personal_ids
+from mapping.language import loader
 from ops.rejected_queue import Held, Rejection, mapped
-from ops.stack import Stack, of_stack, origin_of
+from ops.stack import Stack, of_stack
 
 AT_RINGOSTAT = (
     "Ringostat's own copy stays: remove the contact by hand in its contact book (its API has no deletion). "
@@ -99,8 +101,10 @@ def _keys(one: Rejection, entries: dict[str, Any]) -> set[str]:
         return set()
     if connection is None:
         return set()
-    origin = origin_of(connection)
-    return {key_of(connection.project, origin, out.card) if out.card else "" for out in trial.outcomes}
+    mapping = loader.load(connection.mapping)
+    is_personal = personal_ids(mapping, connection.settings)
+    cards = {outcome.card for outcome in trial.outcomes}
+    return {key_of(connection.project, mapping.crm, card, is_personal) if card else "" for card in cards}
 
 
 def _hint(unknown: list[Rejection]) -> None:

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 import click
 
 from cards.endpoints import NO_DIRECTION, NO_NAME, Composed
-from cards.key import key_of
 from cli import exits
 from cli.terminal import Cell, Part, columns, say, say_json
 from mapping.outcome import Outcome
-from ops.dry_run import USUAL, Trial, composed, document, fitting, moment, tried
+from ops.dry_run import USUAL, Trial, card_key, composed, document, fitting, moment, tried
 from ops.offline import Offline, of_connection
 from ops.samples import Sample, of_event
 from ops.trace import rows
@@ -118,7 +117,7 @@ def _print_outcome(connection: Offline, outcome: Outcome, number: int) -> None:
 
 def _result(connection: Offline, outcome: Outcome) -> Iterator[Part]:
     yield Cell(outcome.result.upper(), STYLES[outcome.result])
-    key = key_of(connection.project, connection.mapping.crm, outcome.card) if outcome.card else ""
+    key = card_key(connection, outcome) if outcome.card else ""
     if outcome.result == "change":
         yield f" ({outcome.carries})  card {key}"
     elif key:

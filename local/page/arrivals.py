@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from access.scrub import SECRETS
 from cards.endpoints import endpoint_for
-from cards.key import key_of
 from errors import NotFound
 from event import address_of
 from local.front import Passage
 from mapping.outcome import Outcome
+from ops import dry_run
 from ops.dry_run import tried
 from ops.offline import Offline
 from ops.samples import Sample
@@ -95,7 +95,7 @@ class Arrivals:
 
 def card_key(connection: Offline, outcome: Outcome) -> str:
     """Return the key of the card that an outcome changes, empty for a skip or reject."""
-    return key_of(connection.project, connection.mapping.crm, outcome.card) if outcome.result == "change" else ""
+    return dry_run.card_key(connection, outcome) if outcome.result == "change" else ""
 
 
 def row_id(connection: Offline, outcome: Outcome) -> str:

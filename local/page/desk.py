@@ -18,6 +18,7 @@ from local.page import explained, samples
 from local.page.arrivals import Arrival, Arrivals, row
 from local.page.delivery import Delivery
 from local.page.samples import Try
+from mapping.identity import never, personal_ids
 from mapping.language import loader
 from ops.offline import Offline
 from ops.samples import Sample
@@ -98,9 +99,16 @@ class Desk:
         except (ValueError, TypeError, KeyError) as error:
             return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
+    def _personal_ids(self, project: int, origin: str) -> Callable[[str], bool]:
+        """Return which ids stand in keys as a hash, by the connection that a contact came by."""
+        for one in self.arrivals.connections.values():
+            if (one.project, one.mapping.crm) == (project, origin):
+                return personal_ids(one.mapping, one.settings)
+        return never
+
     def _card(self, project: int, origin: str, endpoint: str, id_name: str, number: str) -> dict[str, Any]:
         kind = "lead" if id_name == "leadId" else ENDPOINTS[endpoint].kinds[0]
-        key = key_of(project, origin, f"{kind}:{number}")
+        key = key_of(project, origin, f"{kind}:{number}", self._personal_ids(project, origin))
         known = self._stack.cards.read([key])
         events = self.arrivals.of_card(key, EVENTS_OF_A_CARD)
         return {

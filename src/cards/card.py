@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -126,12 +126,12 @@ def compose(key: str, fields: Fields) -> Composed:
     return composed(key, {name: stamp.value for name, stamp in fields.items()})
 
 
-def employers(key: str, fields: Fields) -> list[str]:
-    """Return the keys of the organizations that a contact's card names by id only."""
+def employers(key: str, fields: Fields, is_personal: Callable[[str], bool]) -> list[str]:
+    """Return the keys of the organizations that a contact's card names by id only; `is_personal` as in `key_of`."""
     parts = CardKey.parse(key)
     blocks = [stamp.value for name, stamp in fields.items() if name.startswith("organizations.")]
     return [
-        key_of(parts.project, parts.origin, f"organization:{entry['externalId']}")
+        key_of(parts.project, parts.origin, f"organization:{entry['externalId']}", is_personal)
         for block in blocks
         for entry in block or ()
         if not entry["name"]

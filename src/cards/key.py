@@ -1,6 +1,7 @@
 """The keys of rows in the cards table: those of cards, `106#Pipedrive#contact:42`, and those of a project. Pure."""
 
 import hashlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 PROJECTS = "#projects"  # the row that lists the projects which ever had a card
@@ -26,10 +27,13 @@ class CardKey(NamedTuple):
         return f"{self.project}#{self.origin}#{self.kind}:{self.identity}"
 
 
-def key_of(project: int, origin: str, card: str) -> str:
-    """Return the key of a card that a mapping names `contact:42`; an e-mail or a phone as an id stands in as a hash."""
+def key_of(project: int, origin: str, card: str, is_personal: Callable[[str], bool] = lambda _: False) -> str:
+    """Return the key of a card that a mapping names `contact:42`; an e-mail or a phone as an id stands in as a hash.
+
+    `is_personal` knows the phones that are written without their plus.
+    """
     kind, _, identity = card.partition(":")
-    if "@" in identity or identity.startswith("+") or len(identity) > LONGEST_ID:
+    if "@" in identity or identity.startswith("+") or len(identity) > LONGEST_ID or is_personal(identity):
         identity = "sha256-" + hashlib.sha256(identity.encode()).hexdigest()[:32]
     return str(CardKey(project, origin, kind, identity))
 

@@ -31,6 +31,10 @@ def taken(request_id: str, verdicts: Sequence[Verdict]) -> Response[str]:
         body[result] = sum(verdict.result == result for verdict in verdicts)
     body["skipped"] = [verdict.told("code", "reason") for verdict in verdicts if verdict.result == "skipped"]
     body["rejected"] = [verdict.told("code", "field", "reason") for verdict in verdicts if verdict.result == "rejected"]
+    if warnings := [
+        {"index": verdict.position, "reason": warning} for verdict in verdicts for warning in verdict.warnings
+    ]:
+        body["warnings"] = warnings
     return _json(202, "application/json", body)
 
 

@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal, NamedTuple, assert_never
 
@@ -18,9 +18,11 @@ from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
 from errors import AllRejected, Unavailable
 from event import Event, Record, plain, wrapped
+from intake.flood import Flood
 from intake.merging import Merging
 from mapping import engine
 from mapping.decode import decoded, has_lost_letters
+from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.outcome import Outcome
 from settings import Settings
@@ -69,6 +71,7 @@ class Stores(NamedTuple):
     rejected: Queue
     retention_days: int = 0  # 0 keeps cards until they are erased
     seconds: float = 2.0  # for the cards of one event; what takes longer comes again by the inbox queue
+    flood: Flood = Flood()  # of this process
 
     @classmethod
     def of(cls, settings: Settings, patience: Patience, seconds: float) -> "Stores":
@@ -90,6 +93,7 @@ class Mapped(NamedTuple):
     contract: str  # `direct` if the sender is a programmer, who may be answered 422; empty for any other
     outcomes: Sequence[Outcome]
     keys: Sequence[str]
+    is_personal: Callable[[str], bool]
 
 
 def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> list[Verdict]:
@@ -97,12 +101,13 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 
     Raise SenderError for a body that cannot be decoded, and whatever a store raises: then nothing is acknowledged, and
     the same event may come again. When it returns, everything accepted is in the table, and an event with a rejected
-    record is whole in the rejected queue. For `direct` connections raise AllRejected instead (answered 422).
+    record is whole in the rejected queue, but for floods (`intake.flood`). Only `direct` connections are told warnings.
+    For `direct` connections raise AllRejected instead (answered 422).
     """
     one = mapped(event, connection)
     (verdicts,) = merge([one], stores, now)
-    conclude(one, verdicts, stores)
-    return verdicts
+    conclude(one, verdicts, stores, now)
+    return verdicts if one.contract else [verdict._replace(warnings=()) for verdict in verdicts]
 
 
 def mapped(event: Event, connection: Connection) -> Mapped:
@@ -111,8 +116,12 @@ def mapped(event: Event, connection: Connection) -> Mapped:
     outcomes = engine.run(
         mapping, _decoded(event), connection.settings, event.headers, event.query, lost=has_lost_letters(event.body)
     )
-    keys = [key_of(connection.project, mapping.crm, outcome.card) if outcome.card else "" for outcome in outcomes]
-    return Mapped(event, connection, mapping.contract, outcomes, keys)
+    is_personal = personal_ids(mapping, connection.settings)
+    keys = [
+        key_of(connection.project, mapping.crm, outcome.card, is_personal) if outcome.card else ""
+        for outcome in outcomes
+    ]
+    return Mapped(event, connection, mapping.contract, outcomes, keys, is_personal)
 
 
 def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdict]]:
@@ -127,6 +136,7 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
         now=now,
         expires_at=_expiry(stores.retention_days, now),
         in_time=lambda: time.monotonic() < until,
+        is_personal=events[0].is_personal,
     )
     erased = _erased(events, stores.cards, now)
     merged = merging.merge(_news(events))
@@ -140,15 +150,15 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
     return verdicts
 
 
-def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores) -> None:
-    """Keep an event whole if a record was rejected.
+def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores, now: int | None = None) -> None:
+    """Keep an event whole if a record was rejected; with `now`, one of a flood may be counted only.
 
     For `direct` connections raise AllRejected instead if every one was (answered 422).
     """
     rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
     if one.contract and len(rejected) == len(verdicts):
         raise AllRejected([verdict.told("code", "field", "reason") for verdict in rejected])
-    if rejected:
+    if rejected and (now is None or stores.flood.keeps(one.connection.name, rejected[0].code, now)):
         reject(one.event, stores.rejected, rejected[0].code, rejected[0].reason)
 
 

@@ -31,10 +31,10 @@ class Merged(NamedTuple):
 class Merging:
     """Merge news, given by the keys of their cards. `now` is in ms, `expires_at` in seconds since 1970, UTC.
 
-    `in_time` says whether there is time for one more call.
+    `in_time` says whether there is time for one more call, `is_personal` is that of `key_of`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the table are given by name
         self,
         cards: Cards,
         *,
@@ -42,12 +42,14 @@ class Merging:
         now: int,
         expires_at: int | None,
         in_time: Callable[[], bool] = lambda: True,
+        is_personal: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._cards = cards
         self._connection = connection
         self._now = now
         self._expires_at = expires_at
         self._in_time = in_time
+        self._is_personal = is_personal
         self._known: dict[str, Card] = {}
         self._due: dict[str, int] = {}
 
@@ -57,7 +59,12 @@ class Merging:
         Raise Unavailable when others keep changing the same cards, or when time is up. Part of the news is written
         then, and all of it may come again.
         """
-        named_by_id = (key for card, changes in news.items() for fields in changes for key in employers(card, fields))
+        named_by_id = (
+            key
+            for card, changes in news.items()
+            for fields in changes
+            for key in employers(card, fields, self._is_personal)
+        )
         self._read([*news, *named_by_id])
         renamed = {key: name_for_contacts(self._known[key]) for key in news if is_organization(key)}
         verdicts = self._write(news)
@@ -110,7 +117,7 @@ class Merging:
 
     def _names(self, card: Card) -> list[Fields]:
         """Return the names of a contact's organizations, as far as their cards have been read and have one."""
-        known = (self._known.get(key) for key in employers(card.key, card.fields))
+        known = (self._known.get(key) for key in employers(card.key, card.fields, self._is_personal))
         return [names for organization in known if organization and (names := name_for_contacts(organization))]
 
     def _names_of(self, organizations: Iterable[str]) -> dict[str, list[Fields]]:
@@ -126,7 +133,7 @@ class Merging:
         """Ask nameless organizations for their names; return those that came between the reading and the asking."""
         wanting: dict[str, list[str]] = {}
         for contact in news:
-            for key in employers(contact, self._known[contact].fields):
+            for key in employers(contact, self._known[contact].fields, self._is_personal):
                 if not name_for_contacts(self._known.get(key) or self._new(key)):
                     wanting.setdefault(key, []).append(contact)
         late: dict[str, list[Fields]] = {}

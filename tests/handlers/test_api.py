@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from aws.clients import QUICK
 from aws.table import Cards
 from handlers import api
+from intake.flood import SAMPLE, WHOLE, Flood
 from local.in_process import connection, counted, overheard, unreachable
 from settings import SETTINGS
 
@@ -346,3 +347,37 @@ def test_the_cards_table_of_api_answers_or_fails_fast():
     assert QUICK.read_seconds * 4 < 3
     assert QUICK.attempts == 1
     assert SETTINGS.cards_table == "cards"
+
+
+def test_the_programmer_behind_direct_is_told_what_was_cut_and_others_are_not(nowhere):
+    phones = [f"+38067{number:07}" for number in range(1, 1001)]
+    body = {"externalId": "1", "fullName": "x" * 300, "phones": [*phones, "067 CALL ME"]}
+
+    told = nowhere.post("acme-direct", body)
+    untold = nowhere.post("acme", person(name="x" * 300))
+
+    assert (told.status, told.body["accepted"]) == (202, 1)
+    assert {warning["index"] for warning in told.body["warnings"]} == {0}
+    assert any("100" in warning["reason"] for warning in told.body["warnings"])
+    assert "warnings" not in untold.body
+
+
+def test_of_a_flood_of_rejected_events_a_sample_is_kept_and_the_log_says_how_many_were_not(nowhere, caplog):
+    for _ in range(WHOLE + SAMPLE + 1):
+        assert nowhere.post("acme", {"unknown": True}).body["rejected"]
+    kept = 0
+    while messages := nowhere.rejected():
+        kept += len(messages)
+
+    assert kept == WHOLE + 1
+    assert [record.number for record in caplog.records if hasattr(record, "number")] == [SAMPLE - 1]
+
+
+def test_a_flood_counts_by_connection_code_and_minute():
+    flood = Flood()
+    kept = [flood.keeps("acme", "no-record", 0) for _ in range(WHOLE + 3)]
+
+    assert kept == [True] * WHOLE + [False] * 3
+    assert flood.keeps("acme", "no-data", 0)
+    assert flood.keeps("shop", "no-record", 0)
+    assert flood.keeps("acme", "no-record", 60_000)

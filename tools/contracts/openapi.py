@@ -285,6 +285,14 @@ def _record(*names):
     return {"type": "object", "properties": properties, "required": list(names), "additionalProperties": False}
 
 
+WARNINGS = {
+    "type": "array",
+    "minItems": 1,
+    "description": "Only for `direct`: what was cut or dropped from a record that was taken.",
+    "items": _record("index", "reason"),
+}
+
+
 def _schemas():
     lists = {
         "skipped": {"type": "array", "items": _record("index", "code", "reason")},
@@ -299,7 +307,7 @@ def _schemas():
         "Verdicts": {
             "type": "object",
             "description": "One verdict for each record of the event.",
-            "properties": verdicts,
+            "properties": {**verdicts, "warnings": WARNINGS},
             "required": list(verdicts),
             "additionalProperties": False,
         },

@@ -76,6 +76,7 @@ class _Assembly:
             values.get("verify", ""),
             values.get("contract", ""),
             values.get("get", False),
+            values.get("freeIds", False),
             values.get("timeZone", ""),
             records,
             parts.sections,

@@ -17,8 +17,8 @@ CODES = {"delete": "deleted-in-crm", "erase": "erased-in-crm"}  # of a record th
 
 TOP = {"format": "format", "crm": "text", "extends": "text", "title": "text", "help": "text", "verify": "text",
        "changedAt": "rule", "eventId": "rule", "timeZone": "text", "carries": CARRIES, "contract": CONTRACTS,
-       "get": "boolean", "record": "records", "contact": "section", "lead": "section", "deal": "section",
-       "organization": "section", "lookups": "lookups", "answer": "answer"}  # fmt: skip
+       "get": "boolean", "freeIds": "boolean", "record": "records", "contact": "section", "lead": "section",
+       "deal": "section", "organization": "section", "lookups": "lookups", "answer": "answer"}  # fmt: skip
 RECORD = {"title": "text", "each": "expression", "when": "expression", "do": DO, "as": "as", "code": "code",
           "message": "text", "id": "id", "changedAt": "rule", "eventId": "rule", "carries": CARRIES}  # fmt: skip
 _CONTACT = {"fullName": "text", "externalId": "id", "leadId": "id", "responsible": "id", "staffId": "id",
@@ -121,6 +121,7 @@ class Mapping(NamedTuple):
     verify: str  # the schemes that this CRM can satisfy, for people
     contract: str
     get: bool  # whether a GET with a query string is an event
+    free_ids: bool  # whether senders choose the ids, so that a phone may stand for one
     time_zone: str
     records: tuple[Record, ...]
     sections: dict[str, Section]
