@@ -250,7 +250,7 @@ class _Event:
         return outcome._replace(result="reject", code="no-contact", field="contactId", reason=reason)
 
     def _without_id(self, outcome: Outcome, field: str, rule: Rule | None, item: Any) -> Outcome:
-        reason = f"{field} is empty: the record cannot be told from others"
+        reason = f"{field} is empty: the record cannot be identified"
         if rule is not None and self._is_there(rule, item):
             reason = f"{field} is there but is no usable id: 0, true, a list, an object or more than 255 characters"
         return outcome._replace(result="reject", code="no-id", field=field, reason=reason)
