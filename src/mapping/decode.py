@@ -4,17 +4,17 @@ One decision for each doubtful thing:
 
 | seen | decision |
 | --- | --- |
-| `NaN`, `Infinity`, `1e999` | refused: not JSON, and no CRM means it |
-| a number of more than 4,300 digits | refused |
-| a key twice in one JSON object | refused: readers disagree on which counts |
+| `NaN`, `Infinity`, `1e999` | not accepted: not JSON, and no CRM means it |
+| a number of more than 4,300 digits | not accepted |
+| a key twice in one JSON object | not accepted: readers disagree on which counts |
 | a key twice in a form | both are kept, as a list |
 | half a surrogate pair | accepted (some CRMs cut texts inside an emoji); `normalize.text` drops it |
-| a DTD | refused: entity attacks need one |
+| a DTD | not accepted: entity attacks need one |
 | no charset named | UTF-8, else Windows-1251 |
 | JSON sent as a form or as plain text | read as JSON: `curl -d` and many no-code tools do that |
 | JSON whose keys have a form's brackets | read as that form: automation tools hand forms on so |
 | a file in `multipart/form-data` | ignored |
-| a compressed body | refused: nothing is unpacked |
+| a compressed body | not accepted: nothing is unpacked |
 """
 
 import codecs
@@ -151,14 +151,14 @@ def _json_depth(written: str) -> int:
     return deepest
 
 
-def _refuse_constant(_: str) -> NoReturn:
+def _no_constant(_: str) -> NoReturn:
     raise BadBody("NaN and Infinity are not JSON.")
 
 
 def _finite(written: str) -> float:
     number = float(written)
     if number in (float("inf"), float("-inf")):
-        _refuse_constant(written)
+        _no_constant(written)
     return number
 
 
@@ -169,7 +169,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_constant)
 
 
 class _Table(dict[str, Any]):
@@ -186,7 +186,7 @@ def _form(written: str) -> dict[str, Any]:
     """Read `contacts[add][0][name]=…`.
 
     Our own, because qs-codec 1.6.3 takes 50 ms for 100 Kommo contacts (140 KB; this takes 11), closes gaps in lists,
-    and with its limits enforced refuses `linked_leads_id[35144366]`. Nothing is allocated by index.
+    and with its limits enforced rejects `linked_leads_id[35144366]`. Nothing is allocated by index.
     """
     if written.count("&") >= MAX_FORM_FIELDS:
         raise TooLarge(f"A form may have {MAX_FORM_FIELDS} fields.")
@@ -302,7 +302,7 @@ def _xml(written: str) -> dict[str, Any]:
     tree = _Tree()
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse_dtd
+    parser.StartDoctypeDeclHandler = _no_dtd
     parser.StartElementHandler = tree.start
     parser.EndElementHandler = tree.end
     parser.CharacterDataHandler = tree.data
@@ -313,8 +313,8 @@ def _xml(written: str) -> dict[str, Any]:
     return tree.root
 
 
-def _refuse_dtd(*_: object) -> NoReturn:
-    raise BadBody("XML with a DTD is refused.")
+def _no_dtd(*_: object) -> NoReturn:
+    raise BadBody("XML with a DTD is not accepted.")
 
 
 def _local(name: str) -> str:

@@ -175,7 +175,7 @@ class _Event:
         tried = "; ".join([*titles[:MOST_TITLES], *more])
         reason = f"nothing in this event matches the mapping '{self.mapping.name}'. Tried: {tried}"
         if self.steps is not None:
-            self.steps += explain.refusals(self.mapping.records, self.view)
+            self.steps += explain.mismatches(self.mapping.records, self.view)
         return Outcome("reject", index, code="no-record", reason=reason)
 
     def _outcome(self, record: Record, index: int, item: Any) -> Outcome:
