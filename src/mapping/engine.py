@@ -1,14 +1,14 @@
 """From one event to its outcomes. Total: whatever the body holds, there is an outcome, and the body is not changed."""
 
 import json
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container
 from collections.abc import Mapping as Table
 from itertools import count
 from typing import Any, NamedTuple
 
 from errors import TooLarge
 from mapping import decode, explain, normalize
-from mapping.language.expression import Expression, View, as_list, is_empty
+from mapping.language.expression import View, as_list, is_empty
 from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Block, Mapping, Record, Section
 from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, may_be_fixed, place_of
 from mapping.outcome import Outcome, Step
