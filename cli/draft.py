@@ -19,7 +19,6 @@ from mapping.places import (
     Record,
     Step,
     field_of,
-    fields_named,
     ids_above,
     is_blank,
     link_of,
@@ -28,6 +27,8 @@ from mapping.places import (
     place_of,
     records,
     with_envelopes,
+    without_tenant,
+    words_outside,
 )
 
 KINDS = ("contact", "lead", "deleted contact", "deleted lead")  # that a draft is made for, the best first
@@ -69,7 +70,7 @@ class Said(NamedTuple):
 
 def draft(body: Any, crm: str = "", headers: Mapping[str, str] | None = None) -> Draft:
     """Return a valid mapping for bodies like this one; what no name tells is in its comments and in `missing`."""
-    found = [one for one in records(body, headers or {}, {}) if one.kind in KINDS]
+    found = [one for one in records(body, words_outside(headers or {}, {})) if one.kind in KINDS]
     record = min(found, key=lambda one: KINDS.index(one.kind), default=Record("unknown", Place((), {}, {})))
     fields = _Fields(record, _texts(body), headers or {})
     told = fields.told()
@@ -218,7 +219,7 @@ class _Fields:
 
     def time(self) -> str | None:
         """Return when the contact changed, else when its event was sent."""
-        own = fields_named(self.place, "changedAt")
+        own = self.place.usual.get("changedAt", ())
         found = next((field for field in own if normalize.time(field.value, "UTC") is not None), None)
         return self._own(found) or self._above(*names.NAMES["changedAt"], *names.SENT_AT)
 
@@ -265,8 +266,7 @@ class _Fields:
 
     def organizations(self) -> Iterator[Block]:
         """Yield the block of the contact's company, if the sample has its id; not the CRM user's own account."""
-        beside_event = not names.SPOKEN.isdisjoint(self.place.fields)
-        fields = {name: one for name, one in self.place.fields.items() if not (beside_event and name in names.TENANT)}
+        fields = without_tenant(self.place, is_event=False)
         for name in names.COMPANIES:
             inner = fields[name].value if name in fields else None
             table = inner[0] if isinstance(inner, list) and inner else inner

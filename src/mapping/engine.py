@@ -409,7 +409,7 @@ class _Event:
         if unsure and not self.whole and not self._is_block_present(kind, block, item):
             return None
         currents = [item] if each is None else as_list(each.read(item, self.view))
-        entries = self._read_entries(kind, name, block, currents)
+        entries = self._read_entries(kind, name, block, currents) if currents else []
         if entries or self.whole:
             return entries
         if each is None or not currents:

@@ -41,7 +41,7 @@ class Place(NamedTuple):
     table: dict[str, Any]
     fields: Fields
     above: tuple[Fields, ...] = ()
-    usual: frozenset[str] = NOTHING  # names of `names.NAMES` that its fields stand for
+    usual: Mapping[str, list[Field]] = {}  # those fields by the names of `names.NAMES`, the likeliest first
     strength: int = 0  # how strongly it looks like a contact
     said: frozenset[str] = NOTHING  # the words of the keys that lead to it and of events in it and above it
 
@@ -57,9 +57,11 @@ class Record(NamedTuple):
     place: Place
 
 
-def records(body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> list[Record]:
-    """Return where the event's records lie, and of which kind they are; raise TooLarge for too many."""
-    outside = words_outside(headers, query)
+def records(body: Any, outside: frozenset[str]) -> list[Record]:
+    """Return where the event's records lie, and of which kind they are; raise TooLarge for too many.
+
+    `outside` are the words of the event's name that stand beside the body.
+    """
     tables = enumerate(decode.bounded(body)) if isinstance(body, list) else [(None, body)]
     return [record for index, table in tables for record in _records(index, _opened(table), outside)]
 
@@ -120,25 +122,36 @@ def place_of(
 ) -> Place:
     """Return a table as a place; `said` are the words above it."""
     fields = fields_of(table)
-    usual = NOTHING.union(*(names.MEANT[name] for name in fields if name in names.MEANT))
+    usual = _by_meaning(fields)
     key = key_of(path)
     if key and plain(key) not in _SILENT:
         said = said | names.words(key)
     return Place(path, table, fields, above, usual, _strength(fields, usual), said | _said(table))
 
 
-def _strength(fields: Fields, usual: frozenset[str]) -> int:
+def _by_meaning(fields: Fields) -> dict[str, list[Field]]:
+    usual: dict[str, list[Field]] = {}
+    for name, field in fields.items():
+        for meaning in names.MEANT.get(name, ()):
+            usual.setdefault(meaning, []).append(field)
+    for meaning, found in usual.items():
+        if len(found) > 1:
+            found.sort(key=lambda field: names.NAMES[meaning].index(plain(field.name)))
+    return usual
+
+
+def _strength(fields: Fields, usual: Mapping[str, list[Field]]) -> int:
     """Return how strongly a table looks like a contact: by a phone or an e-mail, an empty one, a name and an id."""
     directions = [field for field in fields.values() if names.slot(field.name)]
     if directions:
         return EMPTY_DIRECTION if all(is_blank(field.value) for field in directions) else DIRECTION
-    return NAMED if usual & _ID and usual & _NAME else 0
+    return 0 if _ID.isdisjoint(usual) or _NAME.isdisjoint(usual) else NAMED
 
 
 def _places(place: Place, said: frozenset[str]) -> Iterator[Place]:
     """Yield every table that may be the contact; below one with a phone or an e-mail only where records lie."""
     has_direction = place.strength > NAMED
-    if has_direction and not (said & names.TRADE or (said and not place.usual & _NAME)):
+    if has_direction and not (said & names.TRADE or (said and _NAME.isdisjoint(place.usual))):
         yield place
         return
     inner = [
@@ -208,7 +221,9 @@ def _chosen(places: list[Place], said: frozenset[str]) -> list[Place]:
 def _may_be_bare(place: Place, said: frozenset[str]) -> bool:
     """Return whether a table without phone and e-mail may be a record: it has an id, and lies where records do."""
     keys = [step for step in place.path if isinstance(step, str)]
-    return bool(place.usual & _ID) and all(_rank(key) < ANY or "." in key or (names.words(key) & said) for key in keys)
+    return not _ID.isdisjoint(place.usual) and all(
+        _rank(key) < ANY or "." in key or (names.words(key) & said) for key in keys
+    )
 
 
 def fields_of(table: Mapping[str, Any]) -> Fields:
@@ -333,15 +348,8 @@ def _is_deleted(fields: Fields) -> bool:
 
 def field_of(place: Place, field: str) -> Field | None:
     """Return the likeliest field of a usual name that has a value, else one that is there and empty."""
-    found = fields_named(place, field)
-    return next((one for one in found if not is_blank(scalar(one.value))), found[0] if found else None)
-
-
-def fields_named(place: Place, field: str) -> list[Field]:
-    """Return the fields of a usual name, the likeliest first."""
-    if field not in place.usual:
-        return []
-    return [place.fields[name] for name in names.NAMES[field] if name in place.fields]
+    found = place.usual.get(field)
+    return next((one for one in found if not is_blank(scalar(one.value))), found[0]) if found else None
 
 
 def value_of(place: Place, name: str) -> Any:
@@ -370,7 +378,7 @@ def one_value(value: Any) -> tuple[Path, Any]:
 
 def own_id(place: Place) -> Field | None:
     """Return the field that is the record's own id."""
-    found = fields_named(place, "externalId")
+    found = place.usual.get("externalId", ())
     return next((one for one in found if _is_id(normalize.identity(scalar(one.value)))), None)
 
 
@@ -392,9 +400,16 @@ def with_envelopes(fields: Fields) -> Iterator[Fields]:
             yield {plain(key): Field(key, value, (*fields[name].path, key)) for key, value in inner.items()}
 
 
+def without_tenant(place: Place, *, is_event: bool) -> Fields:
+    """Return the fields of a record, but not the account of the CRM's user that stands beside an event's name."""
+    if not is_event and names.SPOKEN.isdisjoint(place.fields):
+        return place.fields
+    return {name: field for name, field in place.fields.items() if name not in names.TENANT}
+
+
 def link_of(place: Place, name: str) -> Field | None:
     """Return the first field of a usual name that holds a link, else one that is there and empty."""
-    found = fields_named(place, name) or (_links_of_profile(place) if name == "contactLink" else [])
+    found = place.usual.get(name) or (_links_of_profile(place) if name == "contactLink" else [])
     held = (one for one in found if normalize.link(scalar(one.value)))
     return next(held, None) or next((one for one in found if is_blank(one.value)), None)
 

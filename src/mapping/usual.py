@@ -15,7 +15,6 @@ from mapping.places import (
     Place,
     Record,
     field_of,
-    fields_named,
     ids_above,
     is_blank,
     link_of,
@@ -25,6 +24,7 @@ from mapping.places import (
     scalar,
     value_of,
     with_envelopes,
+    without_tenant,
     words_outside,
 )
 
@@ -32,7 +32,7 @@ from mapping.places import (
 def items(body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the event's records under the usual names; one that is `unknown` where there are none."""
     outside = words_outside(headers, query)
-    return [_item(record, outside, query) for record in records(body, headers, query)]
+    return [_item(record, outside, query) for record in records(body, outside)]
 
 
 def _item(record: Record, outside: frozenset[str], query: Mapping[str, str]) -> dict[str, Any]:
@@ -136,9 +136,8 @@ def _with_code(number: Any, own: Mapping[str, Any]) -> Any:
 
 
 def _company(place: Place, outside: frozenset[str]) -> dict[str, Any]:
-    """Return the contact's organization, but not the account of the CRM's user that stands beside an event's name."""
-    tenant = names.TENANT if outside or not names.SPOKEN.isdisjoint(place.fields) else ()
-    fields = {name: one for name, one in place.fields.items() if name not in tenant} if tenant else place.fields
+    """Return the contact's organization."""
+    fields = without_tenant(place, is_event=bool(outside))
     table = next(
         (fields[name].value for name in names.COMPANIES if name in fields and _is_tables(fields[name].value)), None
     )
@@ -169,9 +168,10 @@ def _organization(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _times(place: Place, above: list[Fields]) -> dict[str, Any]:
     """Return when the record changed, else when its event was sent, and the event's id."""
-    own = [field.value for field in fields_named(place, "changedAt")]
+    own = [field.value for field in place.usual.get("changedAt", ())]
     sent = _values(above, *names.NAMES["changedAt"], *names.SENT_AT)
     given = [value for one in (*own, *sent) if not is_blank(value := scalar(one))]
-    moment = next((one for one in given if normalize.time(one, "UTC") is not None), given[0] if given else None)
+    times = (one for one in given if normalize.time(one, "UTC") is not None)
+    moment = given[0] if len(given) == 1 else next(times, given[0] if given else None)
     event = next(_values(above, "eventid"), value_of(place, "eventId"))
     return {name: value for name, value in (("changedAt", moment), ("eventId", event)) if value is not None}
