@@ -37,8 +37,9 @@ _Record = TypeVar("_Record")
 _GZIP = b"\x1f\x8b"
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _TEXT_CODECS = re.compile(r"utf-(8|16|32).*|ascii|iso8859-\d+|cp\d+|koi8-[rut]|mac-cyrillic")
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-         (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+_MARKS = tuple(_BOMS)
 
 
 def decoded(body: bytes, headers: Mapping[str, str]) -> Any:
@@ -112,8 +113,8 @@ def _charset(content_type: str) -> str | None:
 
 
 def _text(body: bytes, named: str | None) -> str:
-    marked = next((codec for bom, codec in _BOMS if body.startswith(bom)), None)
-    told = marked or named
+    marked = next(bom for bom in _BOMS if body.startswith(bom)) if body.startswith(_MARKS) else None
+    told = _BOMS[marked] if marked else named
     for codec in (told,) if told else ("utf-8", "cp1251"):
         try:
             return body.decode(codec)

@@ -375,17 +375,18 @@ class _Event:
     def _changed_at(self, rule: Rule | None, item: Any) -> int | None:
         if rule is None:
             return None
-        wrong: list[str] = []
+        read: dict[str, int | None] = {}
 
         def convert(value: Any) -> str | None:
             given = normalize.written(value)
-            if given is None or normalize.time(given, self.zone) is not None:
-                return given
-            wrong.append(given)
-            return None
+            if given is None:
+                return None
+            read[given] = normalize.time(given, self.zone)
+            return None if read[given] is None else given
 
-        moment = normalize.time(self._read(rule, item, convert), self.zone)
-        if wrong and moment is None:
+        given = self._read(rule, item, convert)
+        moment = read[given] if given in read else normalize.time(given, self.zone) if given else None
+        if read and moment is None:
             self._warn(rule, "not a time; arrival counts instead")
         if self.steps is not None:
             self.steps.append(explain.step("changedAt", moment, rule, self.view, item))
