@@ -174,7 +174,7 @@ class Cards:
         return conflicts
 
     def note(self, notes: Sequence[Write], in_time: Callable[[], bool] = _always) -> None:
-        """Do writes of rows that are no cards, which have no condition."""
+        """Do writes of rows that are no cards, which have no condition; a full row of members takes no more."""
         self.write_all(notes, in_time)
 
     def _write_each(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
@@ -186,7 +186,8 @@ class Cards:
             try:
                 result = self.write(write)
             except Failure as error:
-                failure = error
+                if not (write.members and error.aws_code == "ValidationException"):  # such a row is full: 400 KiB
+                    failure = error
                 continue
             if not result.done:
                 conflicts[write.key] = result.card

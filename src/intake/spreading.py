@@ -13,7 +13,8 @@ from intake.ingest import expiry
 from intake.merging import Merging
 from telemetry import logger
 
-ORGANIZATIONS = 20  # that one sweep looks at
+ORGANIZATIONS = 100  # that one sweep looks at
+LEAST = RENAMED_CARDS // ORGANIZATIONS  # contacts: what an organization without any costs
 
 
 class Spreader(NamedTuple):
@@ -28,7 +29,7 @@ class Spreader(NamedTuple):
         left = RENAMED_CARDS
         for organization in self.cards.renamed(now, ORGANIZATIONS):
             if left > 0:
-                left -= self._spread(organization, now, left)
+                left -= max(LEAST, self._spread(organization, now, left))
 
     def _spread(self, organization: str, now: int, most: int) -> int:
         """Give a name to whole pages of contacts, at least to one page; return how many contacts were looked at."""

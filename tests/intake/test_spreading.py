@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aws.client import Failure
 from aws.table import Cards
 from cards.card import compose, stamped
 from cards.endpoints import ORGANIZATION_NAME
@@ -178,3 +179,35 @@ def test_a_contact_whose_organization_is_known_takes_no_further_call_once_it_is_
     contact(cards, 1, 2, 7)
 
     assert calls == ["BatchGetItem", "UpdateItem"]
+
+
+class Full:
+    """A client of a table in which the rows of members are full."""
+
+    def __init__(self, memory):
+        self._memory = memory
+
+    def call(self, operation, **params):
+        if "ADD #members" in params.get("UpdateExpression", ""):
+            raise Failure(operation, "ValidationException")
+        return self._memory.call(operation, **params)
+
+
+def test_a_contact_of_an_organization_with_a_full_list_is_written_all_the_same():
+    cards = Cards(Full(Memory(lambda: 1).client()), "cards")
+    merge(cards, "organization", 7, 1, {"name": "First"})
+
+    contact(cards, 1, 1, 7)
+
+    assert employer_of(cards, 1) == "First"
+
+
+def test_an_import_of_organizations_without_contacts_does_not_hold_up_the_others_for_long():
+    cards = fresh()
+    for number in range(90):
+        merge(cards, "organization", number, 1, {"name": "Acme"})
+    merge(cards, "organization", 99, 1, {"name": "Acme"}, now=2)
+
+    Spreader(cards, Wakeups(), 0).spread(2 + RENAMED_AFTER_MS)
+
+    assert cards.renamed(10**12, 100) == []
