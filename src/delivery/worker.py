@@ -14,7 +14,6 @@ from cards.endpoints import ENDPOINTS, endpoint_of
 from cards.key import project_of
 from connections import auth_key_of
 from delivery import state
-from delivery.answer import Answer
 from delivery.bisect import post_all, unposted
 from delivery.classify import Judgement, classify, shape
 from delivery.leases import Leases
@@ -34,6 +33,7 @@ from delivery.throttles import Throttles
 from delivery.wakeups import Wakeup
 from errors import Unavailable
 from telemetry import count, failed, logger
+from wire import Answer
 
 ORDER = list(ENDPOINTS)
 CIRCUIT_OPEN = Judgement("unposted", "circuit-open")

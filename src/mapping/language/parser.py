@@ -2,13 +2,15 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from errors import did_you_mean
 from mapping import normalize
-from mapping.language.expression import BadExpression, Expression, compiled, glued, quoted_text
+from mapping.language.calls import CallReader
+from mapping.language.expression import SCOPES, BadExpression, Expression, compiled, glued, quoted_text
 from mapping.language.model import (
+    ALSO,
     ANSWER,
     BLOCKS,
     CARRIES,
@@ -20,6 +22,7 @@ from mapping.language.model import (
     SECTIONS,
     SOURCES,
     TOP,
+    Also,
     Block,
     Parts,
     Record,
@@ -36,6 +39,9 @@ _SIMPLE: tuple[Any, ...] = ("text", "rule", "boolean", CARRIES, CONTRACTS)
 _JOINED_LINK = "a link is not joined: a part of it could bend it to another host"
 _BRACE = re.compile(r"[{}]")
 _BRACE_OR_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|[{}]""")
+
+
+Read = Callable[[Path, str, int], Expression | None]  # compiles what stands in braces, from its offset on
 
 
 class Problem(NamedTuple):
@@ -98,12 +104,14 @@ class Reader:
 
     def parts(self, data: Mapping[str, Any]) -> Parts:
         """Return what the file says."""
-        self._known((), data, TOP, "a mapping")
+        self.known((), data, TOP, "a mapping")
         if data.get("format") != 1:
             self.wrong(("format",), "the format of this file must be 1", "write format = 1")
         values = {
-            key: self._value((key,), data[key], kind) for key, kind in TOP.items() if key in data and kind in _SIMPLE
+            key: self.value((key,), data[key], kind) for key, kind in TOP.items() if key in data and kind in _SIMPLE
         }
+        if isinstance(data.get("api"), str):
+            values["api"] = data["api"]
         self._check_names(values)
         return Parts(
             {key: value for key, value in values.items() if value is not None},
@@ -111,6 +119,8 @@ class Reader:
             {name: self._section(name, data[name]) for name in SECTIONS if name in data},
             self._lookups(data.get("lookups", {})),
             self._answer(data["answer"]) if "answer" in data else None,
+            CallReader(self).api(data["api"]) if "api" in data and "api" not in values else None,
+            CallReader(self).lookups(data["lookup"]) if "lookup" in data else {},
         )
 
     def _check_names(self, values: Mapping[str, Any]) -> None:
@@ -122,7 +132,7 @@ class Reader:
             except (KeyError, ValueError, OSError):
                 self.wrong(("timeZone",), f"there is no time zone '{zone}'", 'write it like "Europe/Kyiv" or "UTC"')
 
-    def _known(self, path: Path, data: Any, known: Iterable[str], what: str) -> bool:
+    def known(self, path: Path, data: Any, known: Iterable[str], what: str) -> bool:
         """Note unknown keys; return whether `data` is a table at all."""
         if not isinstance(data, dict):
             self.wrong(path, f"must be a table, not {_kind(data)}")
@@ -132,12 +142,12 @@ class Reader:
                 self.wrong((*path, key), f"{what} has no key '{key}'", did_you_mean(key, known))
         return True
 
-    def _value(self, path: Path, value: Any, kind: Any) -> Any:
+    def value(self, path: Path, value: Any, kind: Any) -> Any:
         """Return a value of one of the kinds of the tables above; None, and a problem, where it is none."""
         if kind in ("rule", "id"):
             return self._rule(path, value, "id" if kind == "id" else "text")
         if kind == "expression":
-            return self._expression(path, value)
+            return self.expression(path, value)
         if kind == "texts":
             return self._texts(path, value)
         if kind == "boolean" and not isinstance(value, bool):
@@ -155,13 +165,13 @@ class Reader:
             return self.wrong(path, "a code has small letters, digits and hyphens", 'write it like "deleted-in-crm"')
         return value
 
-    def _expression(self, path: Path, value: Any, start: int = 0) -> Expression | None:
+    def expression(self, path: Path, value: Any, start: int = 0, scopes: tuple[str, ...] = SCOPES) -> Expression | None:
         """Compile an expression that begins at `start` of the text at `path`."""
         if not isinstance(value, str):
             self.wrong(path, f"must be an expression in quotes, not {_kind(value)}")
             return None
         try:
-            expression = compiled(value, Place(self.source, path))
+            expression = compiled(value, Place(self.source, path), scopes)
         except BadExpression as bad:
             self.wrong(path, f"expression '{value}': {bad}", bad.hint, offset=start + bad.offset)
             return None
@@ -172,7 +182,7 @@ class Reader:
 
     def _link_start(self, path: Path, value: str, start: int) -> Expression | None:
         """Compile an expression that may give a link its host, which glued text would let data bend."""
-        expression = self._expression(path, value, start)
+        expression = self.expression(path, value, start)
         if expression and (offset := glued(expression)) is not None:
             self.wrong(path, f"expression '{value}': {_JOINED_LINK}", "use template", offset=start + offset)
         return expression
@@ -184,9 +194,10 @@ class Reader:
         return tuple(self._record(("record", index), record) for index, record in enumerate(data))
 
     def _record(self, path: Path, data: Any) -> Record:
-        given = data if self._known(path, data, RECORD, "[[record]]") else {}
+        given = data if self.known(path, data, RECORD, "[[record]]") else {}
         kinds = {**RECORD, "as": tuple(SECTIONS)}
-        value = {key: self._value((*path, key), given[key], kind) for key, kind in kinds.items() if key in given}
+        read = kinds.keys() & given.keys() - {"also"}
+        value = {key: self.value((*path, key), given[key], kinds[key]) for key in kinds if key in read}
         do: Result = value.get("do") or ("skip" if "do" in given else "change")  # a misspelt one is reported once
         return Record(
             Place(self.source, path),
@@ -201,12 +212,32 @@ class Reader:
             value.get("changedAt"),
             value.get("eventId"),
             value.get("carries"),
+            value.get("lookup") or "",
+            self._also((*path, "also"), given["also"]) if "also" in given else (),
         )
+
+    def _also(self, path: Path, data: Any) -> tuple[Also, ...]:
+        if not isinstance(data, list):
+            hint = 'write [{ lookup = "…", id = "…", when = "unknown" }]'
+            self.wrong(path, f"must be a list of tables, not {_kind(data)}", hint)
+            return ()
+        found = (self._also_one((*path, index), one) for index, one in enumerate(data))
+        return tuple(one for one in found if one)
+
+    def _also_one(self, path: Path, data: Any) -> Also | None:
+        if not self.known(path, data, ALSO, "also"):
+            return None
+        value = {key: self.value((*path, key), data[key], kind) for key, kind in ALSO.items() if key in data}
+        for key in ALSO.keys() - data.keys():
+            self.wrong(path, f"{key} is missing", f'write {key} = "{"unknown" if key == "when" else "…"}"')
+        if not all(value.get(key) for key in ALSO):
+            return None
+        return Also(Place(self.source, path), value["lookup"], value["id"], value["when"])
 
     def _section(self, name: str, data: Any) -> Section:
         kinds = SECTIONS[name]
         section = Section({}, {}, {"": Place(self.source, (name,))})
-        given = data if self._known((name,), data, kinds, f"[{name}]") else {}
+        given = data if self.known((name,), data, kinds, f"[{name}]") else {}
         for key in (key for key in given if key in kinds):
             section.places[key] = Place(self.source, (name, key))
             if kinds[key] == "blocks":
@@ -223,10 +254,10 @@ class Reader:
 
     def _block(self, path: Path, data: Any) -> Block:
         kinds = BLOCKS[str(path[1])]
-        given = data if self._known(path, data, kinds, f"[[{path[0]}.{path[1]}]]") else {}
+        given = data if self.known(path, data, kinds, f"[[{path[0]}.{path[1]}]]") else {}
         if (needed := NEEDED[str(path[1])]) not in given:
             self.wrong(path, f"{needed} is not mapped", f'write {needed} = "…"')
-        each = self._expression((*path, "each"), given["each"]) if "each" in given else None
+        each = self.expression((*path, "each"), given["each"]) if "each" in given else None
         rules = {
             key: self._rule((*path, key), given[key], kinds[key]) for key in kinds if key in given and key != "each"
         }
@@ -235,7 +266,7 @@ class Reader:
     def _rule(self, path: Path, value: Any, kind: str) -> Rule | None:
         """Compile a rule for a field of a kind."""
         if isinstance(value, str):
-            expression = self._link_start(path, value, 0) if kind == "link" else self._expression(path, value)
+            expression = self._link_start(path, value, 0) if kind == "link" else self.expression(path, value)
             return expression and Select(expression)
         if isinstance(value, list):
             return First(self._rules(path, value, kind))
@@ -253,13 +284,13 @@ class Reader:
         return tuple(rule for rule in rules if rule)
 
     def _table_rule(self, path: Path, data: dict[str, Any], kind: str) -> Rule | None:
-        self._known(path, data, RULE, "a rule")
+        self.known(path, data, RULE, "a rule")
         sources = [key for key in SOURCES if key in data]
         if len(sources) != 1:
             self.wrong(path, f"a rule needs one of {', '.join(SOURCES)}, not {len(sources) or 'none'}")
             return None
         inner = self._source_rule(path, data, sources[0], kind)
-        default = self._value((*path, "default"), data["default"], "text") if "default" in data else None
+        default = self.value((*path, "default"), data["default"], "text") if "default" in data else None
         ignore = self._texts((*path, "ignore"), data.get("ignore", []))
         lookup = self._lookup((*path, "lookup"), data["lookup"]) if "lookup" in data else None
         if inner is None or not (default or ignore or lookup is not None):
@@ -275,24 +306,32 @@ class Reader:
         if source == "join":
             if kind == "link":
                 self.wrong(inside, _JOINED_LINK, "use template")
-            between = self._value((*path, "with"), data.get("with", " "), "text")
+            between = self.value((*path, "with"), data.get("with", " "), "text")
             return Join(self._rules(inside, value, "text"), between or "")
-        fixed = self._value(inside, value, "text")
+        fixed = self.value(inside, value, "text")
         if fixed is None or source == "value":
             return fixed if fixed is None else Fixed(fixed)
         return self._template(inside, fixed, kind)
 
     def _template(self, path: Path, text: str, kind: str) -> Template:
+        def read(path: Path, source: str, start: int) -> Expression | None:
+            is_first = kind == "link" and start == 1  # the others are encoded
+            return self._link_start(path, source, start) if is_first else self.expression(path, source, start)
+
+        return self.template(path, text, _BRACE, read)._replace(link=kind == "link")
+
+    def template(self, path: Path, text: str, opening: re.Pattern[str], read: Read) -> Template:
+        """Compile a text with placeholders, which begin where `opening` is found."""
         parts: list[str | Expression | None] = []
         at = 0
-        for start, end in _placeholders(text):
+        for start, end in _placeholders(text, opening):
             if end is None:
-                self.wrong(path, f"a lone '{text[start]}'", "placeholders look like {data.id}", offset=start)
+                shown = "{data.id}" if opening is _BRACE else "{$ids}"
+                self.wrong(path, f"a lone '{text[start]}'", f"placeholders look like {shown}", offset=start)
                 break
-            read = self._link_start if kind == "link" and start == 0 else self._expression  # the others are encoded
             parts += [text[at:start], read(path, text[start + 1 : end], start + 1)]
             at = end + 1
-        return Template(tuple(part for part in [*parts, text[at:]] if part), kind == "link")
+        return Template(tuple(part for part in [*parts, text[at:]] if part), link=False)
 
     def _texts(self, path: Path, data: Any) -> list[str]:
         if not isinstance(data, list) or not all(isinstance(text, str) for text in data):
@@ -322,8 +361,8 @@ class Reader:
         return {spelt(key): value for key, value in data.items() if isinstance(value, str)}
 
     def _answer(self, data: Any) -> Reply:
-        given = data if self._known(("answer",), data, ANSWER, "[answer]") else {}
-        value = {key: self._value(("answer", key), given[key], kind) for key, kind in ANSWER.items() if key in given}
+        given = data if self.known(("answer",), data, ANSWER, "[answer]") else {}
+        value = {key: self.value(("answer", key), given[key], kind) for key, kind in ANSWER.items() if key in given}
         echo = tuple(value.get("echo") or ())
         if echo and "body" in given:
             self.wrong(("answer", "echo"), "an answer has either a body or an echo")
@@ -331,11 +370,11 @@ class Reader:
         return Reply(value.get("when"), value.get("status") or 202, content_type, value.get("body") or "", echo)
 
 
-def _placeholders(text: str) -> list[tuple[int, int | None]]:
+def _placeholders(text: str, opening: re.Pattern[str]) -> list[tuple[int, int | None]]:
     """Return where each `{…}` begins and ends; the end is None for a brace without its partner, which comes last."""
     found: list[tuple[int, int | None]] = []
     depth = start = at = 0
-    while brace := (_BRACE_OR_QUOTED if depth else _BRACE).search(text, at):
+    while brace := (_BRACE_OR_QUOTED if depth else opening).search(text, at):
         at = brace.end()
         if brace[0] == "{":
             start = start if depth else brace.start()
