@@ -453,16 +453,16 @@ class _Event:
 
     def _spoken_of(self, kind: str, name: str, block: Block, item: Any) -> list[dict[str, Any]] | None:
         each, rule = block.each, block.rules[NEEDED[kind]]
-        unsure = each.keys is None if each else self.partial  # a path, and a value, can be read before it is asked for
-        if unsure and not self.whole and not self._is_block_present(kind, block, item):
+        asked = each is not None or self.partial  # a lone value can be read before it is asked for
+        if asked and not self.whole and not self._is_block_present(kind, block, item):
             return None
         currents = [item] if each is None else as_list(each.read(item, self.view))
         entries = self._read_entries(kind, name, block, currents) if currents else []
         if entries or self.whole:
             return entries
-        if each is None or not currents:
-            return [] if self._is_block_present(kind, block, item) else None
-        return [] if any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES]) else None
+        if each is None:
+            return [] if asked or self._is_block_present(kind, block, item) else None
+        return [] if not currents or any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES]) else None
 
     def _read_entries(self, kind: str, name: str, block: Block, currents: list[Any]) -> list[dict[str, Any]]:
         if len(currents) > MAX_ENTRIES:
