@@ -78,7 +78,7 @@ class Cards:
         return item
 
     def projects(self) -> list[int]:
-        """Return the projects that ever had a card: each has a partition of its own in the index of due cards."""
+        """Return the projects that ever had a card: each has its own partition in the index of due cards."""
         return [int(project) for project in self.row(PROJECTS).get("projects", ())]
 
     def enrol(self, project: int) -> None:
@@ -130,7 +130,7 @@ class Cards:
     def want(self, organization: str, contacts: Sequence[str], expires_at: int | None) -> Card | None:
         """Note on an organization's row that contacts want its name; return the row, of revision 0 if it is new.
 
-        Return None where nothing is noted: the row is a tombstone, or as many contacts stand there as it may hold.
+        Return None where nothing is noted: the row is a tombstone, or it holds as many contacts as it may.
         """
         update = self._update(
             Write(

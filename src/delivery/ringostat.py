@@ -130,7 +130,7 @@ class _Abandoned(OSError):
 
 
 class _Exchange:
-    """One request and its answer, in a thread of its own: nothing else ends a DNS look-up or dripped headers."""
+    """One request and its answer, in a separate thread: nothing else ends a DNS look-up or dripped headers."""
 
     __slots__ = ("_abandoned", "_answer", "_lock", "_sent", "_socket")
 
@@ -201,7 +201,7 @@ def _exchanged(connection: HTTPConnection, exchange: _Exchange, request: tuple[s
 
 
 def _received(response: HTTPResponse) -> bytes:
-    # Only a read that gets nothing more tells a short body from a whole one.
+    # Only a read that gets nothing more shows whether the body is whole.
     received = b""
     while len(received) <= MAX_ANSWER_BYTES and (more := response.read(MAX_ANSWER_BYTES + 1 - len(received))):
         received += more

@@ -105,8 +105,8 @@ def _charset(content_type: str) -> str | None:
 
 def _text(body: bytes, named: str | None) -> str:
     marked = next((codec for bom, codec in _BOMS if body.startswith(bom)), None)
-    told = marked or named
-    for codec in (told,) if told else ("utf-8", "cp1251"):
+    given = marked or named
+    for codec in (given,) if given else ("utf-8", "cp1251"):
         try:
             return body.decode(codec)
         except UnicodeDecodeError:

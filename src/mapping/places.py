@@ -1,4 +1,4 @@
-"""Where the records of an event lie, and what they are, told by the usual names of fields and events (`names.py`)."""
+"""Where the records of an event are, and what they are, by the usual names of fields and events (`names.py`)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ Fields = dict[str, "Field"]  # by plain name
 
 
 class Field(NamedTuple):
-    """A field of a record: its own name, its value, and where it lies below the record."""
+    """A field of a record: its own name, its value, and where it is below the record."""
 
     name: str
     value: Any
@@ -28,7 +28,7 @@ class Field(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A table that may be the contact: where it lies in the body, its fields, and the fields of the tables above it."""
+    """A table that may be the contact: where it is in the body, its fields, and the fields of the tables above it."""
 
     path: Path
     table: dict[str, Any]
@@ -48,7 +48,7 @@ class Record(NamedTuple):
 
 
 def records(body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> list[Record]:
-    """Return where the event's records lie, and of which kind they are; raise TooLarge for too many."""
+    """Return where the event's records are, and of which kind they are; raise TooLarge for too many."""
     outside = words_outside(headers, query)
     if isinstance(body, list):
         _bounded(body)
@@ -69,7 +69,7 @@ def _records(path: Path, body: Any, outside: frozenset[str]) -> list[Record]:
 
 
 def words_outside(headers: Mapping[str, str], query: Mapping[str, str]) -> frozenset[str]:
-    """Return the words of the event's name that stand beside the body."""
+    """Return the words of the event's name beside the body."""
     said = [value for name, value in headers.items() if names.EVENT_HEADER.fullmatch(name)]
     said += [value for name, value in query.items() if plain(name) in names.SPOKEN]
     return frozenset().union(*map(names.words, said))
@@ -98,7 +98,7 @@ def _said_at(place: Place) -> frozenset[str]:
 
 
 def _opened(table: Any) -> Any:
-    """Return a table with the JSON read that stands in its texts, as forms have it."""
+    """Return a table with the JSON in its texts read, as forms have it."""
     if not isinstance(table, dict):
         return table
     return {
@@ -115,7 +115,7 @@ def _json(value: str) -> Any:
 
 
 def _places(table: dict[str, Any], path: Path, said: frozenset[str], above: tuple[Fields, ...]) -> Iterator[Place]:
-    """Yield every table that may be the contact; below one with a phone or an e-mail only where records lie."""
+    """Yield every table that may be the contact; below one with a phone or an e-mail only where records are."""
     place = Place(path, table, fields_of(table), above)
     has_direction = strength(place) > NAMED
     if has_direction and not (said & names.TRADE or (said and not has(place, "fullName", "first", "last"))):
@@ -205,7 +205,7 @@ def _chosen(places: list[Place], said: frozenset[str]) -> list[Place]:
 
 
 def _may_be_bare(place: Place, said: frozenset[str]) -> bool:
-    """Return whether a table without phone and e-mail may be a record: it has an id, and lies where records do."""
+    """Return whether a table without phone and e-mail may be a record: it has an id, and is where records are."""
     keys = [step for step in place.path if isinstance(step, str)]
     return has(place, "externalId", "leadId") and all(
         _rank(key) < ANY or "." in key or (names.words(key) & said) for key in keys
@@ -344,12 +344,12 @@ def value_of(place: Place, name: str) -> Any:
 
 
 def scalar(value: Any) -> Any:
-    """Return the one value of what stands in a field, or None."""
+    """Return the one value of a field, or None."""
     return one_value(value)[1]
 
 
 def one_value(value: Any) -> tuple[Path, Any]:
-    """Return the one value of a list of one, or of a table such as `{"value": …}` or `{"id": …}`, and where it lies."""
+    """Return the one value of a list of one, or of a table such as `{"value": …}` or `{"id": …}`, and where it is."""
     if isinstance(value, list) and len(value) == 1:
         path, inner = one_value(value[0])
         return (0, *path), inner

@@ -83,14 +83,14 @@ def _name(place: Place, *, partial: bool) -> dict[str, Any]:
 
 
 def _owner(place: Place) -> dict[str, Any]:
-    """Return who is responsible; an employee of whom only other things than an id are told is not read."""
+    """Return who is responsible; an employee of whom the event gives no id is not read."""
     found = field_of(place, "responsible")
     owner = scalar(found.value) if found else None
     return {"responsible": owner} if found and (owner is not None or is_blank(found.value)) else {}
 
 
 def _link(place: Place) -> dict[str, Any]:
-    """Return the link of a table such as `profile: {url}`, where the record has none of its own."""
+    """Return the link of a table such as `profile: {url}`, where the record itself has none."""
     inner = {plain(name): field.value for name, field in place.fields.items() if isinstance(field.value, dict)}
     profile = inner.get("profile") or {}
     found = next((profile[key] for key in profile if plain(key) in ("url", "link", "href")), None)
@@ -130,7 +130,7 @@ def _of_table(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _with_code(number: Any, own: Mapping[str, Any]) -> Any:
-    """Return a number with the calling code that stands beside it, unless it begins with it."""
+    """Return a number with the calling code beside it, unless it begins with it."""
     given = next((own[name] for known in names.CALLING_CODE for name in own if name.endswith(known)), None)
     code, digits = (normalize.text(given) or "").lstrip("+0"), normalize.text(number) or ""
     if not (code.isdecimal() and code.isascii() and len(code) <= 4) or digits.startswith(("+", "00", code)):  # noqa: PLR2004
@@ -139,7 +139,7 @@ def _with_code(number: Any, own: Mapping[str, Any]) -> Any:
 
 
 def _company(place: Place, outside: frozenset[str]) -> dict[str, Any]:
-    """Return the contact's organization, but not the account of the CRM's user that stands beside an event's name."""
+    """Return the contact's organization, but not the account of the CRM's user beside an event's name."""
     beside_event = bool(outside or any(name in place.fields for name in names.SPOKEN))
     fields = {name: one for name, one in place.fields.items() if not (beside_event and name in names.TENANT)}
     table = next(
