@@ -74,7 +74,7 @@ def _raw(body: str, *, is_base64: bool) -> bytes:
     try:
         return base64.b64decode(text) if is_base64 else text
     except ValueError:
-        return text  # no gateway sends that; the sender is told that the body cannot be read
+        return text  # no gateway sends that; the sender is answered that the body cannot be read
 
 
 def wrapped(event: Event) -> str:

@@ -116,9 +116,7 @@ def test_a_delivery_counts_its_cards_and_only_the_stacks_name_is_a_dimension(bri
         ({"status": 400}, False),
     ],
 )
-def test_an_answer_that_nobody_understands_is_counted_and_marked_in_the_log(
-    bridge, ringostat, metrics, answer, unknown
-):
+def test_an_answer_that_is_not_understood_is_counted_and_marked_in_the_log(bridge, ringostat, metrics, answer, unknown):
     ringostat.faults(answer)
     change(bridge)
 

@@ -267,7 +267,7 @@ def test_time_outs_nest():
     assert FUNCTIONS["ApiFunction"]["Timeout"] < 30  # an HTTP API's own limit
 
 
-def test_every_parameter_is_explained_to_whoever_deploys():
+def test_every_parameter_is_explained_to_the_deployer():
     interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
     grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
 

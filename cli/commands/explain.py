@@ -70,7 +70,7 @@ def _print(connection: Offline, trials: list[Trial]) -> None:
 def _counted(results: Iterable[str]) -> str:
     count = Counter(results)
     changes = "1 change" if count["change"] == 1 else f"{count['change']} changes"
-    gone = [f"{count[result]} {told}" for result, told in GONE.items() if count[result]]
+    gone = [f"{count[result]} {word}" for result, word in GONE.items() if count[result]]
     return ", ".join([changes, *gone, f"{count['skip']} skipped", f"{count['reject']} rejected"])
 
 
@@ -83,11 +83,11 @@ def _described(sample: Sample) -> str:
 
 def _place(sample: Sample, outcome: Outcome) -> Iterator[str]:
     """Yield the line of a body that cannot be read, and a caret where reading stopped."""
-    told = re.search(r"line (\d+) column (\d+)", outcome.reason)
-    if outcome.code != "bad-body" or told is None:
+    place = re.search(r"line (\d+) column (\d+)", outcome.reason)
+    if outcome.code != "bad-body" or place is None:
         return
     lines = (sample.body or b"").decode("utf-8", "replace").splitlines() or [""]
-    line, column = lines[min(int(told[1]), len(lines)) - 1], int(told[2]) - 1
+    line, column = lines[min(int(place[1]), len(lines)) - 1], int(place[2]) - 1
     start = max(0, column - AROUND)
     yield line[start : column + AROUND]
     yield " " * (column - start) + "^"

@@ -78,7 +78,7 @@ def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], 
     say("Import only people whose data you may pass on to Ringostat.")
     with Import(stack, mapping, connection, start, file, send=not given["dry_run"]) as run:
         run.all(rows, Rate(given["rate"], sleep=stack.sleep), progress(text))
-    say(run.told())
+    say(run.summary())
     return exits.REJECTED if run.state.rejected else exits.FINE
 
 
@@ -249,7 +249,7 @@ class Import:
             self._sleep(1)
         raise Unavailable(f"SQS did not take {len(left)} of {len(bodies)} messages.")
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return what came of it."""
         sent = "sent to the inbox queue" if self._send else "would be sent"
         whole = sum(self.codes.values()) == self.state.rejected  # not where another run had begun

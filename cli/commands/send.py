@@ -27,7 +27,7 @@ STYLES = {"accepted": "green", "rejected": "red"}
 def command(stack: Stack, samples: list[Sample], connection: str) -> int:
     """Send SAMPLE to the stack's address of a connection, with that connection's proof, and show the answer.
 
-    It takes the way of a real event, so Ringostat is told of its contacts.
+    It is processed like a real event, so its contacts are posted to Ringostat.
     """
     entry = stack.connection(connection)
     if not entry.verify:

@@ -80,7 +80,7 @@ class Cards:
         return item
 
     def projects(self) -> list[int]:
-        """Return the projects that ever had a card: each has a partition of its own in the index of due cards."""
+        """Return the projects that ever had a card: each has its own partition in the index of due cards."""
         return [int(project) for project in self.row(PROJECTS).get("projects", ())]
 
     def enrol(self, project: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cards.key import CardKey
 
-RESPONSIBLE_NOBODY = "0"
+NO_RESPONSIBLE = "0"
 NO_DIRECTION = "no-phone-or-email"
 NO_NAME = "no-name"
 DELETED = "deleted-in-crm"
@@ -98,7 +98,7 @@ def _contact(identity: Payload, values: Values) -> Payload | str:
         "fullName": name,
         "externalId": values.get("externalId"),
         "leadId": values.get("leadId"),
-        "responsible": values.get("responsible") or values.get("nobody") or RESPONSIBLE_NOBODY,
+        "responsible": values.get("responsible") or values.get("defaultResponsible") or NO_RESPONSIBLE,
         "staffId": values.get("staffId"),
         "contactLink": values.get("contactLink"),
         "leadLink": values.get("leadLink"),

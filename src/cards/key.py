@@ -30,7 +30,7 @@ class CardKey(NamedTuple):
 
 
 def key_of(project: int, origin: str, card: str, is_personal: Callable[[str], bool] = lambda _: False) -> str:
-    """Return the key of a card that a mapping names `contact:42`; an e-mail or a phone as an id stands in as a hash.
+    """Return the key of a card that a mapping names `contact:42`; an e-mail or a phone as an id becomes a hash.
 
     `is_personal` knows the phones that are written without their plus.
     """

@@ -143,7 +143,7 @@ class Run:
         return moved
 
     def _post(self, target: Target, postings: Sequence[Posting]) -> Judgement:
-        """Do one POST if nothing holds the project back, and tell its throttle what came of it."""
+        """Do one POST if nothing holds the project back, and report the result to its throttle."""
         throttles = self._worker.throttles
         if not throttles.admits(target.project, self._worker.clock()):
             return CIRCUIT_OPEN

@@ -58,7 +58,7 @@ class Verdict(NamedTuple):
     reason: str = ""
     warnings: Sequence[str] = ()
 
-    def told(self, *names: str) -> dict[str, Any]:
+    def answered(self, *names: str) -> dict[str, Any]:
         """Return what the sender is answered: `index` and the attributes named."""
         return {"index": self.position, **{name: getattr(self, name) for name in names}}
 
@@ -101,8 +101,8 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 
     Raise SenderError for a body that cannot be decoded, and whatever a store raises: then nothing is acknowledged, and
     the same event may come again. When it returns, everything accepted is in the table, and an event with a rejected
-    record is whole in the rejected queue, but for floods (`intake.flood`). Only `direct` connections are told warnings.
-    For `direct` connections raise AllRejected instead (answered 422).
+    record is whole in the rejected queue, except in a flood (`intake.flood`). Only a `direct` connection gets warnings,
+    and AllRejected (answered 422) if no record was accepted.
     """
     one = mapped(event, connection)
     (verdicts,) = merge([one], stores, now)
@@ -157,7 +157,7 @@ def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores, now: int 
     """
     rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
     if one.contract and len(rejected) == len(verdicts):
-        raise AllRejected([verdict.told("code", "field", "reason") for verdict in rejected])
+        raise AllRejected([verdict.answered("code", "field", "reason") for verdict in rejected])
     if rejected and (now is None or stores.flood.keeps(one.connection.name, rejected[0].code, now)):
         reject(one.event, stores.rejected, rejected[0].code, rejected[0].reason)
 

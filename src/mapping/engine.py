@@ -106,7 +106,7 @@ class _Event:
         self.taken: dict[int, Any] = {}  # by identity; the values keep the identities alive
         self.country = settings.get("country") or "UA"
         self.zone = mapping.time_zone or settings.get("time_zone") or "Europe/Kyiv"
-        self.nobody = settings.get("responsible") or "0"
+        self.default_responsible = settings.get("responsible") or "0"
         self.hosts = tuple(host.strip().lower() for host in settings.get("link_hosts", "").split(",") if host.strip())
         self.steps: list[Step] | None = [] if traced else None
         self.partial = False  # whether the record at hand may be about any of its fields
@@ -138,7 +138,7 @@ class _Event:
         return found
 
     def _take(self, item: Any) -> None:
-        """Note that a record has taken an item: no other gets it. Lone texts have no identity of their own."""
+        """Note that a record has taken an item: no other gets it. Lone texts have no identity."""
         if isinstance(item, dict | list) or item is self.view.scopes[""]:
             self.taken[id(item)] = item
 
@@ -275,7 +275,7 @@ class _Event:
         if not self._is_telling(outcome.kind, section, fields, item):
             return self._without_data(outcome, item)
         if outcome.kind != "organization":
-            self._add_nobody(section, fields)
+            self._add_default(section, fields)
         kind = "lead" if field == "leadId" else outcome.kind
         return outcome._replace(card=f"{kind}:{identity}", fields={field: identity, **fields})
 
@@ -311,23 +311,23 @@ class _Event:
         if (
             fields.get(telling[0])
             or "halfName" in fields
-            or any(self._is_told(name, section, item) for name in telling)
+            or any(self._is_given(name, section, item) for name in telling)
         ):
             return True
         return self.partial and any(name not in section.rules or not _is_made(section.rules[name]) for name in fields)
 
-    def _is_told(self, name: str, section: Section, item: Any) -> bool:
+    def _is_given(self, name: str, section: Section, item: Any) -> bool:
         rule = section.rules.get(name)
         if rule is not None:
             return rule.is_present(item, self.view)
         return any(self._is_block_present(name, block, item) for block in section.blocks.get(name, ()))
 
-    def _add_nobody(self, section: Section, fields: dict[str, Any]) -> None:
+    def _add_default(self, section: Section, fields: dict[str, Any]) -> None:
         """Set the connection's default where the event says that no one is responsible or its CRM never says who is."""
         if "responsible" in fields or (not self.partial and "responsible" not in section.rules):
-            fields["responsible"] = fields.get("responsible") or self.nobody
-        elif not self.partial and self.nobody != "0":
-            fields["nobody"] = self.nobody  # counts while the card knows no responsible
+            fields["responsible"] = fields.get("responsible") or self.default_responsible
+        elif not self.partial and self.default_responsible != "0":
+            fields["defaultResponsible"] = self.default_responsible  # counts while the card knows no responsible
 
     def _id(self, field: str, kind: str, section: Section, item: Any) -> str | None:
         return self._scalar(field, section.rules.get(field), SECTIONS[kind][field], item)

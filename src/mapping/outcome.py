@@ -67,15 +67,15 @@ class Outcome(NamedTuple):
 def compact(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome as `events/<crm>/<case>.expected.json` holds it: what is not its default, times in ISO 8601.
 
-    Warnings stand without their lines, which change with every edit of the file.
+    Warnings are without their lines, which change with every edit of the file.
     """
     default = Outcome(outcome.result)._replace(trace=outcome.trace)
-    told = {
-        "index" if name == "position" else name: value  # as senders are told
+    given = {
+        "index" if name == "position" else name: value  # as senders get it
         for name, value in outcome._asdict().items()
         if value != getattr(default, name)
     }
-    shown = {"result": outcome.result, **told}
+    shown = {"result": outcome.result, **given}
     if outcome.changed_at is not None:
         moment = datetime.fromtimestamp(outcome.changed_at / 1000, UTC)
         shown["changed_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

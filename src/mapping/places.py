@@ -1,4 +1,4 @@
-"""Where the records of an event lie, and what they are, told by the usual names of fields and events (`names.py`)."""
+"""Where the records of an event are, and what they are, by the usual names of fields and events (`names.py`)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ Fields = dict[str, "Field"]  # by plain name
 
 
 class Field(NamedTuple):
-    """A field of a record: its own name, its value, and where it lies below the record."""
+    """A field of a record: its own name, its value, and where it is below the record."""
 
     name: str
     value: Any
@@ -35,7 +35,7 @@ class Field(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A table that may be the contact: where it lies in the body, its fields, and the fields of the tables above it."""
+    """A table that may be the contact: where it is in the body, its fields, and the fields of the tables above it."""
 
     path: Path
     table: dict[str, Any]
@@ -79,7 +79,7 @@ def _records(index: int | None, body: Any, outside: frozenset[str]) -> list[Reco
 
 
 def words_outside(headers: Mapping[str, str], query: Mapping[str, str]) -> frozenset[str]:
-    """Return the words of the event's name that stand beside the body."""
+    """Return the words of the event's name beside the body."""
     said = [value for name, value in headers.items() if names.EVENT_HEADER.fullmatch(name)]
     said += [value for name, value in query.items() if plain(name) in names.SPOKEN]
     return NOTHING.union(*map(names.words, said))
@@ -101,7 +101,7 @@ def _tells(name: str) -> bool:
 
 
 def _opened(table: Any) -> Any:
-    """Return a table with the JSON read that stands in its texts, as forms have it."""
+    """Return a table with the JSON in its texts read, as forms have it."""
     if not isinstance(table, dict):
         return table
     return {
@@ -219,7 +219,7 @@ def _chosen(places: list[Place], said: frozenset[str]) -> list[Place]:
 
 
 def _may_be_bare(place: Place, said: frozenset[str]) -> bool:
-    """Return whether a table without phone and e-mail may be a record: it has an id, and lies where records do."""
+    """Return whether a table without phone and e-mail may be a record: it has an id, and is where records are."""
     keys = [step for step in place.path if isinstance(step, str)]
     return not _ID.isdisjoint(place.usual) and all(
         _rank(key) < ANY or "." in key or (names.words(key) & said) for key in keys
@@ -359,12 +359,12 @@ def value_of(place: Place, name: str) -> Any:
 
 
 def scalar(value: Any) -> Any:
-    """Return the one value of what stands in a field, or None."""
+    """Return the one value of a field, or None."""
     return one_value(value)[1]
 
 
 def one_value(value: Any) -> tuple[Path, Any]:
-    """Return the one value of a list of one, or of a table such as `{"value": …}` or `{"id": …}`, and where it lies."""
+    """Return the one value of a list of one, or of a table such as `{"value": …}` or `{"id": …}`, and where it is."""
     if isinstance(value, list) and len(value) == 1:
         path, inner = one_value(value[0])
         return (0, *path), inner

@@ -88,7 +88,7 @@ def _name(place: Place, *, partial: bool) -> dict[str, Any]:
 
 
 def _owner(place: Place) -> dict[str, Any]:
-    """Return who is responsible; an employee of whom only other things than an id are told is not read."""
+    """Return who is responsible; an employee of whom the event gives no id is not read."""
     found = field_of(place, "responsible")
     owner = scalar(found.value) if found else None
     return {"responsible": owner} if found and (owner is not None or is_blank(found.value)) else {}
@@ -127,7 +127,7 @@ def _of_table(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _with_code(number: Any, own: Mapping[str, Any]) -> Any:
-    """Return a number with the calling code that stands beside it, unless it begins with it."""
+    """Return a number with the calling code beside it, unless it begins with it."""
     given = next((own[name] for known in names.CALLING_CODE for name in own if name.endswith(known)), None)
     code, digits = (normalize.text(given) or "").lstrip("+0"), normalize.text(number) or ""
     if not (code.isdecimal() and code.isascii() and len(code) <= 4) or digits.startswith(("+", "00", code)):  # noqa: PLR2004

@@ -122,7 +122,7 @@ def test_a_misspelt_path_gets_a_hint(run, tmp_path, person):
     assert "own.toml:4: data.nmae isn't there: no 'nmae' in data; did you mean 'name'?" in text
 
 
-def test_a_body_for_nobody_says_what_each_record_wanted(run, tmp_path):
+def test_a_body_that_no_record_takes_says_what_each_record_wanted(run, tmp_path):
     path = tmp_path / "other.json"
     path.write_text('{"meta": {"entity": "invoice"}}')
 

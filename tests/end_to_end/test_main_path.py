@@ -134,7 +134,7 @@ def test_what_cannot_be_mapped_lies_whole_in_the_rejected_queue_with_code_and_re
 @pytest.mark.parametrize(
     ("connection", "token"), [("demo-pipedrive", "wrong"), ("demo-nobody", "local"), ("demo-pipedrive", "")]
 )
-def test_whoever_cannot_prove_to_be_the_crm_gets_one_and_the_same_answer(world, connection, token):
+def test_a_request_without_proof_gets_one_and_the_same_answer(world, connection, token):
     known = world.post("demo-pipedrive", crm.pipedrive(crm.person()), token="other")
 
     answer = world.post(connection, crm.pipedrive(crm.person()), token=token)

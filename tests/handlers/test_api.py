@@ -219,7 +219,7 @@ def test_whatever_the_address_is_a_denial_is_the_same(nowhere, name, token):
     "path",
     ["/crm", "/crm/", "/crm//local", "/crm/acme/", "/crm/acme/local/", "/crm/acme//", "/crm\n/acme/local", "/CRM/acme"],
 )
-def test_a_path_that_is_no_webhook_address_is_not_found_whoever_it_names(nowhere, path):
+def test_a_path_that_is_no_webhook_address_is_not_found_whatever_it_names(nowhere, path):
     answers = [nowhere.request("POST", where, person()) for where in (path, path.replace("acme", "nobody"))]
 
     assert [(answer.status, answer.body["code"]) for answer in answers] == [(404, "not-found")] * 2
@@ -280,7 +280,7 @@ def test_health_says_nothing_but_ok(nowhere):
         ("{}", "image/png", 415, "unsupported-body"),
     ],
 )
-def test_an_unreadable_body_is_the_senders_to_mend(nowhere, body, content_type, status, code):
+def test_an_unreadable_body_is_the_senders_to_fix(nowhere, body, content_type, status, code):
     answer = nowhere.post("acme", body, content_type=content_type)
 
     assert (answer.status, answer.body["code"]) == (status, code)

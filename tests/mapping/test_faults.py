@@ -31,7 +31,7 @@ FAULTS = [
     ("full written as partial", "engine", 'self.partial = record.carries in ("partial", "changes")', "self.partial = True"),
     ("partial written as full", "engine", 'self.partial = record.carries in ("partial", "changes")', "self.partial = False"),
     ("a deal that renames its contact", "engine", "item, OF_A_CONTACT)", 'item, {*OF_A_CONTACT, "fullName"})'),
-    ("nobody responsible", "engine", 'fields.get("responsible") or self.nobody', 'fields.get("responsible")'),
+    ("nobody responsible", "engine", 'fields.get("responsible") or self.default_responsible', 'fields.get("responsible")'),
     ("body changed", "language/expression", "_is_by_number(value) else [value]", "_is_by_number(value) else [value.setdefault('x', 1) and value if isinstance(value, dict) else value]"),
     (
         "lists allocated by index",

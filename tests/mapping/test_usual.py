@@ -123,7 +123,7 @@ def test_two_contacts_of_equal_right_are_none():
     assert kinds({"seller": PERSON, "giver": {**PERSON, "id": 6}}) == [("unknown", None)]
 
 
-def test_what_nobody_asked_for_is_not_read():
+def test_what_was_not_asked_for_is_not_read():
     [outcome] = mapped(
         {
             "event": "contact_updated",
