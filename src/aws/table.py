@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from aws.client import Failure, ServiceClient
-from cards.card import Card, Refusal, Stamped
+from cards.card import Card, Refusal
+from cards.endpoints import Stamped
 from cards.key import PROJECTS, RENAMED, is_organization, left_behind_part, members_pages, project_of, renamed
 from cards.write import SCHEMA, Write, renaming
 from errors import Unavailable

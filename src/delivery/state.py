@@ -93,11 +93,6 @@ class Result(NamedTuple):
     changes: dict[str, Any]
     again_at: int | None = None
 
-    @property
-    def refusal(self) -> Refusal | None:
-        """Why the card is refused, None if it is not."""
-        return self.changes.get("refused")
-
 
 def judged(card: Card, judgement: Judgement, now: int, policy: Policy, jitter: float) -> Result:
     """Return what a judgement makes of a card; one whose content has been due for 14 days is given up.

@@ -1,16 +1,18 @@
 """Delivery: claim due cards, post them in arrays, record what came of it."""
 
+import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from aws.queues import Queue, dumps
+from aws.queues import Queue
 from aws.secrets import Secret
 from aws.table import Cards, chunks
-from cards.card import Card, compose
-from cards.endpoints import ENDPOINTS, endpoint_of
+from cards.card import Card
+from cards.endpoints import ENDPOINTS, compose
 from cards.key import project_of
 from connections import auth_key_of
 from delivery import state
@@ -33,7 +35,7 @@ from delivery.throttle import gate
 from delivery.throttles import Throttles
 from delivery.wakeups import Wakeup
 from errors import Unavailable
-from telemetry import count, failed, logger
+from telemetry import count, failed, logger, report
 
 ORDER = list(ENDPOINTS)
 CIRCUIT_OPEN = Judgement("unposted", "circuit-open")
@@ -74,10 +76,10 @@ class Run:
         self._worker = worker
         self._ends_at = ends_at
         self._again: dict[str, int] = {}  # cards to try again, and when
+        self._auth_keys = worker.auth_keys.read()  # without keys nothing is claimed
 
     def deliver(self, wakeups: Sequence[Wakeup]) -> dict[str, Any]:
         """Deliver every card that is due and free, and return Lambda's answer: the wake-ups to be handed out again."""
-        self._worker.auth_keys.read()  # without keys nothing is claimed
         todo = list(dict.fromkeys(key for wakeup in wakeups for key in wakeup.keys))
         for _ in range(MAX_ROUNDS):
             if not todo:
@@ -94,9 +96,11 @@ class Run:
     def _admitted(self, keys: Sequence[str]) -> list[str]:
         """Return the cards whose projects may be posted to now; the others stay due, unclaimed."""
         now = self._worker.clock()
+        projects: dict[int, list[str]] = defaultdict(list)
+        for key in keys:
+            projects[project_of(key)].append(key)
         admitted: list[str] = []
-        for project in sorted({project_of(key) for key in keys}):
-            cards = [key for key in keys if project_of(key) == project]
+        for project, cards in sorted(projects.items()):
             throttle = self._worker.throttles.read(project, now)
             if throttle.not_before is not None and throttle.not_before > now:
                 self._again |= dict.fromkeys(cards, throttle.not_before)
@@ -107,30 +111,32 @@ class Run:
     def _claim(self, keys: Sequence[str]) -> list[Card]:
         lease = Lease(self._worker.new_id(), self._ends_at + LEASE_GRACE_MS)
         quiet_ms = self._worker.policy.quiet_ms
-        leases = Leases(self._worker.cards, lease, now=self._worker.clock(), quiet_ms=quiet_ms)
-        claimed = leases.claim(keys)
-        self._again |= leases.waiting
-        return claimed
+        return Leases(self._worker.cards, lease, self._worker.clock(), quiet_ms, self._again).claim(keys)
 
     def _post_claimed(self, claimed: Sequence[Card]) -> list[str]:
         """Post the cards by endpoint and project; return the keys of cards whose content changed meanwhile."""
-        groups: dict[Target, list[Card]] = defaultdict(list)
+        groups: dict[Target, list[Posting]] = defaultdict(list)
         for card in claimed:
-            groups[Target(project_of(card.key), endpoint_of(card.key).name)].append(card)
-        moved = []
+            with self._leaving([card]):
+                target, posting = _addressed(card)
+                groups[target].append(posting)
+        moved: list[str] = []
         for target in sorted(groups, key=lambda target: ORDER.index(target.endpoint)):
-            cards = groups[target]
-            try:
-                moved += self._post_group(target, cards)
-            except Exception as error:  # noqa: BLE001 - one project's trouble must not stop the others
-                failed("delivery left to the next run", error, project=target.project, cards=len(cards))
-                self._again |= dict.fromkeys(
-                    (card.key for card in cards), self._worker.clock() + self._worker.policy.quiet_ms
-                )
+            with self._leaving([posting.card for posting in groups[target]]):
+                moved += self._post_group(target, groups[target])
         return moved
 
-    def _post_group(self, target: Target, cards: Sequence[Card]) -> list[str]:
-        postings = [Posting(card, _body(card)) for card in cards]
+    @contextmanager
+    def _leaving(self, cards: Sequence[Card]) -> Iterator[None]:
+        """Leave cards to the next run where anything unexpected happens."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the trouble of one card or project must not stop the others
+            failed("delivery left to the next run", error, card=cards[0].key, cards=len(cards))
+            again_at = self._worker.clock() + self._worker.policy.quiet_ms
+            self._again |= dict.fromkeys((card.key for card in cards), again_at)
+
+    def _post_group(self, target: Target, postings: Sequence[Posting]) -> list[str]:
         moved: list[str] = []
         stopped: Judgement | None = None
         for chunk in chunks(postings, self._worker.policy.batch_size):
@@ -153,11 +159,12 @@ class Run:
 
     def _post_once_or_twice(self, target: Target, postings: Sequence[Posting]) -> Judgement:
         """Do one POST, and once more with a key read afresh if Ringostat refuses the key."""
-        key = auth_key_of(self._worker.auth_keys.read(), target.project)
+        key = auth_key_of(self._auth_keys, target.project)
         judgement = self._post_with(key, target, postings)
         if judgement.answer_class != "auth":
             return judgement
-        fresh = auth_key_of(self._worker.auth_keys.refresh(), target.project)
+        self._auth_keys = self._worker.auth_keys.refresh()
+        fresh = auth_key_of(self._auth_keys, target.project)
         return self._post_with(fresh, target, postings) if fresh != key and self._may_start() else judgement
 
     def _post_with(self, auth_key: str | None, target: Target, postings: Sequence[Posting]) -> Judgement:
@@ -177,7 +184,8 @@ class Run:
         now = self._worker.clock()
         changes = {posting.card.key: self._judged(posting.card, judgement, now) for posting, judgement in results}
         cards = {posting.card.key: posting.card for posting, _ in results}
-        conflicts = self._worker.cards.write_all([state.record(card, changes[key]) for key, card in cards.items()])
+        writes = [state.record(card, changes[key]) for key, card in cards.items()]
+        conflicts = self._worker.cards.write_all(writes)
         moved = []
         for key, row in conflicts.items():
             if row is not None and row.lease_id == cards[key].lease_id:
@@ -188,8 +196,7 @@ class Run:
     def _judged(self, card: Card, judgement: Judgement, now: int) -> dict[str, Any]:
         """Return what a judgement makes of a card's row, count it, and note when to try again soon."""
         result = state.judged(card, judgement, now, self._worker.policy, self._worker.jitter())
-        count("CardsConfirmed", judgement.answer_class == "confirmed")
-        if refusal := result.refusal:
+        if refusal := result.changes.get("refused"):
             count("CardsRefused")
             logger.warning("refused", card=card.key, code=refusal.code, field=refusal.field)
         if result.again_at is not None:
@@ -220,18 +227,24 @@ class Run:
 STOPPING = frozenset({"ambiguous", "not-sent", "slow-down", "auth", "configuration", "unposted"})
 
 
-def _body(card: Card) -> bytes:
-    payload = compose(card.key, card.fields).payload
-    return dumps(payload).encode()
+def _addressed(card: Card) -> tuple[Target, Posting]:
+    """Return a card's body and where it goes; raise KeyError where this version makes none of a card that is due."""
+    composed = compose(card.key, card.fields)
+    payload = composed.payload or {}
+    body = json.dumps(payload, separators=(",", ":")).encode()
+    return Target(payload["projectId"], composed.endpoint), Posting(card, body)
 
 
 def _report(target: Target, cards: Sequence[str], answer: Answer, judgement: Judgement, took: int) -> None:
     """Log one line for the POST: the shape of the answer, never its text."""
     unknown = judgement.circuit == "contract"
-    count("CardsPosted", len(cards))
-    count("AnswersUnknown", unknown)
-    logger.info(
+    report(
         "posted",
+        {
+            "CardsPosted": len(cards),
+            "CardsConfirmed": len(cards) * (judgement.answer_class == "confirmed"),
+            "AnswersUnknown": unknown,
+        },
         project=target.project,
         endpoint=target.endpoint,
         number=len(cards),
