@@ -47,7 +47,8 @@ class Throttles:
     def observe(self, project: int, judgement: Judgement, now: int) -> None:
         """Take in the answer to a POST."""
         throttle = self.read(project, now)
-        self.move(project, throttle, after(throttle, judgement, now, self._policy))
+        if judgement.circuit or throttle.circuit or throttle.failures:
+            self.move(project, throttle, after(throttle, judgement, now, self._policy))
 
     def move(self, project: int, before: Throttle, new: Throttle, condition: str = "") -> bool:
         """Keep a throttle that was read before; return False if the condition does not hold any more."""
