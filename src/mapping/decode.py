@@ -114,8 +114,8 @@ def _charset(content_type: str) -> str | None:
 
 def _text(body: bytes, named: str | None) -> str:
     marked = next(bom for bom in _BOMS if body.startswith(bom)) if body.startswith(_MARKS) else None
-    told = _BOMS[marked] if marked else named
-    for codec in (told,) if told else ("utf-8", "cp1251"):
+    given = _BOMS[marked] if marked else named
+    for codec in (given,) if given else ("utf-8", "cp1251"):
         try:
             return body.decode(codec)
         except UnicodeDecodeError:
