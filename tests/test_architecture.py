@@ -35,6 +35,7 @@ ROOMS = {  # what each may import beside itself
     "event": INNER | {"inbox_message"},
     "aws": INNER | {"cards", "settings"},
     "access": INNER | {"aws", "connections", "event", "mapping"},
+    "lookup": INNER | {"mapping", "wire"},
     "delivery": INNER | {"aws", "cards", "connections", "exchange", "telemetry", "wire"},
     "intake": INNER
     | {"access", "aws", "cards", "connections", "delivery", "event", "mapping", "settings", "telemetry"},
@@ -50,6 +51,7 @@ PURE = (
     "delivery.state",
     "delivery.throttle",
     "lookup.answer",
+    "lookup.paging",
     "lookup.request",
     "wire",
 )
