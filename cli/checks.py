@@ -198,9 +198,7 @@ def clocks(stack: Stack) -> Iterator[Finding]:
         yield Finding("fine", "this machine's clock agrees with AWS's")
         return
     minutes, side = abs(ahead) // 60_000, "ahead of" if ahead > 0 else "behind"
-    remedy = (
-        "set it by NTP: requests signed with its time are denied, and a CRM on this machine stamps changes wrongly"
-    )
+    remedy = "set it by NTP: requests signed with its time are denied, and a CRM on this machine stamps changes wrongly"
     yield Finding("wrong", f"this machine's clock is {minutes} min {side} AWS's", remedy)
 
 
