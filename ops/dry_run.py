@@ -18,7 +18,7 @@ from ops.offline import Offline
 from ops.samples import Sample
 
 DIRECTIONS = ("phones", "emails")
-KNOWN = ("change", "delete", "erase")  # results of a body that a mapping knows
+KNOWN = ("change", "delete", "erase", "lookup")  # results of a body that a mapping knows
 USUAL = engine.Answer(202, "application/json", "")  # a verdict for each record
 
 
@@ -36,12 +36,25 @@ def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
         body = sample.decoded()
         lost = has_lost_letters(sample.body)
         outcomes = engine.run(
-            connection.mapping, body, connection.settings, sample.headers, sample.query, trace=trace, lost=lost
+            api_of(connection) if sample.lookup else connection.mapping,
+            body,
+            connection.settings,
+            sample.headers,
+            sample.query,
+            trace=trace,
+            lost=lost,
+            lookup=sample.lookup,
         )
     except SenderError as error:
         rejected = Outcome("reject", code=error.code, reason=str(error))
         return Trial(sample, [rejected], engine.Answer(error.status, "application/problem+json", ""))
     return Trial(sample, outcomes, _answer(connection, body, outcomes))
+
+
+def api_of(connection: Offline) -> Mapping:
+    """Return the mapping that says how the CRM is asked and reads what it answers; raises BadMapping."""
+    name = connection.mapping.api_name
+    return loader.load(name) if name else connection.mapping
 
 
 def _answer(connection: Offline, body: Any, outcomes: list[Outcome]) -> engine.Answer:
@@ -121,12 +134,13 @@ def document(connection: Offline, trials: Iterable[Trial]) -> dict[str, Any]:
 
 
 def _outcome(connection: Offline, outcome: Outcome) -> dict[str, Any]:
-    """Return an outcome as one of change, skip and reject; `do` says what else becomes of the card."""
+    """Return an outcome as one of change, lookup, skip and reject; `do` says what else becomes of the card."""
     body = composed(connection, outcome)
     changed = body is not None
     marks = outcome.result in ("delete", "erase")  # takes nothing of the record's data
     return {
         "result": "skip" if marks else outcome.result,
+        "wants": [want._asdict() for want in outcome.wants],
         "do": outcome.result if marks else None,
         "record": outcome.record or None,
         "kind": outcome.kind or None,

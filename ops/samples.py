@@ -24,6 +24,7 @@ class Sample(NamedTuple):
     query: Mapping[str, str]
     came_as: str = ""  # in what it was wrapped
     problem: BadBody | None = None
+    lookup: str = ""  # the look-up that it answers
 
     @property
     def content_type(self) -> str:
@@ -43,17 +44,23 @@ class Given(NamedTuple):
     content_type: str = ""
     headers: Mapping[str, str] = {}
     query: Mapping[str, str] = {}
+    lookup: str = ""
 
     def over(self, sample: Sample) -> Sample:
         """Return the sample with what was given."""
         named = {"content-type": self.content_type} if self.content_type else {}
         lowered = {name.lower(): text for name, text in self.headers.items()}
-        return sample._replace(headers={**sample.headers, **lowered, **named}, query={**sample.query, **self.query})
+        return sample._replace(
+            headers={**sample.headers, **lowered, **named},
+            query={**sample.query, **self.query},
+            lookup=self.lookup or sample.lookup,
+        )
 
 
 _OPTIONS = (
     click.option("--query", multiple=True, metavar="K=V", help="A parameter of the address, $query.K."),
     click.option("--header", multiple=True, metavar="K:V", help="A header of the request, $headers.k."),
+    click.option("--lookup", default="", metavar="NAME", help="The sample is what the CRM's API answered to this."),
     click.option("--content-type", default="", metavar="TYPE", help="Instead of what file name and content say."),
     click.argument("sample", type=click.Path(exists=True, dir_okay=False, allow_dash=True)),
 )
@@ -64,9 +71,9 @@ def of_event(command: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(command)
     def reading(
-        *, sample: str, content_type: str, header: tuple[str, ...], query: tuple[str, ...], **others: Any
+        *, sample: str, content_type: str, lookup: str, header: tuple[str, ...], query: tuple[str, ...], **others: Any
     ) -> int:
-        given = Given(content_type, pairs(header, ":", "--header"), pairs(query, "=", "--query"))
+        given = Given(content_type, pairs(header, ":", "--header"), pairs(query, "=", "--query"), lookup)
         return command(samples=read(sample, given), **others)
 
     return functools.reduce(lambda wrapped, option: option(wrapped), _OPTIONS, reading)

@@ -212,7 +212,7 @@ class _Event:
         """Yield one outcome for each record that is to be read: one, unless the event names several ids."""
         event_id = self._scalar("eventId", record.event_id, "text", item)
         outcome = Outcome("lookup", index, record.title, event_id=event_id)
-        ids = self._ids(record.identity, item)
+        ids = decode.bounded(self._ids(record.identity, item))
         if not ids:
             yield self._without_id(outcome, "id", record.identity, item)
         for identity in ids:
@@ -240,7 +240,7 @@ class _Event:
         found: list[str] = []
 
         def convert(value: Any) -> str | None:
-            given = value if isinstance(value, list) else [value]
+            given = value[: decode.MAX_RECORDS + 1] if isinstance(value, list) else [value]
             found[:] = dict.fromkeys(one for one in map(normalize.identity, given) if one)
             return found[0] if found else None
 
