@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from errors import TooLarge
 from mapping import explain, normalize
-from mapping.decode import MAX_RECORDS
+from mapping.decode import MAX_RECORDS, decoded, has_lost_letters
 from mapping.language.expression import Expression, View, as_list, is_empty
 from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Block, Mapping, Record, Section
 from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, may_be_fixed, place_of
@@ -47,6 +47,20 @@ def answer(mapping: Mapping, body: Any) -> Answer | None:
         return Answer(reply.status, reply.content_type, reply.body)
     known = body if isinstance(body, dict) else {}
     return Answer(reply.status, reply.content_type, json.dumps({key: known.get(key) for key in reply.echo}))
+
+
+def read(  # noqa: PLR0913 - the engine's whole interface
+    mapping: Mapping,
+    body: bytes,
+    settings: Table[str, str],
+    headers: Table[str, str],
+    query: Table[str, str],
+    *,
+    trace: bool = False,
+) -> list[Outcome]:
+    """Decode a body and return what its event means, as `run` does; raise SenderError for one that is not readable."""
+    lost = has_lost_letters(body)
+    return run(mapping, decoded(body, headers), settings, headers, query, trace=trace, lost=lost)
 
 
 def run(  # noqa: PLR0913 - the engine's whole interface
