@@ -9,7 +9,6 @@ from cards.endpoints import Composed, compose
 from cards.key import key_of
 from errors import SenderError
 from mapping import engine
-from mapping.decode import has_lost_letters
 from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.language.model import SECTIONS, Mapping
@@ -33,22 +32,19 @@ class Trial(NamedTuple):
 def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
     try:
-        body = sample.decoded()
-        lost = has_lost_letters(sample.body)
-        outcomes = engine.run(
+        outcomes = engine.read(
             api_of(connection) if sample.lookup else connection.mapping,
-            body,
+            sample.body,
             connection.settings,
             sample.headers,
             sample.query,
             trace=trace,
-            lost=lost,
             lookup=sample.lookup,
         )
     except SenderError as error:
         rejected = Outcome("reject", code=error.code, reason=str(error))
         return Trial(sample, [rejected], engine.Answer(error.status, "application/problem+json", ""))
-    return Trial(sample, outcomes, _answer(connection, body, outcomes))
+    return Trial(sample, outcomes, _answer(connection, sample.decoded(), outcomes))
 
 
 def api_of(connection: Offline) -> Mapping:
@@ -101,7 +97,7 @@ def _reads(mapping: Mapping, connection: Offline, trial: Trial, body: Any) -> bo
 
 def card_key(connection: Offline, outcome: Outcome) -> str:
     """Return the key of the card that an outcome names."""
-    is_personal = personal_ids(connection.mapping, connection.settings)
+    is_personal = personal_ids(connection.settings) if connection.mapping.free_ids else None
     return key_of(connection.project, connection.mapping.crm, outcome.card, is_personal)
 
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aws.chunks import chunks
 from aws.queues import BATCH
-from aws.table import chunks
 from connections import connection_of
 from errors import Unavailable
 from event import wrapped

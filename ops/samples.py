@@ -116,7 +116,7 @@ def _unwrapped(document: dict[str, Any]) -> Iterator[Sample]:
     if isinstance(messages, list) and all(map(_is_message, messages)):
         yield from map(of_message, messages)
     elif _is_request(document):
-        request = request_of(document, "", "")
+        request = request_of(document, "/crm/sample")
         yield Sample(request.body, request.headers, request.query, "an HTTP API event")
     elif _is_message(document):
         yield of_message(document)

@@ -54,8 +54,12 @@ def address_of(path: str) -> tuple[str, str]:
     return connection, token
 
 
-def request_of(call: Mapping[str, Any], connection: str, token: str) -> Request:
-    """Return the request that the HTTP API passes on; the bytes of the body are the ones that the CRM signed."""
+def request_of(call: Mapping[str, Any], path: str) -> Request:
+    """Return the request that the HTTP API passes on; the bytes of the body are the ones that the CRM signed.
+
+    Raise NotFound if the path is no webhook address.
+    """
+    connection, token = address_of(path)
     context = call["requestContext"]
     return Request(
         body=_raw(call.get("body") or "", is_base64=call.get("isBase64Encoded", False)),

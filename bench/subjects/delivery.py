@@ -1,5 +1,6 @@
 """Delivery of due cards against a bare loop of urllib3 over ready bodies: same stub, same run, AWS left out."""
 
+import json
 import subprocess
 import sys
 import time
@@ -10,7 +11,6 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from aws.queues import dumps
 from bench.corpus import FORM, kommo
 from bench.environment import ROOT
 from bench.measure import Figure, Table, alternating, ratios, spread
@@ -140,7 +140,10 @@ def _bodies(cards: int) -> list[bytes]:
     world.ingest(kommo(1, BATCH), "kommo", FORM)
     read = world.cards.read([f"106#Kommo#contact:{number}" for number in range(1, BATCH + 1)]).values()
     composed = [_payload(card) for card in read]
-    return [dumps({"contacts": composed[: min(BATCH, cards - start)]}).encode() for start in range(0, cards, BATCH)]
+    return [
+        json.dumps({"contacts": composed[: min(BATCH, cards - start)]}, separators=(",", ":")).encode()
+        for start in range(0, cards, BATCH)
+    ]
 
 
 def _payload(card: Card) -> Any:

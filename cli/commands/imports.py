@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import click
 
-from aws.queues import BATCH, dumps
+from aws.queues import BATCH
 from cli import exits
 from cli.checkpoint import Checkpoint, digest_of, resumed
 from cli.rate import Rate
@@ -29,6 +29,7 @@ TRIES = 5
 TOGETHER = 25  # records of our own contract in one message: one merge for all of them
 LARGEST_MESSAGE = 45_000  # bytes of records; in base64 a third more, and SQS counts every 64 KiB as a request
 LARGEST_CALL = 150_000  # bytes of the records in one call; with base64 below SQS's smallest limit, 256 KiB
+COMPACT = (",", ":")
 JSON_TYPE = {"content-type": "application/json"}
 
 
@@ -180,7 +181,7 @@ class Import:
         together = TOGETHER if self._ours else 1
         for row in rows:
             if self._taken(row):
-                length = len(dumps(row.record))
+                length = len(json.dumps(row.record, separators=COMPACT))
                 if records and (len(records) == together or size + length > LARGEST_MESSAGE):
                     yield Message(mark, records, size)
                     records, size = [], 0
@@ -233,7 +234,8 @@ class Import:
             self.state.write(self._beside)
 
     def _wrapped(self, message: Message) -> str:
-        body = dumps(message.records if self._ours else message.records[0]).encode()
+        records = message.records if self._ours else message.records[0]
+        body = json.dumps(records, separators=COMPACT).encode()
         request_id = f"import-{self.state.digest[:12]}-{message.mark.line}"
         return wrapped(Event(self._connection, body, JSON_TYPE, {}, self.state.as_of, request_id))
 

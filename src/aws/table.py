@@ -10,8 +10,9 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from aws.chunks import chunks
 from aws.client import Failure, ServiceClient
 from cards.card import Card, Refusal
 from cards.endpoints import Stamped
@@ -28,7 +29,6 @@ _KNOWN = frozenset(Card._fields)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Item = dict[str, Any]
-T = TypeVar("T")
 
 
 class Written(NamedTuple):
@@ -64,7 +64,8 @@ class Cards:
         return {card.key: card for card in map(card_of, self._items(keys))}
 
     def _items(self, keys: Sequence[str]) -> Iterator[Item]:
-        return (item for chunk in chunks(keys) for item in self._read_many(chunk))
+        for start in range(0, len(keys), BATCH):
+            yield from self._read_many(keys[start : start + BATCH])
 
     def row(self, key: str) -> dict[str, Any]:
         """Return the plain attributes of a row that is no card, empty if there is none."""
@@ -164,7 +165,7 @@ class Cards:
         if len(writes) == 1:
             return self._write_each(writes, in_time)
         conflicts: dict[str, Card | None] = {}
-        for chunk in chunks(writes):
+        for chunk in chunks(writes, BATCH):
             if not in_time():
                 raise Unavailable("DynamoDB takes too long.")
             if not self._transact(chunk):
@@ -280,11 +281,6 @@ def _expression(
     expression += " REMOVE " + ", ".join(f"#{name}" for name in removes) if removes else ""
     expression += " ADD #members :members" if adds else ""
     return expression, {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
-
-
-def chunks(things: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
-    """Return the things in pieces of at most `size`."""
-    return (things[start : start + size] for start in range(0, len(things), size))
 
 
 def _key(key: str) -> Item:

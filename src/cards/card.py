@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from cards.endpoints import DELETED, ORGANIZATION_NAME, Fields, Stamped, compose
-from cards.key import CardKey, key_of
 
 CLOCK_TOLERANCE_MS = 5 * 60 * 1000
 LARGEST_BYTES = 350_000  # DynamoDB ends at 400 KiB an item
@@ -112,29 +112,10 @@ def _newer(a: Stamped, b: Stamped) -> Stamped:
     return max(a, b, key=lambda stamp: canonical(stamp.value))
 
 
-def employers(key: str, fields: Fields, is_personal: Callable[[str], bool]) -> dict[str, str]:
-    """Return the keys, by id, of the organizations that a contact's card names by id only.
-
-    `is_personal` is that of `key_of`.
-    """
-    parts = CardKey.parse(key)
-    return {
-        identity: key_of(parts.project, parts.origin, f"organization:{identity}", is_personal)
-        for identity in _named_by_id(fields)
-    }
-
-
-def id_of_employer(card: Card, organization: str) -> str | None:
-    """Return the id by which a contact's card names an organization, given by its key; None if it does not."""
-    plain = employers(card.key, card.fields, lambda _: False)
-    hashed = employers(card.key, card.fields, lambda _: True)
-    return next((one for one in plain if organization in (plain[one], hashed[one])), None)
-
-
-def _named_by_id(fields: Fields) -> Iterator[str]:
-    for name, stamp in fields.items():
-        if name.startswith("organizations."):
-            yield from (entry["externalId"] for entry in stamp.value or () if not entry["name"])
+def named_by_id(fields: Fields) -> list[str]:
+    """Return the ids of the organizations that a contact's card names by id only."""
+    blocks = (stamp.value or () for name, stamp in fields.items() if name.startswith("organizations."))
+    return [entry["externalId"] for entry in chain.from_iterable(blocks) if not entry["name"]]
 
 
 def name_for_contacts(organization: Card | None) -> Stamped:
@@ -146,14 +127,15 @@ def name_for_contacts(organization: Card | None) -> Stamped:
     return organization.fields.get("name", UNNAMED)
 
 
-def with_names(before: Card, after: Card, names: Mapping[str, Stamped]) -> Card:
-    """Return a contact's card with the names of its organizations, given by their ids.
+def with_names(before: Card, after: Card, organizations: Mapping[str, Card | None]) -> Card:
+    """Return a contact's card with the names of the organizations that it names by these ids.
 
-    Where it differs from what it was before, names of organizations that it left are forgotten.
+    An organization is noted even where it has no name yet. Where the card differs from what it was before, names of
+    organizations that it left are forgotten.
     """
-    after = absorb(after, [{ORGANIZATION_NAME + identity: name for identity, name in names.items()}])[0]
-    named = {ORGANIZATION_NAME + identity for identity in _named_by_id(after.fields)}
-    left = {name for name in after.fields if name.startswith(ORGANIZATION_NAME)} - named
+    names = {ORGANIZATION_NAME + identity: name_for_contacts(one) for identity, one in organizations.items()}
+    after = absorb(after, [names])[0]
+    left = {name for name in after.fields if name.startswith(ORGANIZATION_NAME)} - names.keys()
     if after is before or not left:
         return after
     return after._replace(fields={name: stamp for name, stamp in after.fields.items() if name not in left})

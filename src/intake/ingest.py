@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal, NamedTuple, assert_never
 
@@ -13,7 +13,7 @@ from aws.queues import Message, Queue
 from aws.table import Cards
 from cards.card import CLOCK_TOLERANCE_MS, Absorbed, stamped
 from cards.endpoints import Fields
-from cards.key import key_of
+from cards.key import IsPersonal, key_of
 from connections import Connection
 from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
@@ -22,12 +22,11 @@ from event import Event, Record, plain, wrapped
 from intake.flood import Flood
 from intake.merging import Merging
 from mapping import engine
-from mapping.decode import decoded, has_lost_letters
 from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.outcome import Outcome
 from settings import Settings
-from telemetry import count, logger
+from telemetry import logger, report
 
 MERGED = ("change", "delete")  # outcomes whose fields go into a card
 DAY_SECONDS = 86_400
@@ -94,7 +93,7 @@ class Mapped(NamedTuple):
     contract: str  # `direct` if the sender is a programmer, who may be answered 422; empty for any other
     outcomes: Sequence[Outcome]
     keys: Sequence[str]
-    is_personal: Callable[[str], bool]
+    is_personal: IsPersonal
 
 
 def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> list[Verdict]:
@@ -114,10 +113,8 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 def mapped(event: Event, connection: Connection) -> Mapped:
     """Decode and map an event; raise SenderError for a body that cannot be decoded."""
     mapping = loader.load(connection.mapping)
-    outcomes = engine.run(
-        mapping, _decoded(event), connection.settings, event.headers, event.query, lost=has_lost_letters(event.body)
-    )
-    is_personal = personal_ids(mapping, connection.settings)
+    outcomes = engine.read(mapping, event.body, connection.settings, event.headers, event.query)
+    is_personal = personal_ids(connection.settings) if mapping.free_ids else None
     keys = [
         key_of(connection.project, mapping.crm, outcome.card, is_personal) if outcome.card else ""
         for outcome in outcomes
@@ -161,21 +158,6 @@ def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores, now: int 
         raise AllRejected([verdict.answered("code", "field", "reason") for verdict in rejected])
     if rejected and (now is None or stores.flood.keeps(one.connection.name, rejected[0].code, now)):
         reject(one.event, stores.rejected, rejected[0].code, rejected[0].reason)
-
-
-def takes_get(connection: Connection) -> bool:
-    """Return whether a GET with a query string is an event of this connection's CRM."""
-    return loader.load(connection.mapping).get
-
-
-def declared_answer(event: Event, connection: Connection) -> engine.Answer | None:
-    """Return the answer that the CRM insists on, None for the usual one; raise BridgeError as `ingest` does."""
-    mapping = loader.load(connection.mapping)
-    return engine.answer(mapping, _decoded(event)) if mapping.answer else None
-
-
-def _decoded(event: Event) -> Any:
-    return decoded(event.body, event.headers)
 
 
 def _erased(events: Sequence[Mapped], cards: Cards, now: int) -> set[str]:
@@ -240,16 +222,14 @@ def _wake(keys: Mapping[str, int], delivery: Queue) -> None:
 
 def _report(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> None:
     """Log one line for events that were merged together, and count every record."""
-    results = Counter(verdict.result for verdict in verdicts)
-    for result, number in results.items():
-        count(COUNTED[result], number)
-    logger.info(
+    report(
         "ingested",
+        Counter(COUNTED[verdict.result] for verdict in verdicts),
         request_id=" ".join(one.event.request_id for one in events),
         connection=events[0].connection.name,
         events=len(events),
         bytes=sum(len(one.event.body) for one in events),
-        records=results,
+        records=Counter(verdict.result for verdict in verdicts),
         cards=[verdict.key for verdict in verdicts if verdict.key][:MOST_LOGGED],
         **{name: found for name, found in _odd(events, verdicts).items() if found},
     )

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from aws.table import chunks
+from aws.chunks import chunks
 from cards.card import Card, Refusal, is_confirmed
 from delivery import state
 from delivery.classify import Judgement
