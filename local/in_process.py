@@ -29,6 +29,7 @@ from delivery.worker import Run
 from handlers import api, deliver, inbox, sweep
 from intake.spreading import Spreader
 from local import template
+from ops.samples import is_text
 from settings import SETTINGS
 
 AUTH_KEYS = {"106": {"auth_key": "local-key"}, "107": {"auth_key": "other-key"}}
@@ -213,11 +214,13 @@ class Bridge:
         self._seconds += 61
 
     def post(self, connection, body, token="local", **request):
-        """Send a CRM's request through `api`; bytes go base64-encoded, as API Gateway does with what is no text."""
+        """Send a CRM's request through `api`; bytes arrive as API Gateway hands them over."""
         return self.request("POST", f"/crm/{connection}" + (f"/{token}" if token else ""), body, **request)
 
     def request(self, method, path, body="", *, content_type="application/json", headers=None, query=None):
         self._count += 1
+        if isinstance(body, bytes) and is_text(content_type):
+            body = body.decode("utf-8", "replace")
         raw = isinstance(body, bytes)
         if not isinstance(body, str | bytes):
             body = json.dumps(body, ensure_ascii=False)

@@ -441,6 +441,7 @@ def test_there_is_a_saved_query_for_each_question():
         "story of one request",
         "rejected by reason",
         "refused cards by code",
+        "cards left behind by day",
         "slow calls of Ringostat",
         "answers of Ringostat",
         "volume by connection",

@@ -21,7 +21,7 @@ from local.page.samples import Try
 from mapping.identity import personal_ids
 from mapping.language import loader
 from ops.offline import Offline
-from ops.samples import Sample
+from ops.samples import Sample, delivered
 from ops.stack import Stack
 
 SHOWN_EVENTS = 100
@@ -131,7 +131,8 @@ class Desk:
         """Return what would become of an event, without sending it."""
         connection, event = self.arrivals.connections[f"demo-{wanted['preset']}"], _tried(wanted)
         headers = {name.lower(): text for name, text in event.all_headers.items()}
-        found = explained.outcomes(connection, Sample(event.body, headers, event.query), {})
+        sample = Sample(delivered(event.body, event.content_type), headers, event.query)
+        found = explained.outcomes(connection, sample, {})
         return {"mapping": connection.mapping.source.name, "outcomes": found}
 
     def _sent(self, wanted: Mapping[str, Any]) -> dict[str, Any]:

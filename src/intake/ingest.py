@@ -24,6 +24,7 @@ from intake.merging import Merging
 from mapping import engine
 from mapping.identity import personal_ids
 from mapping.language import loader
+from mapping.language.rule import NOT_IN_TABLE
 from mapping.outcome import Outcome
 from settings import Settings
 from telemetry import logger, report
@@ -240,6 +241,7 @@ def _odd(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> dict[str, Any
     return {
         "codes": Counter(verdict.code for verdict in verdicts if verdict.code),
         "ahead": sum(_ahead(one.outcomes, one.event.received_at) for one in events),
+        "not_in_table": sum(NOT_IN_TABLE in warning for verdict in verdicts for warning in verdict.warnings),
         "warnings": [warning for verdict in verdicts for warning in verdict.warnings][:20],
         "event_ids": _ids(events),
     }

@@ -26,7 +26,7 @@ _TELLING_OF_A_PERSON = ("fullName", "phones", "emails")
 _NO_DATA = "the record has an id but no {} that this mapping reads; keys seen: {}"
 _NO_ID_OF = "the id does not look like one that the look-up '{}' may ask for"
 _NO_CHANGE = "this update changes nothing that the mapping can use: other fields, or only a part of a name"
-_DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was not UTF-8, or its charset was not named"
+_DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was not UTF-8"
 
 
 class Answer(NamedTuple):

@@ -306,6 +306,25 @@ def test_a_broken_body_is_shown_where_it_breaks(run, tmp_path):
     assert '"name" "Олена"' in lines[at - 1]
 
 
+@pytest.mark.parametrize(
+    ("name", "content_type", "result"),
+    [
+        ("body.json", "", "reject"),
+        ("body.json", "application/json; charset=windows-1251", "reject"),
+        ("body", "", "change"),  # no type that API Gateway takes for text
+    ],
+)
+def test_a_body_is_judged_as_api_gateway_hands_it_over(run, tmp_path, name, content_type, result):
+    (tmp_path / name).write_bytes('{"id": 7, "name": "Олена", "phone": "067 000 00 01"}'.encode("cp1251"))
+
+    told = json.loads(
+        run("explain", "--json", "--mapping", "generic", "--content-type", content_type, tmp_path / name).out
+    )
+
+    [outcome] = told["outcomes"]
+    assert (outcome["result"], outcome["code"]) == (result, "bad-encoding" if result == "reject" else None)
+
+
 def test_a_form_that_came_as_json_says_so(run, tmp_path):
     (tmp_path / "form.json").write_text("id=1&name=x")
 
