@@ -21,7 +21,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import unquote_plus
 
 from errors import BadBody, TooLarge, UnsupportedBody
@@ -33,11 +33,13 @@ MAX_FORM_DEPTH = 16
 MAX_XML_DEPTH = 64
 MAX_FORM_FIELDS = 5_000
 
+_Record = TypeVar("_Record")
 _GZIP = b"\x1f\x8b"
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _TEXT_CODECS = re.compile(r"utf-(8|16|32).*|ascii|iso8859-\d+|cp\d+|koi8-[rut]|mac-cyrillic")
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-         (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+_MARKS = tuple(_BOMS)
 
 
 def decoded(body: bytes, headers: Mapping[str, str]) -> Any:
@@ -48,6 +50,13 @@ def decoded(body: bytes, headers: Mapping[str, str]) -> Any:
 def has_lost_letters(body: bytes) -> bool:
     """Return whether a body holds U+FFFD: what a gateway or program writes for bytes that it took for UTF-8 wrongly."""
     return b"\xef\xbf\xbd" in body or b"%EF%BF%BD" in body.upper()
+
+
+def bounded(records: list[_Record]) -> list[_Record]:
+    """Return what may be an event's records; raise TooLarge before each of too many is looked at."""
+    if len(records) > MAX_RECORDS:
+        raise TooLarge(f"A request may have {MAX_RECORDS} records.")
+    return records
 
 
 def decode(body: bytes, content_type: str, content_encoding: str = "") -> Any:
@@ -104,8 +113,8 @@ def _charset(content_type: str) -> str | None:
 
 
 def _text(body: bytes, named: str | None) -> str:
-    marked = next((codec for bom, codec in _BOMS if body.startswith(bom)), None)
-    given = marked or named
+    marked = next(bom for bom in _BOMS if body.startswith(bom)) if body.startswith(_MARKS) else None
+    given = _BOMS[marked] if marked else named
     for codec in (given,) if given else ("utf-8", "cp1251"):
         try:
             return body.decode(codec)
