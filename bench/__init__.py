@@ -1,1 +1,1 @@
-"""Measurements that anyone can repeat: `make bench`. Every figure stands beside a baseline of the same run."""
+"""Measurements that anyone can repeat: `make bench`. Every figure is compared with a baseline of the same run."""

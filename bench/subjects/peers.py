@@ -142,8 +142,8 @@ def _outage() -> Table:
         "Ringostat answers 503 for ten seconds (virtual time)",
         figures,
         [
-            OUTAGE.told,
-            "the CRM does not repeat what was refused",
+            OUTAGE.described,
+            "the CRM does not repeat what was answered with an error",
             f"the tutorial's queue hands out a failed event again after {VISIBILITY} s, so it lands later",
         ],
     )
