@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from cards.card import compose, stamped
-from cards.endpoints import Composed
+from cards.card import stamped
+from cards.endpoints import Composed, compose
 from cards.key import key_of
 from errors import SenderError
 from mapping import engine

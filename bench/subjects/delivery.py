@@ -15,7 +15,8 @@ from bench.corpus import FORM, kommo
 from bench.environment import ROOT
 from bench.measure import Figure, Table, alternating, ratios, spread
 from bench.world import World
-from cards.card import Card, compose
+from cards.card import Card
+from cards.endpoints import compose
 
 BATCH = 100
 LEAST = 0.6

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cards.card import Card, Stamped, compose, stamped
-from cards.endpoints import Composed
+from cards.card import Card, stamped
+from cards.endpoints import Composed, Stamped, compose
 from local.page.arrivals import Arrival, card_key, row_id
 from mapping.outcome import Outcome
 from ops.card_text import state, story

@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from aws.client import Failure, ServiceClient
-from cards.card import Card, Refusal, Stamped
+from cards.card import Card, Refusal
+from cards.endpoints import Stamped
 from cards.key import PROJECTS, RENAMED, is_organization, left_behind_part, members_pages, project_of, renamed
 from cards.write import SCHEMA, Write, renaming
 from errors import Unavailable
@@ -31,15 +32,10 @@ T = TypeVar("T")
 
 
 class Written(NamedTuple):
-    """The row after a write that happened, or as it is when the condition did not hold."""
+    """The row after a write that happened, or as it is when the condition did not hold (None: no row)."""
 
     done: bool
-    item: Item | None
-
-    @property
-    def card(self) -> Card | None:
-        """The row as a card, None if there is no row."""
-        return card_of(self.item) if self.item else None
+    card: Card | None
 
 
 def _always() -> bool:
@@ -108,14 +104,16 @@ class Cards:
 
     def write(self, write: Write) -> Written:
         """Do one write with one call, which is also the read of the row."""
+        done, item = self._tried(write)
+        return Written(done, card_of(item) if item else None)
+
+    def _tried(self, write: Write) -> tuple[bool, Item | None]:
         try:
-            answer = self._updated(write)
+            return True, self._updated(write)["Attributes"]
         except Failure as error:
             if error.aws_code != "ConditionalCheckFailedException":
                 raise
-            item: Any = error.answer.get("Item")
-            return Written(done=False, item=item)
-        return Written(done=True, item=answer["Attributes"])
+            return False, error.answer.get("Item")
 
     def _updated(self, write: Write) -> Any:
         returned = {"ReturnValues": "ALL_NEW", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
@@ -184,13 +182,13 @@ class Cards:
             if not in_time():
                 raise Unavailable("DynamoDB takes too long.")
             try:
-                result = self.write(write)
+                done, item = self._tried(write)
             except Failure as error:
                 if not (write.members and error.aws_code == "ValidationException"):  # such a row is full: 400 KiB
                     failure = error
                 continue
-            if not result.done:
-                conflicts[write.key] = result.card
+            if not done:
+                conflicts[write.key] = card_of(item) if item else None
         if failure:
             raise failure
         return conflicts

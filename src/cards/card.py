@@ -6,23 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from cards.endpoints import DELETED, ORGANIZATION_NAME, Composed, composed
+from cards.endpoints import DELETED, ORGANIZATION_NAME, Fields, Stamped, compose
 from cards.key import CardKey, key_of
 
 CLOCK_TOLERANCE_MS = 5 * 60 * 1000
 LARGEST_BYTES = 350_000  # DynamoDB ends at 400 KiB an item
 
 
-class Stamped(NamedTuple):
-    """A field's value and when it was set: in the CRM, and when we first heard of it (both ms since 1970, UTC)."""
-
-    value: Any
-    changed_at: int
-    received_at: int
-
-
 UNNAMED = Stamped(None, 0, 0)  # of an organization
-Fields = Mapping[str, Stamped]
 Absorbed = Literal["accepted", "unchanged", "stale", "erased", "too-large"]
 
 
@@ -119,11 +110,6 @@ def _newer(a: Stamped, b: Stamped) -> Stamped:
     if a[1:] != b[1:]:
         return a if a[1:] > b[1:] else b
     return max(a, b, key=lambda stamp: canonical(stamp.value))
-
-
-def compose(key: str, fields: Fields) -> Composed:
-    """Build the body of Ringostat's contract from a card."""
-    return composed(key, {name: stamp.value for name, stamp in fields.items()})
 
 
 def employers(key: str, fields: Fields, is_personal: Callable[[str], bool]) -> dict[str, str]:

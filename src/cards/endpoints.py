@@ -19,6 +19,17 @@ Payload = dict[str, Any]
 Values = Mapping[str, Any]
 
 
+class Stamped(NamedTuple):
+    """A field's value and when it was set: in the CRM, and when we first heard of it (both ms since 1970, UTC)."""
+
+    value: Any
+    changed_at: int
+    received_at: int
+
+
+Fields = Mapping[str, Stamped]
+
+
 class Endpoint(NamedTuple):
     """One endpoint. `compose` takes project and origin, and a card's values; it returns the body or why there is none.
 
@@ -26,14 +37,10 @@ class Endpoint(NamedTuple):
     """
 
     name: str
+    path: str  # of its address
     kinds: tuple[str, ...]  # of the keys of its cards
     fields: Mapping[str, tuple[str, ...]]
     compose: Callable[[Payload, Values], Payload | str]
-
-    @property
-    def path(self) -> str:
-        """The path of the address."""
-        return f"/minicrm/{self.name}/sync"
 
 
 class Composed(NamedTuple):
@@ -44,9 +51,11 @@ class Composed(NamedTuple):
     waiting: str | None = None
 
 
-def composed(key: str, values: Values) -> Composed:
-    """Build the body of Ringostat's contract from the values of a card."""
-    endpoint, parts = endpoint_of(key), CardKey.parse(key)
+def compose(key: str, fields: Fields) -> Composed:
+    """Build the body of Ringostat's contract from a card."""
+    parts = CardKey.parse(key)
+    endpoint = endpoint_for(parts.kind)
+    values = {name: stamp.value for name, stamp in fields.items()}
     body = endpoint.compose({"projectId": parts.project, "origin": parts.origin}, values)
     return Composed(endpoint.name, None, body) if isinstance(body, str) else Composed(endpoint.name, body)
 
@@ -59,11 +68,6 @@ def shown(payload: Payload) -> Payload:
         "link": payload.get("contactLink") or payload.get("leadLink"),
         "numbers": [direction["value"] for direction in directions][:MOST_SHOWN],
     }
-
-
-def endpoint_of(key: str) -> Endpoint:
-    """Return the endpoint that a card is posted to."""
-    return endpoint_for(CardKey.parse(key).kind)
 
 
 def endpoint_for(kind: str) -> Endpoint:
@@ -145,7 +149,19 @@ _PARTS = {"contactDirections": ("type", "name", "value"), "organizations": _OF_O
 ENDPOINTS = {
     endpoint.name: endpoint
     for endpoint in (
-        Endpoint("organizations", ("organization",), dict.fromkeys(_OF_ORGANIZATION, ()), _organization),
-        Endpoint("contacts", ("contact", "lead"), {name: _PARTS.get(name, ()) for name in _OF_CONTACT}, _contact),
+        Endpoint(
+            "organizations",
+            "/minicrm/organizations/sync",
+            ("organization",),
+            dict.fromkeys(_OF_ORGANIZATION, ()),
+            _organization,
+        ),
+        Endpoint(
+            "contacts",
+            "/minicrm/contacts/sync",
+            ("contact", "lead"),
+            {name: _PARTS.get(name, ()) for name in _OF_CONTACT},
+            _contact,
+        ),
     )
 }

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cards.card import Card, compose, may_be_shown
-from cards.endpoints import shown
+from cards.card import Card, may_be_shown
+from cards.endpoints import compose, shown
 from cards.key import RENAMED, left_behind_part, project_of, renaming_key
 
 RENAMED_AFTER_MS = 120_000  # no contact is still being written with the old name by then

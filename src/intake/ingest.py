@@ -11,7 +11,8 @@ from aws.client import Patience
 from aws.clients import dynamodb, sqs
 from aws.queues import Message, Queue
 from aws.table import Cards
-from cards.card import CLOCK_TOLERANCE_MS, Absorbed, Fields, stamped
+from cards.card import CLOCK_TOLERANCE_MS, Absorbed, stamped
+from cards.endpoints import Fields
 from cards.key import key_of
 from connections import Connection
 from delivery.policy import GIVE_UP_DAYS

@@ -12,18 +12,8 @@ from itertools import chain
 from typing import NamedTuple
 
 from aws.table import Cards
-from cards.card import (
-    Absorbed,
-    Card,
-    Fields,
-    absorb,
-    employers,
-    id_of_employer,
-    is_confirmed,
-    name_for_contacts,
-    with_names,
-)
-from cards.endpoints import ORGANIZATION_NAME
+from cards.card import Absorbed, Card, absorb, employers, id_of_employer, is_confirmed, name_for_contacts, with_names
+from cards.endpoints import ORGANIZATION_NAME, Fields
 from cards.key import is_organization, members_page, project_of
 from cards.write import Write, merged, renaming
 from delivery.policy import REST_MS, SWEEP_AFTER_MS

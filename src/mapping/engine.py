@@ -1,7 +1,7 @@
 """From one event to its outcomes. Total: whatever the body holds, there is an outcome, and the body is not changed."""
 
 import json
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from collections.abc import Mapping as Table
 from itertools import count
 from typing import Any, NamedTuple
@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from errors import TooLarge
 from mapping import decode, explain, normalize
 from mapping.language.expression import View, as_list, is_empty
-from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Block, Mapping, Record, Section
+from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Also, Block, Lookup, Mapping, Record, Section
 from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, may_be_fixed, place_of
-from mapping.outcome import Outcome, Step
+from mapping.outcome import Outcome, Step, Want
 
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
 MAX_DIRECTIONS = 5_000  # phones and e-mails of one event: each may take 0.1 ms
@@ -24,6 +24,7 @@ OF_A_CONTACT = ("leadId", "leadLink", "dealLink", "googleClientId")  # what a le
 _TELLING = {"organization": ("name",)}  # what a record must say of itself to be one
 _TELLING_OF_A_PERSON = ("fullName", "phones", "emails")
 _NO_DATA = "the record has an id but no {} that this mapping reads; keys seen: {}"
+_NO_ID_OF = "the id does not look like one that the look-up '{}' may ask for"
 _NO_CHANGE = "this update changes nothing that the mapping can use: other fields, or only a part of a name"
 _DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was not UTF-8, or its charset was not named"
 
@@ -56,6 +57,7 @@ def run(  # noqa: PLR0913 - the engine's whole interface
     *,
     trace: bool = False,
     lost: bool = False,
+    lookup: str = "",
 ) -> list[Outcome]:
     """Return what an event means: at least one outcome.
 
@@ -64,13 +66,14 @@ def run(  # noqa: PLR0913 - the engine's whole interface
     `settings` are the connection's: `crm_url`, `country` (default UA), `time_zone` (default Europe/Kyiv), `responsible`
     (the id where no employee is, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any),
     and free ones. With `trace` the outcomes also say how each field came about. `lost` says that the body has lost
-    letters on its way: each outcome then warns of it.
+    letters on its way: each outcome then warns of it. `lookup` is the name of the look-up whose answer the body is.
     """
     directions = count(1)
     lower = {name.lower(): value for name, value in headers.items()}
 
     def mapped(record: Any) -> list[Outcome]:
-        return _Event(mapping, View(record, settings, lower, query), settings, directions, traced=trace).outcomes()
+        view = View(record, settings, lower, query, lookup=lookup)
+        return _Event(mapping, view, settings, directions, traced=trace).outcomes()
 
     outcomes = _by_contract(body, mapped) if mapping.contract else mapped(body)
     return [one._replace(warnings=(*one.warnings, f"the body {_DAMAGED}")) for one in outcomes] if lost else outcomes
@@ -125,7 +128,10 @@ class _Event:
                     left.setdefault(id(item), (index, item))
                     continue
                 self._take(item)
-                found.append(self._finished(self._outcome(record, index, item)))
+                if record.reads:
+                    found += map(self._finished, self._lookups(record, record.reads, index, item))
+                else:
+                    found.append(self._finished(self._outcome(record, index, item)))
                 decode.bounded(found)
         missed = [index for index, item in left.values() if self._is_missed(item)]
         found += [self._finished(self._unmatched(index)) for index in (missed if found or missed else [0])]
@@ -183,6 +189,8 @@ class _Event:
                 field=self.damaged,
                 reason=f"{self.damaged} {_DAMAGED}",
             )
+        if record.also and outcome.result == "change":
+            return outcome._replace(wants=self._also(record, item))
         return outcome
 
     def _outcome_of(self, record: Record, index: int, item: Any) -> Outcome:
@@ -199,6 +207,45 @@ class _Event:
         if record.do != "change":
             return self._gone(record, outcome, item)
         return self._changed(outcome._replace(carries=record.carries or "full"), item)
+
+    def _lookups(self, record: Record, reads: Lookup, index: int, item: Any) -> Iterator[Outcome]:
+        """Yield one outcome for each record that is to be read: one, unless the event names several ids."""
+        event_id = self._scalar("eventId", record.event_id, "text", item)
+        outcome = Outcome("lookup", index, record.title, event_id=event_id)
+        ids = self._ids(record.identity, item)
+        if not ids:
+            yield self._without_id(outcome, "id", record.identity, item)
+        for identity in ids:
+            if reads.ids.fullmatch(identity):
+                yield outcome._replace(wants=(Want(reads.name, identity),))
+            else:
+                yield outcome._replace(result="reject", code="no-id", field="id", reason=_NO_ID_OF.format(reads.name))
+
+    def _also(self, record: Record, item: Any) -> tuple[Want, ...]:
+        """Return what is to be read beside a change."""
+        return tuple(want for also in record.also if also.reads for want in self._wants(also, also.reads, item))
+
+    def _wants(self, also: Also, reads: Lookup, item: Any) -> Iterator[Want]:
+        ids = self._ids(also.id, item)
+        if len(ids) > MAX_ENTRIES:
+            self.view.warnings.append(f"{also.place}: of {len(ids)} only the first {MAX_ENTRIES} are looked up")
+        for identity in ids[:MAX_ENTRIES]:
+            if not reads.ids.fullmatch(identity):
+                self.view.warnings.append(f"{also.place}: {_NO_ID_OF.format(reads.name)}")
+                continue
+            yield Want(reads.name, identity, f"{reads.kind}:{identity}" if also.when == "unknown" else "")
+
+    def _ids(self, rule: Rule | None, item: Any) -> list[str]:
+        """Return the ids that a rule finds: one, or all of a list."""
+        found: list[str] = []
+
+        def convert(value: Any) -> str | None:
+            given = value if isinstance(value, list) else [value]
+            found[:] = dict.fromkeys(one for one in map(normalize.identity, given) if one)
+            return found[0] if found else None
+
+        first = self._read(rule, item, convert) if rule else None
+        return found if found and found[0] == first else [first] if first else []
 
     def _gone(self, record: Record, outcome: Outcome, item: Any) -> Outcome:
         """Return a deletion or erasure. That of a lead is its own card's: its contact stays what it is."""
@@ -406,16 +453,20 @@ class _Event:
 
     def _spoken_of(self, kind: str, name: str, block: Block, item: Any) -> list[dict[str, Any]] | None:
         each, rule = block.each, block.rules[NEEDED[kind]]
-        unsure = each.keys is None if each else self.partial  # a path, and a value, can be read before it is asked for
-        if unsure and not self.whole and not self._is_block_present(kind, block, item):
+        asked = each is not None or self.partial  # a lone value can be read before it is asked for
+        if asked and not self.whole and not self._is_block_present(kind, block, item):
             return None
         currents = [item] if each is None else as_list(each.read(item, self.view))
         entries = self._read_entries(kind, name, block, currents) if currents else []
         if entries or self.whole:
             return entries
-        if each is None or not currents:
-            return [] if self._is_block_present(kind, block, item) else None
-        return [] if any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES]) else None
+        if each is None:
+            return [] if asked or self._is_block_present(kind, block, item) else None
+        return (
+            []
+            if not currents or any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES])
+            else None
+        )
 
     def _read_entries(self, kind: str, name: str, block: Block, currents: list[Any]) -> list[dict[str, Any]]:
         if len(currents) > MAX_ENTRIES:

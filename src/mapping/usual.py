@@ -66,10 +66,10 @@ def _ids(record: Record, above: list[Fields]) -> dict[str, Any]:
     lead = normalize.identity(value_of(place, "leadId"))
     if record.kind.endswith("lead"):
         return {"leadId": lead or own, "contactId": normalize.identity(value_of(place, "contactId"))}
-    beside = (normalize.identity(scalar(value)) for value in _values(above, *ids_above(place)))
+    beside = (normalize.identity(scalar(value)) for value in _values(above, *(ids_above(place) if above else ())))
     identity = own or next(filter(None, beside), None)
     ids: dict[str, Any] = {"externalId": identity} if identity or "externalId" in place.usual else {}
-    return ids | ({"leadId": lead} if "leadId" in place.usual else {})
+    return {**ids, "leadId": lead} if "leadId" in place.usual else ids
 
 
 def _name(place: Place, *, partial: bool) -> dict[str, Any]:

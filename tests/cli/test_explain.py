@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cards.card import compose, stamped
+from cards.card import stamped
+from cards.endpoints import compose
 from cards.key import key_of
 from cli.cases import found
 from mapping.language import loader

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cards.endpoints import ENDPOINTS
 from delivery import ringostat
-from delivery.answer import Answer
 from delivery.classify import classify
 from delivery.ringostat import Ringostat
 from errors import OperatorError
+from wire import Answer
 
 KEY = "canary-auth-key"
 CONTACTS = ENDPOINTS["contacts"]

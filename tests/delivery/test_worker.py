@@ -9,12 +9,12 @@ from cards.card import stamped
 from cards.key import key_of, throttle_key
 from cards.write import Write
 from delivery import state
-from delivery.answer import Answer
 from delivery.wakeups import Wakeup, wakeups_of
 from delivery.worker import Run
 from intake.merging import Merging
 from local.in_process import AUTH_KEYS, counted
 from settings import SETTINGS
+from wire import Answer
 
 
 def key(number=42, project=106):

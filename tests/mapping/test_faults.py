@@ -73,7 +73,7 @@ FAULTS = [
     ("a deal without an owner is unwanted", "engine", 'and not self._is_there(rule, item, "0")', ""),
     ("an id of no use is empty", "engine", "if rule is not None and self._is_there(rule, item):", "if False:"),
     ("the first phone or none", "engine", "return given if seen[given][0] else None", "return given"),
-    ("the first time or none", "engine", "if given is None or normalize.time(given, self.zone) is not None:", "if True:"),
+    ("the first time or none", "engine", "return None if read[given] is None else given", "return given"),
     ("letters that were lost", "engine", "if self.damaged and outcome.result", "if False and outcome.result"),
     ("a text cut in silence", "engine", "if self.longest:", "if False:"),
     ("phones dropped without their number", "engine", "self.dropped += dropped", "self.dropped = dropped"),
