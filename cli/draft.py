@@ -69,7 +69,7 @@ class Said(NamedTuple):
 
 
 def draft(body: Any, crm: str = "", headers: Mapping[str, str] | None = None) -> Draft:
-    """Return a valid mapping for bodies like this one; what no name tells is in its comments and in `missing`."""
+    """Return a valid mapping for bodies like this one; what no name identifies is in its comments and in `missing`."""
     found = [one for one in records(body, words_outside(headers or {}, {})) if one.kind in KINDS]
     record = min(found, key=lambda one: KINDS.index(one.kind), default=Record("unknown", Place((), {}, {})))
     fields = _Fields(record, _texts(body), headers or {})

@@ -65,7 +65,7 @@ api.STORES = api.STORES._replace(seconds=60)  # on a busy machine emulated AWS i
 
 @cache
 def aws(service):
-    """Return a client for what stands around the functions; their own know only what they call."""
+    """Return a client for what is around the functions; their own know only what they call."""
     return botocore.session.Session().create_client(service, config=Config(retries={"total_max_attempts": 1}))
 
 
@@ -87,7 +87,7 @@ CLIENTS = [make(patience) for make in (dynamodb, secretsmanager, sqs) for patien
 def overheard(hear, clients=CLIENTS):
     """Tell of every request of the functions before it is sent: `hear(client, operation, parameters)`.
 
-    What it raises stands for AWS's answer.
+    What it raises takes the place of AWS's answer.
     """
 
     def heard(client, exchange, operation, body):
@@ -123,7 +123,7 @@ def unreachable(service, operation=""):
 
 
 class Clock:
-    """Ms since 1970 that pass only when told to."""
+    """Ms since 1970 that pass only on demand."""
 
     def __init__(self, now=START):
         self.time = now

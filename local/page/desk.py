@@ -100,7 +100,7 @@ class Desk:
             return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
     def _personal_ids(self, project: int, origin: str) -> IsPersonal:
-        """Return which ids stand in keys as a hash, by the connection that a contact came by."""
+        """Return which ids are hashes in keys, by the connection that a contact came by."""
         for one in self.arrivals.connections.values():
             if (one.project, one.mapping.crm) == (project, origin):
                 return personal_ids(one.settings) if one.mapping.free_ids else None

@@ -118,7 +118,7 @@ def _stamp(name: str, news: Mapping[str, Stamped], known: Card | None) -> dict[s
     return {
         "changedAt": max(stamp.changed_at for stamp in stamps),
         "receivedAt": max(stamp.received_at for stamp in stamps),
-        "stands": all(known.fields.get(field, news[field]).value == news[field].value for field in names),
+        "current": all(known.fields.get(field, news[field]).value == news[field].value for field in names),
     }
 
 

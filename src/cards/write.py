@@ -33,7 +33,7 @@ def renaming(organization: str, now: int) -> Write:
 
 
 def spread(organization: str, at: int, page: int | None) -> Write:
-    """Return the write that goes on with the spreading of a name at a page, or ends it, unless it was renamed anew."""
+    """Return the write that goes on with the spreading of a name at a page, or ends it, unless it was renamed again."""
     changes = {"page": page} if page is not None else {"due": None, "due_at": None, "page": None}
     return Write(renaming_key(organization), changes, "#due_at = :at", {"at": at})
 

@@ -81,7 +81,7 @@ def run(  # noqa: PLR0913 - the engine's whole interface
 
     `settings` are the connection's: `crm_url`, `country` (default UA), `time_zone` (default Europe/Kyiv), `responsible`
     (the id where no employee is, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any),
-    and free ones. With `trace` the outcomes also tell how each field came about. `lost` says that the body has lost
+    and free ones. With `trace` the outcomes also say how each field came about. `lost` says that the body has lost
     letters on its way: each outcome then warns of it. `lookup` is the name of the look-up whose answer the body is.
     """
     directions = count(1)

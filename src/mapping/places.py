@@ -58,9 +58,9 @@ class Record(NamedTuple):
 
 
 def records(body: Any, outside: frozenset[str]) -> list[Record]:
-    """Return where the event's records lie, and of which kind they are; raise TooLarge for too many.
+    """Return where the event's records are, and of which kind they are; raise TooLarge for too many.
 
-    `outside` are the words of the event's name that stand beside the body.
+    `outside` are the words of the event's name beside the body.
     """
     tables = enumerate(decode.bounded(body)) if isinstance(body, list) else [(None, body)]
     return [record for index, table in tables for record in _records(index, _opened(table), outside)]
@@ -149,7 +149,7 @@ def _strength(fields: Fields, usual: Mapping[str, list[Field]]) -> int:
 
 
 def _places(place: Place, said: frozenset[str]) -> Iterator[Place]:
-    """Yield every table that may be the contact; below one with a phone or an e-mail only where records lie."""
+    """Yield every table that may be the contact; below one with a phone or an e-mail only where records are."""
     has_direction = place.strength > NAMED
     if has_direction and not (said & names.TRADE or (said and _NAME.isdisjoint(place.usual))):
         yield place
@@ -401,7 +401,7 @@ def with_envelopes(fields: Fields) -> Iterator[Fields]:
 
 
 def without_tenant(place: Place, *, is_event: bool) -> Fields:
-    """Return the fields of a record, but not the account of the CRM's user that stands beside an event's name."""
+    """Return the fields of a record, but not the account of the CRM's user beside an event's name."""
     if not is_event and names.SPOKEN.isdisjoint(place.fields):
         return place.fields
     return {name: field for name, field in place.fields.items() if name not in names.TENANT}
