@@ -31,7 +31,9 @@ def command(stack: Stack, samples: list[Sample], connection: str) -> int:
     """
     entry = stack.connection(connection)
     if not entry.verify:
-        raise click.ClickException(f"{connection} takes no requests, because it has no verify: it sends only by the queue")
+        raise click.ClickException(
+            f"{connection} takes no requests, because it has no verify: it sends only by the queue"
+        )
     if problem := fault(entry.verify):
         raise click.ClickException(f"{connection}: {problem}")
     return max(_sent(stack, entry, sample) for sample in samples)
