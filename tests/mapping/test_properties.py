@@ -143,7 +143,9 @@ def test_1_the_engine_is_total_and_leaves_the_body_alone(drawn):
     assert all(outcome.code and outcome.reason for outcome in outcomes if outcome.result not in ("change", "lookup"))
 
 
-ids_of_nobody = anything | st.sampled_from(["1&x=2", "../users", "1,2", "') OR Id != ('", "$result[x]", "1" * 100, "٤٢", "1\n", "-1"])
+ids_of_nobody = anything | st.sampled_from(
+    ["1&x=2", "../users", "1,2", "') OR Id != ('", "$result[x]", "1" * 100, "٤٢", "1\n", "-1"]
+)
 
 
 @given(drawn=st.data())
@@ -155,7 +157,9 @@ def test_1_no_id_is_wanted_that_does_not_fit_its_pattern(drawn):
     at(body, path[:-1])[path[-1]] = drawn.draw(ids_of_nobody)
     mapping = loader.load(case.mapping)
 
-    outcomes = engine.run(mapping, body, SETTINGS, {}, case.request.get("query", {}), lookup=case.request.get("lookup", ""))
+    outcomes = engine.run(
+        mapping, body, SETTINGS, {}, case.request.get("query", {}), lookup=case.request.get("lookup", "")
+    )
 
     calls = mapping.calls or loader.load(mapping.api_name).calls
     for want in [want for outcome in outcomes for want in outcome.wants]:
