@@ -15,8 +15,6 @@ ASKING = [name for name in loader.mappings() if loader.load(name).api]
 LOOKUPS = [(name, lookup) for name in ASKING for lookup in loader.load(name).calls]
 ANSWERS = [case for case in CASES if case.request.get("lookup")]
 REQUESTS = Path(__file__).with_name("requests.json")  # this file, run as a module, writes it
-    "requests.json"
-)  # what leaves; `python -m tests.mapping.test_api_presets` writes it
 
 SECRET = {
     "token": "KEY",
