@@ -1,4 +1,4 @@
-"""HubSpot: objects read in batches, by list and by search; webhooks of an app."""
+"""HubSpot: objects in batches, by list and by search (not one by one); webhooks of an app."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from local.crm.limits import Bucket, Window
 from local.crm.records import Record, Records
 from local.emulator.reply import Reply, said
 
-PATH = re.compile(r"/crm/(?:objects/[^/]+|v3/objects)/(contacts|companies)(?:/(batch/read|search|\d+))?")
+PATH = re.compile(r"/crm/(?:objects/[^/]+|v3/objects)/(contacts|companies)(?:/(batch/read|search))?")
 KINDS = {"contacts": "contact", "companies": "company"}
 TYPES = {"contact": "0-1", "company": "0-2"}
 INPUTS, PAGE, SEARCH_PAGE, SEARCH_MOST = 100, 100, 200, 10_000
@@ -61,8 +61,6 @@ def answer(asked: Asked, records: Records) -> Reply:
         return error(FAULTS["gone"])
     kind, what = KINDS[found[1]], found[2]
     routes = {("POST", "batch/read"): _batch, ("POST", "search"): _search, ("GET", None): _list}
-    if asked.method == "GET" and what and what.isdecimal():
-        return _single(asked, records, kind, what)
     route = routes.get((asked.method, what))
     return route(asked, records, kind) if route else error(_fault(405, "METHOD_NOT_ALLOWED", "Method not allowed"))
 
@@ -99,18 +97,6 @@ def _list(asked: Asked, records: Records, kind: str) -> Reply:
         last = str(later[limit - 1].id)
         answered["paging"] = {"next": {"after": last, "link": f"https://api.hubapi.com{asked.path}?after={last}"}}
     return said(HTTPStatus.OK, answered)
-
-
-def _single(asked: Asked, records: Records, kind: str, number: str) -> Reply:
-    found = records.chosen(kind, [number])
-    if not found:
-        return error(FAULTS["gone"])
-    result = _objects(found, _properties(asked), records)[0]
-    company = found[0].company
-    if "companies" in asked.one("associations").split(",") and company:
-        results = [{"id": str(company), "type": one} for one in ("contact_to_company", "contact_to_company_unlabeled")]
-        result["associations"] = {"companies": {"results": results}}
-    return said(HTTPStatus.OK, result)
 
 
 # https://developers.hubspot.com/docs/api-reference/search/guide: 10,000 results a query; new changes come late.

@@ -73,7 +73,7 @@ async function edit(crm, kind, id, wanted) {
     ?? (await ask("GET", `/_emulator/records?${new URLSearchParams({ crm: crm.name, kind, q: id })}`)).records.find((one) => one.id === id);
   if (shown !== wanted) return;
   if (!record) { replace(form, h("p", { class: "lead" }, "There is no such record any more.")); return; }
-  const said = h("p", { class: "hint", role: "status" }), heading = foreign(id === "new" ? "New record" : `${title(record)} · ${id}`);
+  const said = h("p", { class: "hint" }), heading = foreign(id === "new" ? "New record" : `${title(record)} · ${id}`);
   const inputs = Object.fromEntries(FIELDS[kind].map(([name]) => [name, LISTS.includes(name) ? h("textarea", { rows: 2, value: record[name].join("\n") })
     : h("input", { value: String(record[name]), autocomplete: "off", inputmode: NUMBERS.includes(name) ? "numeric" : null })]));
   const visible = h("input", { type: "checkbox", checked: record.visible }), into = h("input", { inputmode: "numeric", placeholder: "Contact’s number", "aria-label": "Contact to merge it into" });
