@@ -28,6 +28,7 @@ from local.logs import Logs
 from local.ministack import REGION, MiniStack, NotReady
 from local.page.desk import Desk
 from local.page.samples import Try
+from mapping.language.loader import API_SUFFIX
 from ops.stack import Stack
 
 SOURCE = template.ROOT / "src"
@@ -268,7 +269,8 @@ def variable(port: str) -> str:
 
 
 def _presets(source: Path) -> list[Path]:
-    return sorted((source / "mapping" / "presets").glob("*.toml"))
+    found = (source / "mapping" / "presets").glob("*.toml")
+    return sorted(path for path in found if not path.stem.endswith(API_SUFFIX))
 
 
 def _connection(preset: str) -> dict[str, Json]:

@@ -54,10 +54,14 @@ class Change(NamedTuple):
 
 
 class Crm(NamedTuple):
-    """One CRM. `paths` matches the paths of its API. `faults` are its own errors, by name, as `Fault`s."""
+    """One CRM. `paths` matches the paths of its API, which for its preset begin with `base`.
+
+    `faults` are its own errors, by name, as `Fault`s.
+    """
 
     name: str  # of its preset
     title: str
+    base: str
     paths: re.Pattern[str]
     limit: Callable[[], Window | Bucket]
     answer: Callable[[Asked, Records], Reply]

@@ -127,6 +127,16 @@ class Crms:
         place.faults.put([_fault(place, one) for one in descriptions])
         self._changes.mark()
 
+    def secret(self, crm: str) -> dict[str, str]:
+        """Return what a connection must know to ask this CRM here."""
+        url = self.url + self._place(crm).crm.base.format(key=KEY)
+        return {"url": url, "token": KEY, "email": "crm@example.com"}
+
+    def counts(self, crm: str) -> dict[str, int]:
+        """Return how many records a CRM has of each kind."""
+        with self._lock:
+            return self._place(crm).records.counts()
+
     def record(self, crm: str, kind: str, number: int) -> Record | None:
         """Return a record as it is now, None if the key sees none."""
         with self._lock:

@@ -462,7 +462,11 @@ class _Event:
             return entries
         if each is None:
             return [] if asked or self._is_block_present(kind, block, item) else None
-        return [] if not currents or any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES]) else None
+        return (
+            []
+            if not currents or any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES])
+            else None
+        )
 
     def _read_entries(self, kind: str, name: str, block: Block, currents: list[Any]) -> list[dict[str, Any]]:
         if len(currents) > MAX_ENTRIES:

@@ -14,6 +14,7 @@ from local import template
 from local.examples import command, example
 from local.logs import Line, Logs, alive, readable
 from local.stack import runnable
+from mapping.language import loader
 
 START = 60
 
@@ -57,8 +58,9 @@ def test_it_starts_says_what_to_paste_and_ends_without_a_trace(tmp_path, number)
 
     assert process.returncode == 0, rest
     assert "Traceback" not in rest
-    for preset in (template.ROOT / "src" / "mapping" / "presets").glob("*.toml"):
-        assert f"http://127.0.0.1:{bridge}/crm/demo-{preset.stem}/local" in text
+    for preset in loader.presets():
+        assert f"http://127.0.0.1:{bridge}/crm/demo-{preset}/local" in text
+    assert "-api/" not in text
     assert f"http://127.0.0.1:{ringostat}" in text
     assert f"http://127.0.0.1:{crm}" in text
     assert "local-key" in text

@@ -227,4 +227,4 @@ def event(change: Change) -> Event:
     return Event("application/x-www-form-urlencoded", urlencode(form).encode())
 
 
-CRM = Crm("bitrix24", "Bitrix24", re.compile(r"/rest/"), lambda: Bucket(2, 50), answer, event, FAULTS)
+CRM = Crm("bitrix24", "Bitrix24", "/rest/1/{key}/", re.compile(r"/rest/"), lambda: Bucket(2, 50), answer, event, FAULTS)

@@ -99,4 +99,13 @@ def event(change: Change) -> Event:
     return json_event({"subscription_id": 25_001, **about, "updated_attributes": {}, "key": "local"})
 
 
-CRM = Crm("copper", "Copper", re.compile(r"/developer_api/"), lambda: Window(180, 60), answer, event, FAULTS)
+CRM = Crm(
+    "copper",
+    "Copper",
+    "/developer_api/v1",
+    re.compile(r"/developer_api/"),
+    lambda: Window(180, 60),
+    answer,
+    event,
+    FAULTS,
+)

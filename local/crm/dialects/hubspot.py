@@ -108,7 +108,7 @@ def _search(asked: Asked, records: Records, kind: str) -> Reply:
     groups = body.get("filterGroups") or [{"filters": []}]
     calm = [one for one in records.visible(kind) if one.updated < asked.now - LATE_SECONDS]
     found = [one for one in calm if any(all(_meets(one, test) for test in group["filters"]) for group in groups)]
-    if body.get("sorts"):
+    if any(sort["propertyName"].endswith("lastmodifieddate") for sort in body.get("sorts") or []):
         found.sort(key=lambda one: (one.updated, one.id))
     results = _objects(found[after : after + limit], body.get("properties") or [], records)
     answered: dict[str, Any] = {"total": len(found), "results": results}
@@ -219,6 +219,7 @@ def _headers(limit: Window | Bucket, _wait: float) -> Mapping[str, str]:
 CRM = Crm(
     "hubspot",
     "HubSpot",
+    "",
     re.compile(r"/crm/(objects|owners|v3)/"),
     lambda: Window(100, 10),
     answer,

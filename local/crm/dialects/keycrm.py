@@ -208,4 +208,6 @@ def event(change: Change) -> Event | None:
     return json_event({"event": "order.change_order_status", "context": context})
 
 
-CRM = Crm("keycrm", "KeyCRM", re.compile(r"/v1/"), lambda: Window(60, 60), answer, event, FAULTS, retry_after=True)
+CRM = Crm(
+    "keycrm", "KeyCRM", "/v1", re.compile(r"/v1/"), lambda: Window(60, 60), answer, event, FAULTS, retry_after=True
+)

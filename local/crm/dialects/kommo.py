@@ -149,4 +149,4 @@ def _phones(where: str, record: Record) -> dict[str, str]:
     return form
 
 
-CRM = Crm("kommo", "Kommo", re.compile(r"/api/v4/"), lambda: Window(7, 1), answer, event, FAULTS)
+CRM = Crm("kommo", "Kommo", "/api/v4", re.compile(r"/api/v4/"), lambda: Window(7, 1), answer, event, FAULTS)

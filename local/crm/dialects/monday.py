@@ -124,5 +124,13 @@ def event(change: Change) -> Event | None:
 
 # https://developer.monday.com/api-reference/docs/rate-limits: by plan; here that of Standard, 1,000 a day.
 CRM = Crm(
-    "monday", "monday CRM", re.compile(r"/v2$"), lambda: Window(1_000, 86_400), answer, event, FAULTS, retry_after=True
+    "monday",
+    "monday CRM",
+    "",
+    re.compile(r"/v2$"),
+    lambda: Window(1_000, 86_400),
+    answer,
+    event,
+    FAULTS,
+    retry_after=True,
 )

@@ -140,6 +140,7 @@ def _headers(limit: Window | Bucket, wait: float) -> Mapping[str, str]:
 CRM = Crm(
     "pipedrive",
     "Pipedrive",
+    "/api/v2",
     re.compile(r"/api/v2/"),
     lambda: Window(80, 2),
     answer,
