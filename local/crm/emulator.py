@@ -26,6 +26,7 @@ KEY = "local-key"  # opens all of them; at Bitrix24 it is the webhook's code
 FOLDERS = (Path(__file__).with_name("page"), assets.FOLDER)
 SECRETS = {"authorization", "x-pw-accesstoken", "x-api-token"}
 SHOWN, ROWS = 30, 50
+KEPT_ANSWER = 10_000  # bytes: a first fill gets a thousand large pages
 
 Send = Callable[[str, Event], tuple[int | None, str]]  # name of the CRM, event; status and body that it was answered
 
@@ -205,7 +206,8 @@ class Crms:
             number = self._traffic.next_number()
             shown = reply or Reply(0, b"")
             status, took = reply.status if reply else None, self._clock() - now
-            request = Request(number, now, f"{method} {path}", kept, body, status, shown.body, 0, took)
+            answer = shown.body[:KEPT_ANSWER]
+            request = Request(number, now, f"{method} {path}", kept, body, status, answer, 0, took)
             self._traffic.add(request)
         self._changes.mark()
         return fault, reply

@@ -48,7 +48,7 @@ def answer(asked: Asked, records: Records) -> Reply:
     if found[2] is None:
         return _page(asked, found[1], with_, records)
     one = records.get(KINDS[found[1]], int(found[2]))
-    return said(HTTPStatus.OK, _show(one, with_, records)) if one else NOTHING
+    return said(HTTPStatus.OK, _show(one, with_, _leads(records))) if one else NOTHING
 
 
 # https://developers.kommo.com/reference/contacts-list: limit at most 250, filter[id][], filter[updated_at][from].
@@ -59,7 +59,8 @@ def _page(asked: Asked, name: str, with_: set[str], records: Records) -> Reply:
         return error(_fault(400, "Bad Request", "limit must be from 1 to 250"))
     since = asked.number("filter[updated_at][from]", 0)
     found = records.chosen(KINDS[name], ids) if ids else list(records.visible(KINDS[name], since=since))
-    shown = [_show(one, with_, records) for one in found[(page - 1) * size : page * size]]
+    leads = _leads(records) if name == "contacts" and "leads" in with_ else {}
+    shown = [_show(one, with_, leads) for one in found[(page - 1) * size : page * size]]
     if not shown:
         return NOTHING
     links = {"self": {"href": f"{HOST}/api/v4/{name}?page={page}&limit={size}"}}
@@ -72,13 +73,21 @@ def _link(kind: str, number: int) -> dict[str, Any]:
     return {"id": number, "_links": {"self": {"href": f"{HOST}/api/v4/{NAMES[kind]}/{number}"}}}
 
 
-def _show(record: Record, with_: set[str], records: Records) -> dict[str, Any]:
+def _leads(records: Records) -> dict[int, list[int]]:
+    """Return the leads of each contact."""
+    found: dict[int, list[int]] = {}
+    for one in records.visible("deal"):
+        found.setdefault(one.contact, []).append(one.id)
+    return found
+
+
+def _show(record: Record, with_: set[str], leads: Mapping[int, list[int]]) -> dict[str, Any]:
     link = _link(record.kind, record.id)
     embedded: dict[str, Any] = {"tags": []}
     if record.kind != "company":
         embedded["companies"] = [_link("company", record.company)] if record.company else []
     if record.kind == "contact" and "leads" in with_:
-        embedded["leads"] = [_link("deal", one.id) for one in records.visible("deal") if one.contact == record.id]
+        embedded["leads"] = [_link("deal", one) for one in leads.get(record.id, [])]
     if record.kind == "deal" and "contacts" in with_:
         embedded["contacts"] = [_link("contact", record.contact) | {"is_main": True}] if record.contact else []
     return {
