@@ -16,6 +16,7 @@ from mapping.outcome import Outcome, Step, Want
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
 MAX_DIRECTIONS = 5_000  # phones and e-mails of one event: each may take 0.1 ms
 MAX_WARNINGS = 20
+LONGEST_MARK = 40
 MOST_TITLES = 8  # of records that took nothing
 LOST = "\ufffd"  # what decoders write for bytes that are no letters
 WHAT = {"phones": "phone number", "emails": "e-mail address"}
@@ -81,8 +82,9 @@ def run(  # noqa: PLR0913 - the engine's whole interface
 
     `settings` are the connection's: `crm_url`, `country` (default UA), `time_zone` (default Europe/Kyiv), `responsible`
     (the id where no employee is, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any),
-    and free ones. With `trace` the outcomes also say how each field came about. `lost` says that the body has lost
-    letters on its way: each outcome then warns of it. `lookup` is the name of the look-up whose answer the body is.
+    `mark_deleted` (what is posted before the name of a deleted card; by default it is not posted), and free ones. With
+    `trace` the outcomes also say how each field came about. `lost` says that the body has lost letters on its way:
+    each outcome then warns of it. `lookup` is the name of the look-up whose answer the body is.
     """
     directions = count(1)
     lower = {name.lower(): value for name, value in headers.items()}
@@ -123,6 +125,7 @@ class _Event:
         self.country = settings.get("country") or "UA"
         self.zone = mapping.time_zone or settings.get("time_zone") or "Europe/Kyiv"
         self.default_responsible = settings.get("responsible") or "0"
+        self.mark = normalize.text(settings.get("mark_deleted"), LONGEST_MARK)  # before the name of a deleted card
         self.hosts = tuple(host.strip().lower() for host in settings.get("link_hosts", "").split(",") if host.strip())
         self.steps: list[Step] | None = [] if traced else None
         self.partial = False  # whether the record at hand may be about any of its fields
@@ -271,7 +274,7 @@ class _Event:
         identity = self._scalar(field, rule, "id", item)
         if identity is None:
             return self._without_id(outcome, field, rule, item)
-        fields = {field: identity, "deleted": True} if record.do == "delete" else {}
+        fields = {field: identity, "deleted": self.mark or True} if record.do == "delete" else {}
         reason = record.message or record.title
         return outcome._replace(card=f"{record.section}:{identity}", fields=fields, code=record.code, reason=reason)
 

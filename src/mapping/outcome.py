@@ -34,7 +34,8 @@ class Outcome(NamedTuple):
     """What becomes of a record; all but a `change` and a `lookup` have a code and a reason that quote no data.
 
     `change`: `fields` go into the card. `delete`: the record was deleted in the CRM at `changed_at`; `fields` hold the
-    card's id and `deleted: True`, to be stamped and merged like any other field, so that later data revive the card.
+    card's id and `deleted` (True, or the connection's mark), to be stamped and merged like any other field, so that
+    later data revive the card.
     `erase`: the CRM asks to forget the person; the card is to be erased for good, `fields` are empty. `lookup`: the
     event names only an id; `wants` holds the one record that is to be read. `skip`: a rule names the record as
     unwanted. `reject`: it cannot be used and is kept.

@@ -1,5 +1,6 @@
 """Where the records of an event are, and what they are, by the usual names of fields and events (`names.py`)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -10,7 +11,10 @@ from mapping.names import plain
 DEEPEST = 6  # tables above the contact
 ANY = 3  # the rank of a table whose name says nothing
 NAMED, EMPTY_DIRECTION, DIRECTION = 1, 2, 3  # how strongly a table looks like a contact
-_UNREADABLE_IDS = ("evt_", "evt-", "event_", "msg_", "wh_", "whk_", "req_")  # of an event or its delivery
+_ID_OF_EVENT = re.compile(  # or of its delivery
+    r"(?:evt|event|msg|message|wh|whk|whevt|webhook|hook|req|request|dlv|delivery|notif|notification)[_-]",
+    re.IGNORECASE,
+)
 
 NOTHING: frozenset[str] = frozenset()
 _EVENTS = frozenset(names.EVENTS)
@@ -377,13 +381,15 @@ def one_value(value: Any) -> tuple[Path, Any]:
 
 
 def own_id(place: Place) -> Field | None:
-    """Return the field that is the record's own id."""
+    """Return the field that is the record's own id: beside the name of a customer's event `customer_id`, not `id`."""
     found = place.usual.get("externalId", ())
+    if len(found) > 1 and not names.SPOKEN.isdisjoint(place.fields):
+        found = sorted(found, key=lambda one: plain(one.name).removesuffix("id") not in place.said)
     return next((one for one in found if _is_id(normalize.identity(scalar(one.value)))), None)
 
 
 def _is_id(identity: str | None) -> bool:
-    return identity is not None and not identity.startswith(_UNREADABLE_IDS)
+    return identity is not None and not _ID_OF_EVENT.match(identity)
 
 
 def ids_above(place: Place) -> list[str]:
