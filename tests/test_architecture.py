@@ -36,6 +36,7 @@ ROOMS = {  # what each may import beside itself
     "aws": INNER | {"cards", "settings"},
     "access": INNER | {"aws", "connections", "event", "mapping"},
     "delivery": INNER | {"aws", "cards", "connections", "exchange", "telemetry", "wire"},
+    "lookup": INNER | {"exchange", "wire"},
     "intake": INNER
     | {"access", "aws", "cards", "connections", "delivery", "event", "mapping", "settings", "telemetry"},
     "handlers": INNER
