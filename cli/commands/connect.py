@@ -8,12 +8,15 @@ from typing import Any
 import click
 
 from access.schemes import SCHEMES
-from cli import exits
+from cli import api_key, exits
 from cli.guides import steps
 from cli.terminal import Cell, say
+from connections import connection_of
 from mapping.language import loader
 from mapping.language.model import Mapping as Loaded
+from ops import api_keys
 from ops import offline as valid
+from ops.crm import api_of
 from ops.samples import pairs
 from ops.stack import Stack, of_stack
 
@@ -45,16 +48,19 @@ QUESTIONS = {
 @click.option("--crm-url", metavar="URL", help="Address of your CRM; links begin with it.")
 @click.option("--scheme", type=click.Choice(WAYS), help="How requests are verified.")
 @click.option("--setting", multiple=True, metavar="K=V", help="Any other setting, $settings.K.")
-@click.option("--replace", is_flag=True, help="Replace the connection of this name.")
+@api_key.options
+@click.option("--replace", is_flag=True, help="Replace the connection of this name; it keeps its API key.")
 @click.option("--yes", is_flag=True, help="Take the suggestions for what is not given; ask nothing.")
 @of_stack
 def command(stack: Stack, preset: str, *, setting: tuple[str, ...], replace: bool, **given: Any) -> int:
     """Join a CRM that PRESET (or a mapping of yours in src/mapping/presets) reads to a project, and print what to do.
 
-    It asks for what is not given, makes a long random secret where the scheme needs one, and prints it once.
+    It asks for what is not given, makes a long random secret where the scheme needs one, and prints it once. A key to
+    the CRM's API is tried before it is stored.
     """
     mapping = loader.load(preset)
     asked = Questions(silent=given.pop("yes"))
+    told = api_key.given(given)
     entries = stack.secret("ConnectionsSecret")
     name = asked.text("Name of the connection", given["name"], preset)
     _check_name(name, entries, replace=replace)
@@ -66,7 +72,11 @@ def command(stack: Stack, preset: str, *, setting: tuple[str, ...], replace: boo
     scheme = asked.scheme(mapping, given["scheme"])
     if scheme != QUEUE:
         entry["verify"] = asked.verify(scheme, stack.hooks_url + name)
-    stack.put("ConnectionsSecret", {**entries, name: entry})
+    key = api_key.asked(stack, api_of(mapping), told, _known(stack, entries, name, mapping), asked.text)
+    if key is not None:
+        entry["lookups"] = True
+        api_key.tried(stack, connection_of({name: entry}, name), key, check=not given["no_check"])
+    _store(stack, {**entries, name: entry}, name, key)
     say(f"The connection {name} is stored; it counts within 5 minutes.")
     say()
     if scheme == QUEUE:
@@ -125,6 +135,25 @@ class Questions:
         if scheme == "espocrm":
             entry["hooks"] = dict([entry["hooks"].split(":", 1)]) if ":" in entry["hooks"] else {}
         return entry
+
+
+def _known(stack: Stack, entries: Mapping[str, Any], name: str, mapping: Loaded) -> Mapping[str, Any]:
+    """Return the API key of the connection that is replaced, empty if there is none or it is for another API."""
+    replaced = connection_of(entries, name)
+    if replaced is None or loader.load(replaced.mapping).api_name != mapping.api_name:
+        return {}
+    known: Mapping[str, Any] = api_keys.of(stack).get(name, {})
+    return known
+
+
+def _store(stack: Stack, entries: Mapping[str, Any], name: str, key: Mapping[str, Any] | None) -> None:
+    """Store a connection and its API key: the key first, because who looks up without one gives ids up."""
+    known = api_keys.of(stack)
+    if key is not None and key != known.get(name):
+        stack.put(api_keys.SECRET, {**known, name: key})
+    stack.put("ConnectionsSecret", entries)
+    if key is None and name in known:
+        stack.put(api_keys.SECRET, {other: entry for other, entry in known.items() if other != name})
 
 
 def _check_name(name: str, entries: Mapping[str, Any], *, replace: bool) -> None:
