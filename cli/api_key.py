@@ -10,6 +10,7 @@ from errors import did_you_mean
 from lookup.request import needs
 from mapping.language.model import Mapping as Loaded
 from ops import api_keys
+from ops.crm import PERSONS, Crm, Dialect, Seen
 from ops.samples import pairs
 from ops.stack import Stack
 
@@ -25,6 +26,7 @@ SHOWN = frozenset(("email", "user", "username", "client_id", "tenant", "database
 
 
 Ask = Callable[..., str]  # (question, what was given, hidden=…)
+Key = Mapping[str, str] | None  # None where a connection is to look nothing up
 
 
 def options(command: Callable[..., int]) -> Callable[..., int]:
@@ -39,40 +41,64 @@ def options(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def given(options: dict[str, Any]) -> dict[str, str]:
-    """Take what the options give of a key."""
-    named = {"url": options.pop("api_url"), "token": options.pop("api_token")}
-    return {name: text for name, text in named.items() if text is not None} | pairs(options.pop("api"), "=", "--api")
+def given(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the options give of a key."""
+    named = {"url": options["api_url"], "token": options["api_token"]}
+    return {name: text for name, text in named.items() if text is not None} | pairs(options["api"], "=", "--api")
 
 
-def asked(stack: Stack, api: Loaded | None, told: Mapping[str, str], known: Mapping[str, Any], ask: Ask) -> Any:
-    """Return a connection's key as it was given, is known, or is answered; None where it is to look nothing up."""
-    if api is None or api.api is None:
-        if told:
+def asked(stack: Stack, dialect: Dialect | None, options: Mapping[str, str], known: Mapping[str, str], ask: Ask) -> Key:
+    """Return a connection's key as it is given by options, known, or answered."""
+    if dialect is None:
+        if options:
             raise click.UsageError("this mapping looks nothing up in its CRM, so it takes no API key")
         return None
     if not api_keys.are_kept(stack):
-        if told:
+        if options:
             raise click.ClickException(f"{api_keys.HOW_TO_DEPLOY}, and connect again; nothing was stored")
         say(Cell("Without look-ups: ", "yellow"), f"{api_keys.HOW_TO_DEPLOY}, then connect again with --replace.")
         return None
-    wanted = needs(api.api)
-    if unknown := next((name for name in told if name not in (*wanted, api_keys.EXPIRES)), None):
-        hint = did_you_mean(unknown, (*wanted, api_keys.EXPIRES)) or f"it needs {' and '.join(wanted)}"
-        raise click.UsageError(f"{api.crm}'s API takes no {unknown!r}; {hint}")
-    return known or None if known and not told else _answered(api, wanted, told, ask)
+    wanted = needs(dialect.api)
+    takes = (*wanted, api_keys.EXPIRES, *(("url",) if api_keys.may_be_local(stack) else ()))
+    if unknown := next((name for name in options if name not in takes), None):
+        hint = did_you_mean(unknown, takes) or f"it needs {' and '.join(wanted)}"
+        raise click.UsageError(f"{dialect.mapping.crm}'s API takes no {unknown!r}; {hint}")
+    return known if known and not options else _answered(dialect.mapping, wanted, options, ask)
 
 
-def _answered(api: Loaded, wanted: tuple[str, ...], told: Mapping[str, str], ask: Ask) -> dict[str, str] | None:
-    key = dict(told)
-    if not told:
+def _answered(api: Loaded, wanted: tuple[str, ...], options: Mapping[str, str], ask: Ask) -> Key:
+    key = dict(options)
+    if not options:
         say(f"{api.crm} is asked for what its events leave out. {api.help}")
     for name in wanted:
         first = not key
         question = QUESTIONS.get(name, f"{name} of the CRM's API") + (" (empty: without look-ups)" if first else "")
-        key[name] = ask(question, told.get(name), hidden=name not in SHOWN).strip()
+        key[name] = ask(question, options.get(name), hidden=name not in SHOWN).strip()
         if first and not key[name]:
             return None
     if empty := [name for name in wanted if not key[name]]:
         raise click.UsageError(f"{api.crm}'s API needs {' and '.join(empty)} too: --api {empty[0]}=…")
     return key
+
+
+def tried(crm: Crm, *, check: bool) -> None:
+    """Try a key before it is stored, and say what it may see; raise ClickException if the CRM does not take it."""
+    if not check:
+        return
+    if fault := crm.fault():
+        raise click.ClickException(f"{fault}. Nothing was stored; --no-check stores it anyway")
+    for lookup in crm.syncs():
+        if lookup.kind in PERSONS:
+            told(crm.seen(lookup))
+
+
+def told(seen: Seen | str) -> None:
+    """Say what a key may see."""
+    if isinstance(seen, str):
+        say(Cell("not tried: ", "yellow"), seen)
+        return
+    number = f"{'' if seen.whole else 'at least '}{seen.number:,}"
+    say(f"The key may see {number} {seen.kind}s; {seen.phones} of {seen.sample} have a phone.")
+    if not seen.phones:
+        advice = "see whether the right to read them, and their phones, is given to the key and its owner"
+        say(Cell(f"None of these {seen.kind}s has a phone: ", "yellow"), advice)

@@ -27,6 +27,11 @@ def of(stack: Stack) -> dict[str, Any]:
     return stack.secret(SECRET) if are_kept(stack) else {}
 
 
+def may_be_local(stack: Stack) -> bool:
+    """Return whether the stack's CRMs may be on this machine: the parameter LoopbackApi, for tests and rehearsals."""
+    return stack.environment.get("LOOPBACK_API") == "true"
+
+
 def end_of(entry: Mapping[str, Any]) -> int | None:
     """Return when a key ends, in ms since 1970: as its entry says, else as a JSON Web Token in it says; None: unknown.
 

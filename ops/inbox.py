@@ -1,7 +1,8 @@
 """The inbox queue, as a command fills it: many messages, and what SQS does not take at once is sent again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from aws.queues import BATCH
 from errors import Unavailable
 from ops.stack import Stack
 
@@ -20,3 +21,20 @@ def put(stack: Stack, messages: Sequence[str]) -> None:
             return
         stack.sleep(1)
     raise Unavailable(f"SQS did not take {len(left)} of {len(messages)} messages.")
+
+
+def put_all(stack: Stack, messages: Sequence[str]) -> None:
+    """Send any number of messages, with as few calls as their sizes allow."""
+    for call in _calls(messages):
+        put(stack, call)
+
+
+def _calls(messages: Sequence[str]) -> Iterator[list[str]]:
+    call: list[str] = []
+    for message in messages:
+        if call and (len(call) == BATCH or sum(map(len, call)) + len(message) > LARGEST_CALL):
+            yield call
+            call = []
+        call.append(message)
+    if call:
+        yield call

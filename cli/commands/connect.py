@@ -72,10 +72,12 @@ def command(stack: Stack, preset: str, *, setting: tuple[str, ...], replace: boo
     scheme = asked.scheme(mapping, given["scheme"])
     if scheme != QUEUE:
         entry["verify"] = asked.verify(scheme, stack.hooks_url + name)
-    key = api_key.asked(stack, api_of(mapping), told, _known(stack, entries, name, mapping), asked.text)
-    if key is not None:
+    dialect = api_of(mapping)
+    key = api_key.asked(stack, dialect, told, _known(stack, entries, name, mapping), asked.text)
+    if dialect and key:
         entry["lookups"] = True
-        api_key.tried(stack, connection_of({name: entry}, name), key, check=not given["no_check"])
+        connection = Connection(name, preset, entry["project"], {}, settings_of(entry))
+        api_key.tried(Crm(stack, connection, dialect, key), check=not given["no_check"])
     _store(stack, {**entries, name: entry}, name, key)
     say(f"The connection {name} is stored; it counts within 5 minutes.")
     say()
