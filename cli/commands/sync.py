@@ -201,9 +201,7 @@ class Sync:
             self._sift(lookup, page, body, records, chosen)
             yield state
 
-    def _sift(
-        self, lookup: Lookup, page: Page, body: Any, records: Sequence[Any], chosen: Sequence[Any]
-    ) -> None:
+    def _sift(self, lookup: Lookup, page: Page, body: Any, records: Sequence[Any], chosen: Sequence[Any]) -> None:
         """Send the records of a page that become cards, and count the others."""
         found = sifted(self._crm.mapped(lookup, body, records, chosen), self._known_cards)
         self._rate.wait(len(found.kept))
