@@ -153,23 +153,25 @@ class Sync:
     def foretold(self, lookups: Sequence[Lookup]) -> int | None:
         """Say how many records there are and what it takes to read them; return their number if the CRM tells it."""
         since = f" that changed since {_when(self.state.since)}" if self.state.since else ""
-        totals = {lookup: self._total(lookup) for lookup in lookups}
-        for lookup, total in totals.items():
+        totals = [self._total(lookup) for lookup in lookups]
+        for lookup, total in zip(lookups, totals, strict=True):
             number = "an unknown number of" if total is None else f"{total:,}"
             say(f"{lookup.name}: {number} records{since}")
-        numbers = [total for total in totals.values() if total is not None]
-        if len(numbers) < len(totals):
+        known = [total for total in totals if total is not None]
+        if len(known) < len(totals):
             say(f"{self._crm.name} does not tell how many there are; it is asked {_pace(self._crm)}.")
             return None
-        calls = sum(math.ceil(total / page_size(lookup)) for lookup, total in totals.items() if total is not None)
+        calls = sum(math.ceil(total / page_size(lookup)) for lookup, total in zip(lookups, known, strict=True))
         rate = self._crm.api.rate
-        seconds = max(calls * rate.seconds / rate.calls, sum(numbers) / self._a_second if self._a_second else 0)
+        seconds = max(calls * rate.seconds / rate.calls, sum(known) / self._a_second if self._a_second else 0)
         say(f"That takes about {calls:,} calls and {math.ceil(seconds / 60):,} min.")
         if 0 < self._crm.api.per_day < calls:
             say(Cell(f"It allows {self._crm.api.per_day:,} calls a day.", "yellow"), " --resume goes on the next day.")
-        return sum(numbers) + self.state.read
+        return sum(known) + self.state.read
 
     def _total(self, lookup: Lookup) -> int | None:
+        if lookup.sync is None or lookup.sync.total is None:
+            return None
         return paging.total(lookup, self._patient.page(lookup, self._known(paging.State())).answer)
 
     def _known(self, state: paging.State) -> dict[str, Any]:

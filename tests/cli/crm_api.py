@@ -40,7 +40,7 @@ def company(number, **more):
 
 
 class Crm:
-    """What the server holds and was asked. `faults` are answers given before its own: (status, headers, body)."""
+    """What the server holds and was asked. `faults` are answers given instead of its own: (status, headers, body), or None."""
 
     def __init__(self):
         self.records = {kind: [] for kind in KINDS.values()}
@@ -56,8 +56,9 @@ class Crm:
 
     def answer(self, path, sent):
         self.asked.append((path.rpartition("/")[2], sent))
-        if self.faults:
-            return self.faults.pop(0)
+        fault = self.faults.pop(0) if self.faults else None
+        if fault:
+            return fault
         if f"/{self.code}/" not in path:
             return 401, {}, {"error": "NO_AUTH_FOUND", "error_description": "Wrong authorization data"}
         if not path.endswith("crm.item.list.json"):
