@@ -14,12 +14,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from aws.client import Failure, ServiceClient
 from cards.card import Card, Refusal, Stamped
-from cards.key import PROJECTS, left_behind_part, project_of
-from cards.write import SCHEMA, Write
+from cards.key import PROJECTS, RENAMED, is_organization, left_behind_part, members_pages, project_of, renamed
+from cards.write import SCHEMA, Write, renaming
 from errors import Unavailable
 
 BATCH = 100  # items of one BatchGetItem or TransactWriteItems
-MOST_WANTING = 100  # contacts that wait for one organization's name; the others get it with their next event
 TOMBSTONE = frozenset(("key", "connection", "schema", "rev", "erased", "due", "due_at"))
 ERASURES = 5  # of one card, while others write to it
 PAUSES = (0.01, 0.03, 0.1)  # s: a transaction that holds a row is over in milliseconds, and the SDK does not try again
@@ -66,7 +65,10 @@ class Cards:
                 "Item"
             )
             return {keys[0]: card_of(item)} if item else {}
-        return {card.key: card for chunk in chunks(keys) for card in self._read_many(chunk)}
+        return {card.key: card for card in map(card_of, self._items(keys))}
+
+    def _items(self, keys: Sequence[str]) -> Iterator[Item]:
+        return (item for chunk in chunks(keys) for item in self._read_many(chunk))
 
     def row(self, key: str) -> dict[str, Any]:
         """Return the plain attributes of a row that is no card, empty if there is none."""
@@ -94,11 +96,11 @@ class Cards:
             )
             self._enrolled.add(project)
 
-    def _read_many(self, keys: Sequence[str]) -> Iterator[Card]:
+    def _read_many(self, keys: Sequence[str]) -> Iterator[Item]:
         wanted: Any = {self._table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
         for _ in range(5):
             answer = self._client.call("BatchGetItem", RequestItems=wanted)
-            yield from (card_of(item) for item in answer["Responses"].get(self._table, ()))
+            yield from answer["Responses"].get(self._table, ())
             wanted = answer.get("UnprocessedKeys")
             if not wanted:
                 return
@@ -127,38 +129,26 @@ class Cards:
                 time.sleep(pause)
         return self._client.call("UpdateItem", **update)
 
-    def want(self, organization: str, contacts: Sequence[str], expires_at: int | None) -> Card | None:
-        """Note on an organization's row that contacts want its name; return the row, of revision 0 if it is new.
+    def members(self, organization: str) -> list[tuple[str, ...]]:
+        """Return the contacts that name an organization by its id, or once did, by pages."""
+        items = {item["key"]["S"]: item for item in self._items(members_pages(organization))}
+        return [_members(items.get(page)) for page in members_pages(organization)]
 
-        Return None where nothing is noted: the row is a tombstone, or as many contacts stand there as it may hold.
-        """
-        update = self._update(
-            Write(
-                organization,
-                {} if expires_at is None else {"expires_at": expires_at},
-                "attribute_not_exists(#erased) AND (attribute_not_exists(#wanted_by) OR size(#wanted_by) < :most)",
-                {"most": MOST_WANTING},
-            )
-        )
-        update["UpdateExpression"] += " ADD #wanted_by :contacts"
-        update["ExpressionAttributeValues"][":contacts"] = {"SS": list(contacts)[:MOST_WANTING]}
-        try:
-            answer = self._client.call("UpdateItem", **update, ReturnValues="ALL_NEW")
-        except Failure as error:
-            if error.aws_code != "ConditionalCheckFailedException":
-                raise
-            return None
-        return card_of(answer["Attributes"])
+    def renamed(self, now: int, limit: int) -> list[str]:
+        """Return at most `limit` organizations whose names must be given to their contacts by `now`."""
+        return [renamed(key) for key in self._part(RENAMED, now, limit)]
 
     def erase(self, key: str, now: int) -> bool:
         """Leave a tombstone without personal data, which no later change brings back to life; return False if it was.
 
         It stays left behind if Ringostat may show the card. Events that come at the same moment leave nothing beside
-        it; raise Unavailable if others keep writing.
+        it, and the contacts of an organization lose its name; raise Unavailable if others keep writing.
         """
         row = self.row(key)
         if "erased" in row and row.keys() <= TOMBSTONE:
             return False
+        if is_organization(key):
+            self.write(renaming(key, now))
         for _ in range(ERASURES):
             self.write(_tombstone(key, row, now))
             row = self.row(key)
@@ -183,6 +173,10 @@ class Cards:
                 conflicts |= self._write_each(chunk, in_time)
         return conflicts
 
+    def note(self, notes: Sequence[Write], in_time: Callable[[], bool] = _always) -> None:
+        """Do writes of rows that are no cards, which have no condition; a full row of members takes no more."""
+        self.write_all(notes, in_time)
+
     def _write_each(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
         conflicts: dict[str, Card | None] = {}
         failure: Failure | None = None
@@ -192,7 +186,8 @@ class Cards:
             try:
                 result = self.write(write)
             except Failure as error:
-                failure = error
+                if not (write.members and error.aws_code == "ValidationException"):  # such a row is full: 400 KiB
+                    failure = error
                 continue
             if not result.done:
                 conflicts[write.key] = result.card
@@ -213,9 +208,11 @@ class Cards:
     def _update(self, write: Write) -> dict[str, Any]:
         sets = {name: value for name, value in write.changes.items() if value is not None}
         removes = tuple(name for name, value in write.changes.items() if value is None)
-        expression, names = _expression(tuple(sets), removes, write.condition)
+        expression, names = _expression(tuple(sets), removes, write.condition, adds=bool(write.members))
         values = {f":set_{name}": _typed(value) for name, value in sets.items()}
         values |= {f":{name}": _typed(value) for name, value in write.values.items()}
+        if write.members:
+            values[":members"] = {"SS": sorted(write.members)}
         return {
             "TableName": self._table,
             "Key": _key(write.key),
@@ -255,6 +252,10 @@ class Cards:
         return keys
 
 
+def _members(item: Item | None) -> tuple[str, ...]:
+    return tuple(item.get("members", {}).get("SS", ())) if item else ()
+
+
 def _tombstone(key: str, row: Mapping[str, Any], now: int) -> Write:
     gone: dict[str, Any] = dict.fromkeys(row.keys() - {"key", "connection"})
     part = left_behind_part(project_of(key))
@@ -273,10 +274,13 @@ def card_of(item: Item) -> Card:
 
 
 @lru_cache
-def _expression(sets: Sequence[str], removes: Sequence[str], condition: str) -> tuple[str, Mapping[str, str]]:
+def _expression(
+    sets: Sequence[str], removes: Sequence[str], condition: str, *, adds: bool
+) -> tuple[str, Mapping[str, str]]:
     """Return the update expression that sets and removes attributes, and the names in it and in the condition."""
     expression = "SET " + ", ".join(f"#{name} = :set_{name}" for name in sets) if sets else ""
     expression += " REMOVE " + ", ".join(f"#{name}" for name in removes) if removes else ""
+    expression += " ADD #members :members" if adds else ""
     return expression, {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
 
 

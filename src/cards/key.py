@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 PROJECTS = "#projects"  # the row that lists the projects which ever had a card
+RENAMED = "#renamed"  # the part of the index of due cards that holds organizations whose new names are to be spread
+MEMBERS_PAGES = 16  # rows of an organization's contacts; together they hold some 100,000
 LONGEST_ID = 200  # characters; a key of DynamoDB ends at 2 KiB
 
 
@@ -46,6 +48,30 @@ def project_of(key: str) -> int:
 def left_behind_part(project: int) -> str:
     """Return the part of the index of due cards that holds a project's cards which are left behind."""
     return f"{project}#left-behind"
+
+
+def members_pages(organization: str) -> list[str]:
+    """Return the keys of the rows that list the contacts which name an organization by its id."""
+    return [_members_page(organization, page) for page in range(MEMBERS_PAGES)]
+
+
+def members_page(organization: str, contact: str) -> str:
+    """Return the key of the one of these rows that lists a contact."""
+    return _members_page(organization, hashlib.sha256(contact.encode()).digest()[0] % MEMBERS_PAGES)
+
+
+def _members_page(organization: str, page: int) -> str:
+    return f"#members:{page:02}:{organization}"
+
+
+def renaming_key(organization: str) -> str:
+    """Return the key of the row that says that an organization's contacts must be given its new name."""
+    return f"#renamed:{organization}"
+
+
+def renamed(key: str) -> str:
+    """Return the organization of such a row."""
+    return key.removeprefix("#renamed:")
 
 
 def is_organization(key: str) -> bool:

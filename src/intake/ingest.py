@@ -134,7 +134,7 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
         stores.cards,
         connection=events[0].connection.name,
         now=now,
-        expires_at=_expiry(stores.retention_days, now),
+        expires_at=expiry(stores.retention_days, now),
         in_time=lambda: time.monotonic() < until,
         is_personal=events[0].is_personal,
     )
@@ -200,7 +200,7 @@ def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:
     return news
 
 
-def _expiry(retention_days: int, now: int) -> int | None:
+def expiry(retention_days: int, now: int) -> int | None:
     """Return when a card expires (seconds since 1970): not while it may still be due, so 14 days later than asked."""
     return now // 1000 + (retention_days + GIVE_UP_DAYS) * DAY_SECONDS if retention_days else None
 
