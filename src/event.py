@@ -35,7 +35,9 @@ class Request(NamedTuple):
 class Event(NamedTuple):
     """One thing a CRM or another system sent us, proved and without its proofs.
 
-    Header names are in lower case; `received_at` is the first time of arrival, in ms since 1970, UTC.
+    Header names are in lower case; `received_at` is the first time of arrival, in ms since 1970, UTC. Of an answer of
+    the CRM's API it is the moment when its request was begun; `lookup` names the look-up that it answers, and `depth`
+    says how many look-ups led to this one.
     """
 
     connection: str
@@ -44,6 +46,8 @@ class Event(NamedTuple):
     query: Mapping[str, str]
     received_at: int
     request_id: str
+    lookup: str = ""
+    depth: int = 0
 
 
 def address_of(path: str) -> tuple[str, str]:
@@ -88,6 +92,7 @@ def wrapped(event: Event) -> str:
             "query": dict(event.query),
             "receivedAt": event.received_at,
             "requestId": event.request_id,
+            **({"lookup": event.lookup, "depth": event.depth} if event.lookup else {}),
         },
         separators=(",", ":"),
     )
@@ -108,6 +113,8 @@ def queued(record: Record) -> Event:
         query=inner.query,
         received_at=min(inner.receivedAt or message.received_at, message.received_at),
         request_id=inner.requestId or message.request_id,
+        lookup=inner.lookup,
+        depth=inner.depth,
     )
 
 
