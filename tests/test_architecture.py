@@ -35,6 +35,7 @@ ROOMS = {  # what each may import beside itself
     "event": INNER | {"inbox_message"},
     "aws": INNER | {"cards", "settings"},
     "access": INNER | {"aws", "connections", "event", "mapping"},
+    "lookup": INNER | {"mapping", "wire"},
     "delivery": INNER | {"aws", "cards", "connections", "exchange", "telemetry", "wire"},
     "lookup": INNER | {"exchange", "wire"},
     "intake": INNER
@@ -51,6 +52,7 @@ PURE = (
     "delivery.state",
     "delivery.throttle",
     "lookup.answer",
+    "lookup.paging",
     "lookup.request",
     "wire",
 )

@@ -15,8 +15,8 @@ from aws.table import Cards
 from cards.card import Card, is_deleted
 from cards.key import pace_key, wanted_key, wanted_part
 from cards.write import Write
-from delivery.policy import EVER_MS, LOOKED_AT
 from connections import Connection
+from delivery.policy import EVER_MS, LOOKED_AT
 from errors import Unavailable
 from event import Event
 from lookup.pace import Pace, opens_at

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from errors import BadMapping, did_you_mean
 from mapping.language.model import ID_FIELDS, Also, Lookup, Mapping, Parts, Record, Section
-from mapping.language.parser import Problem, Reader
+from mapping.language.parser import Reader
 from mapping.language.positions import Place, Source
+from mapping.language.reading import Problem
 
 if TYPE_CHECKING:
     from mapping.language.rule import Rule

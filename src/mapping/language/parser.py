@@ -2,13 +2,12 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from errors import did_you_mean
 from mapping import normalize
 from mapping.language.calls import CallReader
-from mapping.language.expression import SCOPES, BadExpression, Expression, compiled, glued, quoted_text
+from mapping.language.expression import Expression, glued
 from mapping.language.model import (
     ALSO,
     ANSWER,
@@ -30,6 +29,7 @@ from mapping.language.model import (
     Section,
 )
 from mapping.language.positions import Path, Place, Source
+from mapping.language.reading import BRACE, Problem, Reading, kind_of, named
 from mapping.language.rule import Adjusted, First, Fixed, Join, Rule, Select, Template, spelt
 
 if TYPE_CHECKING:
@@ -37,54 +37,14 @@ if TYPE_CHECKING:
 
 _SIMPLE: tuple[Any, ...] = ("text", "rule", "boolean", CARRIES, CONTRACTS)
 _JOINED_LINK = "a link is not joined: a part of it could bend it to another host"
-_BRACE = re.compile(r"[{}]")
-_BRACE_OR_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|[{}]""")
 
 
-Read = Callable[[Path, str, int], Expression | None]  # compiles what stands in braces, from its offset on
-
-
-class Problem(NamedTuple):
-    """Something wrong in a file: where, what, what to do, and whether it is an error or a warning."""
-
-    source: Source
-    line: int
-    column: int
-    message: str
-    hint: str
-    severity: str
-
-    def __str__(self) -> str:
-        """Return the problem as people read it, with the line and a caret."""
-        shown = [*self.source.text.split("\n"), ""][self.line - 1]
-        lines = [
-            f"{self.source.name}:{self.line}:{self.column}: {self.severity}: {self.message}",
-            f"{self.line:6} | {shown}",
-            f"{'':6} | {' ' * (self.column - 1)}^",
-        ]
-        return "\n".join([*lines, f"{'':6} = {self.hint}"] if self.hint else lines)
-
-
-class Reader:
+class Reader(Reading):
     """Reads one file; everything wrong goes to `problems`."""
 
     def __init__(self, source: Source, problems: list[Problem]) -> None:
-        self.source = source
-        self.problems = problems
+        super().__init__(source, problems)
         self.lookups_used: list[tuple[str, Place]] = []
-
-    def wrong(self, path: Path, message: str, hint: str = "", *, offset: int | None = None) -> Any:
-        """Note an error at a key, or at a character of its text; return None, for what could not be read."""
-        self._note(path, message, hint, offset, "error")
-        return None
-
-    def doubtful(self, path: Path, message: str, hint: str = "", *, offset: int | None = None) -> None:
-        """Note a warning."""
-        self._note(path, message, hint, offset, "warning")
-
-    def _note(self, path: Path, message: str, hint: str, offset: int | None, severity: str) -> None:
-        line, column = self.source.position(path, offset)
-        self.problems.append(Problem(self.source, line, column, f"{_named(path)}: {message}", hint, severity))
 
     def toml(self) -> dict[str, Any] | None:
         """Return the file's data, or None where it is no TOML."""
@@ -119,8 +79,8 @@ class Reader:
             {name: self._section(name, data[name]) for name in SECTIONS if name in data},
             self._lookups(data.get("lookups", {})),
             self._answer(data["answer"]) if "answer" in data else None,
-            CallReader(self).api(data["api"]) if "api" in data and "api" not in values else None,
-            CallReader(self).lookups(data["lookup"]) if "lookup" in data else {},
+            CallReader(self.source, self.problems).api(data["api"]) if "api" in data and "api" not in values else None,
+            CallReader(self.source, self.problems).lookups(data["lookup"]) if "lookup" in data else {},
         )
 
     def _check_names(self, values: Mapping[str, Any]) -> None:
@@ -132,53 +92,11 @@ class Reader:
             except (KeyError, ValueError, OSError):
                 self.wrong(("timeZone",), f"there is no time zone '{zone}'", 'write it like "Europe/Kyiv" or "UTC"')
 
-    def known(self, path: Path, data: Any, known: Iterable[str], what: str) -> bool:
-        """Note unknown keys; return whether `data` is a table at all."""
-        if not isinstance(data, dict):
-            self.wrong(path, f"must be a table, not {_kind(data)}")
-            return False
-        for key in data:
-            if key not in known:
-                self.wrong((*path, key), f"{what} has no key '{key}'", did_you_mean(key, known))
-        return True
-
     def value(self, path: Path, value: Any, kind: Any) -> Any:
-        """Return a value of one of the kinds of the tables above; None, and a problem, where it is none."""
+        """Return a value of one of the kinds of `model`'s tables; None, and a problem, where it is none."""
         if kind in ("rule", "id"):
             return self._rule(path, value, "id" if kind == "id" else "text")
-        if kind == "expression":
-            return self.expression(path, value)
-        if kind == "texts":
-            return self._texts(path, value)
-        if kind == "boolean" and not isinstance(value, bool):
-            return self.wrong(path, f"must be true or false, not {_kind(value)}")
-        if kind == "status" and (not isinstance(value, int) or value not in range(200, 300)):
-            return self.wrong(path, "must be a number from 200 to 299")
-        return value if kind in ("boolean", "status") else self._text(path, value, kind)
-
-    def _text(self, path: Path, value: Any, kind: Any) -> Any:
-        if not isinstance(value, str):
-            return self.wrong(path, f"must be a text, not {_kind(value)}")
-        if isinstance(kind, tuple) and value not in kind:
-            return self.wrong(path, f"'{value}' is not one of {', '.join(kind)}", did_you_mean(value, kind))
-        if kind == "code" and not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", value):
-            return self.wrong(path, "a code has small letters, digits and hyphens", 'write it like "deleted-in-crm"')
-        return value
-
-    def expression(self, path: Path, value: Any, start: int = 0, scopes: tuple[str, ...] = SCOPES) -> Expression | None:
-        """Compile an expression that begins at `start` of the text at `path`."""
-        if not isinstance(value, str):
-            self.wrong(path, f"must be an expression in quotes, not {_kind(value)}")
-            return None
-        try:
-            expression = compiled(value, Place(self.source, path), scopes)
-        except BadExpression as bad:
-            self.wrong(path, f"expression '{value}': {bad}", bad.hint, offset=start + bad.offset)
-            return None
-        if word := quoted_text(value):
-            message = f"expression '{value}': a word in double quotes is a field, not a text"
-            self.doubtful(path, message, f"write '{word[1]}' in single quotes", offset=start + word[0])
-        return expression
+        return super().value(path, value, kind)
 
     def _link_start(self, path: Path, value: str, start: int) -> Expression | None:
         """Compile an expression that may give a link its host, which glued text would let data bend."""
@@ -189,7 +107,7 @@ class Reader:
 
     def _records(self, data: Any) -> tuple[Record, ...]:
         if not isinstance(data, list):
-            self.wrong(("record",), f"must be a list of tables, not {_kind(data)}", "write [[record]]")
+            self.wrong(("record",), f"must be a list of tables, not {kind_of(data)}", "write [[record]]")
             return ()
         return tuple(self._record(("record", index), record) for index, record in enumerate(data))
 
@@ -219,7 +137,7 @@ class Reader:
     def _also(self, path: Path, data: Any) -> tuple[Also, ...]:
         if not isinstance(data, list):
             hint = 'write [{ lookup = "…", id = "…", when = "unknown" }]'
-            self.wrong(path, f"must be a list of tables, not {_kind(data)}", hint)
+            self.wrong(path, f"must be a list of tables, not {kind_of(data)}", hint)
             return ()
         found = (self._also_one((*path, index), one) for index, one in enumerate(data))
         return tuple(one for one in found if one)
@@ -248,7 +166,7 @@ class Reader:
 
     def _blocks(self, path: Path, data: Any) -> tuple[Block, ...]:
         if not isinstance(data, list):
-            self.wrong(path, f"must be a list of tables, not {_kind(data)}", f"write [[{_named(path)}]]")
+            self.wrong(path, f"must be a list of tables, not {kind_of(data)}", f"write [[{named(path)}]]")
             return ()
         return tuple(self._block((*path, index), block) for index, block in enumerate(data))
 
@@ -272,7 +190,7 @@ class Reader:
             return First(self._rules(path, value, kind))
         if isinstance(value, dict):
             return self._table_rule(path, value, kind)
-        message = f"must be an expression in quotes, a list or a table, not {_kind(value)}"
+        message = f"must be an expression in quotes, a list or a table, not {kind_of(value)}"
         self.wrong(path, message, 'put a fixed text like this: { value = "…" }')
         return None
 
@@ -291,7 +209,7 @@ class Reader:
             return None
         inner = self._source_rule(path, data, sources[0], kind)
         default = self.value((*path, "default"), data["default"], "text") if "default" in data else None
-        ignore = self._texts((*path, "ignore"), data.get("ignore", []))
+        ignore = self.texts((*path, "ignore"), data.get("ignore", []))
         lookup = self._lookup((*path, "lookup"), data["lookup"]) if "lookup" in data else None
         if inner is None or not (default or ignore or lookup is not None):
             return inner
@@ -318,26 +236,7 @@ class Reader:
             is_first = kind == "link" and start == 1  # the others are encoded
             return self._link_start(path, source, start) if is_first else self.expression(path, source, start)
 
-        return self.template(path, text, _BRACE, read)._replace(link=kind == "link")
-
-    def template(self, path: Path, text: str, opening: re.Pattern[str], read: Read) -> Template:
-        """Compile a text with placeholders, which begin where `opening` is found."""
-        parts: list[str | Expression | None] = []
-        at = 0
-        for start, end in _placeholders(text, opening):
-            if end is None:
-                shown = "{data.id}" if opening is _BRACE else "{$ids}"
-                self.wrong(path, f"a lone '{text[start]}'", f"placeholders look like {shown}", offset=start)
-                break
-            parts += [text[at:start], read(path, text[start + 1 : end], start + 1)]
-            at = end + 1
-        return Template(tuple(part for part in [*parts, text[at:]] if part), link=False)
-
-    def _texts(self, path: Path, data: Any) -> list[str]:
-        if not isinstance(data, list) or not all(isinstance(text, str) for text in data):
-            self.wrong(path, "must be a list of texts", 'write it like ["0", "-"]')
-            return []
-        return data
+        return self.template(path, text, BRACE, read)._replace(link=kind == "link")
 
     def _lookup(self, path: Path, data: Any) -> str | dict[str, str] | None:
         if isinstance(data, str):
@@ -347,17 +246,18 @@ class Reader:
 
     def _lookups(self, data: Any) -> dict[str, dict[str, str]]:
         if not isinstance(data, dict):
-            return self.wrong(("lookups",), f"must hold tables, not {_kind(data)}", "write [lookups.staff]") or {}
+            return self.wrong(("lookups",), f"must hold tables, not {kind_of(data)}", "write [lookups.staff]") or {}
         return {name: self._text_table(("lookups", name), table) for name, table in data.items()}
 
     def _text_table(self, path: Path, data: Any) -> dict[str, str]:
         if not isinstance(data, dict):
             return (
-                self.wrong(path, f"must be a table, not {_kind(data)}", 'write it like { "7" = "Ringostat id" }') or {}
+                self.wrong(path, f"must be a table, not {kind_of(data)}", 'write it like { "7" = "Ringostat id" }')
+                or {}
             )
         for key, value in data.items():
             if not isinstance(value, str):
-                self.wrong((*path, key), f"must be a text, not {_kind(value)}", f'write "{value}" in quotes')
+                self.wrong((*path, key), f"must be a text, not {kind_of(value)}", f'write "{value}" in quotes')
         return {spelt(key): value for key, value in data.items() if isinstance(value, str)}
 
     def _answer(self, data: Any) -> Reply:
@@ -368,31 +268,3 @@ class Reader:
             self.wrong(("answer", "echo"), "an answer has either a body or an echo")
         content_type = value.get("contentType") or ("application/json" if echo else "text/plain")
         return Reply(value.get("when"), value.get("status") or 202, content_type, value.get("body") or "", echo)
-
-
-def _placeholders(text: str, opening: re.Pattern[str]) -> list[tuple[int, int | None]]:
-    """Return where each `{…}` begins and ends; the end is None for a brace without its partner, which comes last."""
-    found: list[tuple[int, int | None]] = []
-    depth = start = at = 0
-    while brace := (_BRACE_OR_QUOTED if depth else opening).search(text, at):
-        at = brace.end()
-        if brace[0] == "{":
-            start = start if depth else brace.start()
-            depth += 1
-        elif brace[0] == "}":
-            if not depth:
-                return [*found, (brace.start(), None)]
-            depth -= 1
-            found += [] if depth else [(start, brace.start())]
-    return [*found, (start, None)] if depth else found
-
-
-def _named(path: Path) -> str:
-    """Return a path as people write it, counting from 1: `contact.phones[2].value`."""
-    shown = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
-    return re.sub(r"\.template$", ": template", shown) or "mapping"
-
-
-def _kind(value: Any) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
-    return kinds.get(type(value), "a date or time")

@@ -36,7 +36,7 @@ bad.toml:5:51: error: record[1].when: expression 'meta.entity == "person" && met
      5 | when = 'meta.entity == "person" && meta.action != 2'
        |                                                   ^
        = write `2`
-bad.toml:6:1: error: record[1].do: 'chnage' is not one of change, delete, erase, skip, reject
+bad.toml:6:1: error: record[1].do: 'chnage' is not one of change, delete, erase, lookup, skip, reject
      6 | do   = "chnage"
        | ^
        = did you mean 'change'?
