@@ -27,6 +27,7 @@ from delivery.throttles import Throttles
 from delivery.wakeups import wakeups_of
 from delivery.worker import Run
 from handlers import api, deliver, inbox, sweep
+from intake.spreading import Spreader
 from local import template
 from settings import SETTINGS
 
@@ -268,7 +269,9 @@ class Bridge:
 
     def sweep(self):
         sweeper = sweep.SWEEPER._replace(cards=self.cards, throttles=self.throttles)
-        return sweeper.sweep(self.clock.now())
+        woken = sweeper.sweep(self.clock.now())
+        Spreader(self.cards, sweeper.wakeups, SETTINGS.card_retention_days).spread(self.clock.now())
+        return woken
 
     def settle(self, seconds=61, rounds=50):
         """Let time pass, sweep and deliver until nothing is due."""

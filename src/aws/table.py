@@ -14,12 +14,20 @@ from typing import Any, NamedTuple, TypeVar
 
 from aws.client import Failure, ServiceClient
 from cards.card import Card, Refusal, Stamped
-from cards.key import PROJECTS, left_behind_part, project_of
-from cards.write import SCHEMA, Write
+from cards.key import (
+    PROJECTS,
+    RENAMED,
+    is_organization,
+    left_behind_part,
+    members_pages,
+    project_of,
+    renamed,
+    wanted_part,
+)
+from cards.write import SCHEMA, Write, renaming
 from errors import Unavailable
 
 BATCH = 100  # items of one BatchGetItem or TransactWriteItems
-MOST_WANTING = 100  # contacts that wait for one organization's name; the others get it with their next event
 TOMBSTONE = frozenset(("key", "connection", "schema", "rev", "erased", "due", "due_at"))
 ERASURES = 5  # of one card, while others write to it
 PAUSES = (0.01, 0.03, 0.1)  # s: a transaction that holds a row is over in milliseconds, and the SDK does not try again
@@ -42,6 +50,11 @@ class Written(NamedTuple):
         """The row as a card, None if there is no row."""
         return card_of(self.item) if self.item else None
 
+    @property
+    def row(self) -> dict[str, Any]:
+        """The plain attributes of a row that is no card, empty if there is none."""
+        return {name: _plain(value) for name, value in (self.item or {}).items()}
+
 
 def _always() -> bool:
     return True
@@ -53,10 +66,10 @@ class Cards:
     def __init__(self, client: ServiceClient, table: str) -> None:
         self._client = client
         self._table = table
-        self._enrolled: set[int] = set()
+        self._enrolled: set[tuple[str, str]] = set()
 
     def forget(self) -> None:
-        """Forget which projects are enrolled, as a new process has."""
+        """Forget who is enrolled, as a new process has."""
         self._enrolled.clear()
 
     def read(self, keys: Sequence[str]) -> dict[str, Card]:
@@ -66,11 +79,19 @@ class Cards:
                 "Item"
             )
             return {keys[0]: card_of(item)} if item else {}
-        return {card.key: card for chunk in chunks(keys) for card in self._read_many(chunk)}
+        return {card.key: card for card in map(card_of, self._items(keys))}
+
+    def _items(self, keys: Sequence[str]) -> Iterator[Item]:
+        return (item for chunk in chunks(keys) for item in self._read_many(chunk))
 
     def row(self, key: str) -> dict[str, Any]:
         """Return the plain attributes of a row that is no card, empty if there is none."""
         return {name: _plain(value) for name, value in self._item(key).items()}
+
+    def rows(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the plain attributes of rows that are no cards, of those that exist: one call per hundred."""
+        items = self._items(keys) if keys else ()
+        return {item["key"]["S"]: {name: _plain(value) for name, value in item.items()} for item in items}
 
     def _item(self, key: str) -> Item:
         answer = self._client.call("GetItem", TableName=self._table, Key=_key(key), ConsistentRead=True)
@@ -81,24 +102,28 @@ class Cards:
         """Return the projects that ever had a card: each has a partition of its own in the index of due cards."""
         return [int(project) for project in self.row(PROJECTS).get("projects", ())]
 
-    def enrol(self, project: int) -> None:
-        """Note that a project has cards, once in the life of this process."""
-        if project not in self._enrolled:
+    def wanting(self) -> list[str]:
+        """Return the connections that ever wanted a record of their CRM."""
+        return list(self.row(PROJECTS).get("wanting", ()))
+
+    def enrol(self, one: int | str, among: str = "projects") -> None:
+        """Note once in the life of this process that a project has cards, or that a connection is `wanting` records."""
+        if (among, str(one)) not in self._enrolled:
             self._client.call(
                 "UpdateItem",
                 TableName=self._table,
                 Key=_key(PROJECTS),
-                UpdateExpression="ADD #projects :project",
-                ExpressionAttributeNames={"#projects": "projects"},
-                ExpressionAttributeValues={":project": {"SS": [str(project)]}},
+                UpdateExpression=f"ADD #{among} :one",
+                ExpressionAttributeNames={f"#{among}": among},
+                ExpressionAttributeValues={":one": {"SS": [str(one)]}},
             )
-            self._enrolled.add(project)
+            self._enrolled.add((among, str(one)))
 
-    def _read_many(self, keys: Sequence[str]) -> Iterator[Card]:
+    def _read_many(self, keys: Sequence[str]) -> Iterator[Item]:
         wanted: Any = {self._table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
         for _ in range(5):
             answer = self._client.call("BatchGetItem", RequestItems=wanted)
-            yield from (card_of(item) for item in answer["Responses"].get(self._table, ()))
+            yield from answer["Responses"].get(self._table, ())
             wanted = answer.get("UnprocessedKeys")
             if not wanted:
                 return
@@ -127,38 +152,26 @@ class Cards:
                 time.sleep(pause)
         return self._client.call("UpdateItem", **update)
 
-    def want(self, organization: str, contacts: Sequence[str], expires_at: int | None) -> Card | None:
-        """Note on an organization's row that contacts want its name; return the row, of revision 0 if it is new.
+    def members(self, organization: str) -> list[tuple[str, ...]]:
+        """Return the contacts that name an organization by its id, or once did, by pages."""
+        items = {item["key"]["S"]: item for item in self._items(members_pages(organization))}
+        return [_members(items.get(page)) for page in members_pages(organization)]
 
-        Return None where nothing is noted: the row is a tombstone, or as many contacts stand there as it may hold.
-        """
-        update = self._update(
-            Write(
-                organization,
-                {} if expires_at is None else {"expires_at": expires_at},
-                "attribute_not_exists(#erased) AND (attribute_not_exists(#wanted_by) OR size(#wanted_by) < :most)",
-                {"most": MOST_WANTING},
-            )
-        )
-        update["UpdateExpression"] += " ADD #wanted_by :contacts"
-        update["ExpressionAttributeValues"][":contacts"] = {"SS": list(contacts)[:MOST_WANTING]}
-        try:
-            answer = self._client.call("UpdateItem", **update, ReturnValues="ALL_NEW")
-        except Failure as error:
-            if error.aws_code != "ConditionalCheckFailedException":
-                raise
-            return None
-        return card_of(answer["Attributes"])
+    def renamed(self, now: int, limit: int) -> list[str]:
+        """Return at most `limit` organizations whose names must be given to their contacts by `now`."""
+        return [renamed(key) for key in self._part(RENAMED, now, limit)]
 
     def erase(self, key: str, now: int) -> bool:
         """Leave a tombstone without personal data, which no later change brings back to life; return False if it was.
 
         It stays left behind if Ringostat may show the card. Events that come at the same moment leave nothing beside
-        it; raise Unavailable if others keep writing.
+        it, and the contacts of an organization lose its name; raise Unavailable if others keep writing.
         """
         row = self.row(key)
         if "erased" in row and row.keys() <= TOMBSTONE:
             return False
+        if is_organization(key):
+            self.write(renaming(key, now))
         for _ in range(ERASURES):
             self.write(_tombstone(key, row, now))
             row = self.row(key)
@@ -183,6 +196,10 @@ class Cards:
                 conflicts |= self._write_each(chunk, in_time)
         return conflicts
 
+    def note(self, notes: Sequence[Write], in_time: Callable[[], bool] = _always) -> None:
+        """Do writes of rows that are no cards, which have no condition; a full row of members takes no more."""
+        self.write_all(notes, in_time)
+
     def _write_each(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
         conflicts: dict[str, Card | None] = {}
         failure: Failure | None = None
@@ -192,7 +209,8 @@ class Cards:
             try:
                 result = self.write(write)
             except Failure as error:
-                failure = error
+                if not (write.members and error.aws_code == "ValidationException"):  # such a row is full: 400 KiB
+                    failure = error
                 continue
             if not result.done:
                 conflicts[write.key] = result.card
@@ -213,9 +231,13 @@ class Cards:
     def _update(self, write: Write) -> dict[str, Any]:
         sets = {name: value for name, value in write.changes.items() if value is not None}
         removes = tuple(name for name, value in write.changes.items() if value is None)
-        expression, names = _expression(tuple(sets), removes, write.condition)
-        values = {f":set_{name}": _typed(value) for name, value in sets.items()}
+        expression, names = _expression(
+            tuple(sets), removes, write.condition, tuple(write.once), adds=bool(write.members)
+        )
+        values = {f":set_{name}": _typed(value) for name, value in {**sets, **write.once}.items()}
         values |= {f":{name}": _typed(value) for name, value in write.values.items()}
+        if write.members:
+            values[":members"] = {"SS": sorted(write.members)}
         return {
             "TableName": self._table,
             "Key": _key(write.key),
@@ -232,6 +254,10 @@ class Cards:
     def left_behind(self, project: int, now: int, limit: int) -> list[str]:
         """Return the keys of at most `limit` cards of a project that were left behind by `now`, the oldest first."""
         return self._part(left_behind_part(project), now, limit)
+
+    def wanted(self, connection: str, now: int, limit: int) -> list[str]:
+        """Return the keys of records that a connection wants from its CRM by `now`, the first due first."""
+        return self._part(wanted_part(connection), now, limit)
 
     def _part(self, part: str, until: int, limit: int, *, newest: bool = False) -> list[str]:
         keys: list[str] = []
@@ -255,6 +281,10 @@ class Cards:
         return keys
 
 
+def _members(item: Item | None) -> tuple[str, ...]:
+    return tuple(item.get("members", {}).get("SS", ())) if item else ()
+
+
 def _tombstone(key: str, row: Mapping[str, Any], now: int) -> Write:
     gone: dict[str, Any] = dict.fromkeys(row.keys() - {"key", "connection"})
     part = left_behind_part(project_of(key))
@@ -273,10 +303,15 @@ def card_of(item: Item) -> Card:
 
 
 @lru_cache
-def _expression(sets: Sequence[str], removes: Sequence[str], condition: str) -> tuple[str, Mapping[str, str]]:
+def _expression(
+    sets: Sequence[str], removes: Sequence[str], condition: str, once: Sequence[str] = (), *, adds: bool
+) -> tuple[str, Mapping[str, str]]:
     """Return the update expression that sets and removes attributes, and the names in it and in the condition."""
-    expression = "SET " + ", ".join(f"#{name} = :set_{name}" for name in sets) if sets else ""
+    values = [f"#{name} = :set_{name}" for name in sets]
+    values += [f"#{name} = if_not_exists(#{name}, :set_{name})" for name in once]
+    expression = "SET " + ", ".join(values) if values else ""
     expression += " REMOVE " + ", ".join(f"#{name}" for name in removes) if removes else ""
+    expression += " ADD #members :members" if adds else ""
     return expression, {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +21,7 @@ class Stamped(NamedTuple):
     received_at: int
 
 
+UNNAMED = Stamped(None, 0, 0)  # of an organization
 Fields = Mapping[str, Stamped]
 Absorbed = Literal["accepted", "unchanged", "stale", "erased", "too-large"]
 
@@ -59,7 +60,6 @@ class Card(NamedTuple):
     refused: Refusal | None = None
     erased: int | None = None
     shown: Mapping[str, Any] | None = None  # of a card left behind: what Ringostat shows
-    wanted_by: tuple[str, ...] = ()  # of an organization: the contacts that came before its name
 
 
 def is_confirmed(card: Card) -> bool:
@@ -126,22 +126,51 @@ def compose(key: str, fields: Fields) -> Composed:
     return composed(key, {name: stamp.value for name, stamp in fields.items()})
 
 
-def employers(key: str, fields: Fields, is_personal: Callable[[str], bool]) -> list[str]:
-    """Return the keys of the organizations that a contact's card names by id only; `is_personal` as in `key_of`."""
+def employers(key: str, fields: Fields, is_personal: Callable[[str], bool]) -> dict[str, str]:
+    """Return the keys, by id, of the organizations that a contact's card names by id only.
+
+    `is_personal` is that of `key_of`.
+    """
     parts = CardKey.parse(key)
-    blocks = [stamp.value for name, stamp in fields.items() if name.startswith("organizations.")]
-    return [
-        key_of(parts.project, parts.origin, f"organization:{entry['externalId']}", is_personal)
-        for block in blocks
-        for entry in block or ()
-        if not entry["name"]
-    ]
+    return {
+        identity: key_of(parts.project, parts.origin, f"organization:{identity}", is_personal)
+        for identity in _named_by_id(fields)
+    }
 
 
-def name_for_contacts(organization: Card) -> dict[str, Stamped]:
-    """Return what an organization's card has to say on the cards of its contacts, empty while it has no name."""
-    name, identity = organization.fields.get("name"), organization.fields.get("externalId")
-    return {ORGANIZATION_NAME + identity.value: name} if name and name.value and identity else {}
+def id_of_employer(card: Card, organization: str) -> str | None:
+    """Return the id by which a contact's card names an organization, given by its key; None if it does not."""
+    plain = employers(card.key, card.fields, lambda _: False)
+    hashed = employers(card.key, card.fields, lambda _: True)
+    return next((one for one in plain if organization in (plain[one], hashed[one])), None)
+
+
+def _named_by_id(fields: Fields) -> Iterator[str]:
+    for name, stamp in fields.items():
+        if name.startswith("organizations."):
+            yield from (entry["externalId"] for entry in stamp.value or () if not entry["name"])
+
+
+def name_for_contacts(organization: Card | None) -> Stamped:
+    """Return the name that an organization's card gives to its contacts: none before it has one, nor once erased."""
+    if organization is None:
+        return UNNAMED
+    if organization.erased is not None:
+        return Stamped(None, organization.erased + CLOCK_TOLERANCE_MS, organization.erased)
+    return organization.fields.get("name", UNNAMED)
+
+
+def with_names(before: Card, after: Card, names: Mapping[str, Stamped]) -> Card:
+    """Return a contact's card with the names of its organizations, given by their ids.
+
+    Where it differs from what it was before, names of organizations that it left are forgotten.
+    """
+    after = absorb(after, [{ORGANIZATION_NAME + identity: name for identity, name in names.items()}])[0]
+    named = {ORGANIZATION_NAME + identity for identity in _named_by_id(after.fields)}
+    left = {name for name in after.fields if name.startswith(ORGANIZATION_NAME)} - named
+    if after is before or not left:
+        return after
+    return after._replace(fields={name: stamp for name, stamp in after.fields.items() if name not in left})
 
 
 def digest(payload: Mapping[str, Any]) -> str:

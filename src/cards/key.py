@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 PROJECTS = "#projects"  # the row that lists the projects which ever had a card
+RENAMED = "#renamed"  # the part of the index of due cards that holds organizations whose new names are to be spread
+MEMBERS_PAGES = 16  # rows of an organization's contacts; together they hold some 100,000
 LONGEST_ID = 200  # characters; a key of DynamoDB ends at 2 KiB
 
 
@@ -48,6 +50,30 @@ def left_behind_part(project: int) -> str:
     return f"{project}#left-behind"
 
 
+def members_pages(organization: str) -> list[str]:
+    """Return the keys of the rows that list the contacts which name an organization by its id."""
+    return [_members_page(organization, page) for page in range(MEMBERS_PAGES)]
+
+
+def members_page(organization: str, contact: str) -> str:
+    """Return the key of the one of these rows that lists a contact."""
+    return _members_page(organization, hashlib.sha256(contact.encode()).digest()[0] % MEMBERS_PAGES)
+
+
+def _members_page(organization: str, page: int) -> str:
+    return f"#members:{page:02}:{organization}"
+
+
+def renaming_key(organization: str) -> str:
+    """Return the key of the row that says that an organization's contacts must be given its new name."""
+    return f"#renamed:{organization}"
+
+
+def renamed(key: str) -> str:
+    """Return the organization of such a row."""
+    return key.removeprefix("#renamed:")
+
+
 def is_organization(key: str) -> bool:
     """Tell an organization's card from a contact's or a lead's."""
     return CardKey.parse(key).kind == "organization"
@@ -56,3 +82,18 @@ def is_organization(key: str) -> bool:
 def throttle_key(project: int) -> str:
     """Return the key of the row that says how a project's POSTs are held back."""
     return f"{project}#throttle"
+
+
+def wanted_part(connection: str) -> str:
+    """Return the part of the index of due cards that holds the records which a connection wants from its CRM."""
+    return f"wanted#{connection}"
+
+
+def wanted_key(connection: str, lookup: str, identity: str) -> str:
+    """Return the key of the row of a record that is wanted: the name of the look-up, and the id in the CRM."""
+    return f"{wanted_part(connection)}#{lookup}:{identity}"
+
+
+def pace_key(connection: str) -> str:
+    """Return the key of the row that says how a connection's look-ups are held back."""
+    return f"lookup#{connection}"

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from cards.card import Card, compose, may_be_shown
 from cards.endpoints import shown
-from cards.key import left_behind_part, project_of
+from cards.key import RENAMED, left_behind_part, project_of, renaming_key
 
+RENAMED_AFTER_MS = 120_000  # no contact is still being written with the old name by then
 SCHEMA = 1  # of a row
 ABSENT = "attribute_not_exists(#rev)"
 UNSHOWN = (  # the same as `may_be_shown` says, of the row as it is when it is written
@@ -22,6 +23,20 @@ class Write(NamedTuple):
     changes: Mapping[str, Any]
     condition: str = ""
     values: Mapping[str, Any] = {}
+    members: frozenset[str] = frozenset()  # keys to add to the row's `members`
+    once: Mapping[str, Any] = {}  # attributes to set where the row has none
+
+
+def renaming(organization: str, now: int) -> Write:
+    """Return the write by which an organization's name will be given to all its contacts, those being written too."""
+    changes = {"due": RENAMED, "due_at": now + RENAMED_AFTER_MS, "page": 0}
+    return Write(renaming_key(organization), changes)
+
+
+def spread(organization: str, at: int, page: int | None) -> Write:
+    """Return the write that goes on with the spreading of a name at a page, or ends it, unless it was renamed anew."""
+    changes = {"page": page} if page is not None else {"due": None, "due_at": None, "page": None}
+    return Write(renaming_key(organization), changes, "#due_at = :at", {"at": at})
 
 
 def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | None) -> Write:

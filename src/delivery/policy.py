@@ -13,6 +13,7 @@ SWEEP_AFTER_MS = 60_000  # the wake-up normally comes first; the sweep looks aft
 KEYS_PER_WAKEUP = 100
 OLDEST_SHARE = 5  # one card in so many: fresh callers show their names at once, and the backlog drains all the same
 LOOKED_AT = 100  # due cards of a project whose age is read; more of them are a backlog, and the first are its oldest
+RENAMED_CARDS = 1_000  # contacts that one sweep looks at, at most, to give them new names
 LEFT_COUNTED = 1_000  # cards left behind of a project that are counted at most, each minute
 
 # One run of a worker.

@@ -11,6 +11,7 @@ from aws.table import Cards
 from delivery.policy import Policy
 from delivery.sweep import Sweeper
 from delivery.throttles import Throttles
+from intake.spreading import Spreader
 from settings import SETTINGS
 from telemetry import flushing
 
@@ -22,9 +23,17 @@ SWEEPER = Sweeper(
     throttles=Throttles(CARDS, POLICY),
     policy=POLICY,
 )
+SPREADER = Spreader(CARDS, SWEEPER.wakeups, SETTINGS.card_retention_days)
+
+
+def swept(now: int) -> int:
+    """Wake what is due, then give organizations' new names to their contacts; `now` is in ms since 1970, UTC."""
+    woken = SWEEPER.sweep(now)
+    SPREADER.spread(now)
+    return woken
 
 
 @flushing
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> int:  # noqa: ARG001 - Lambda's signature
-    """Wake what is due now."""
-    return SWEEPER.sweep(clock.now())
+    """Wake what is due now, and give organizations' new names to their contacts."""
+    return swept(clock.now())

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Literal, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, assert_never
 
 from aws.client import Patience
 from aws.clients import dynamodb, sqs
@@ -24,9 +24,12 @@ from mapping import engine
 from mapping.decode import decoded, has_lost_letters
 from mapping.identity import personal_ids
 from mapping.language import loader
-from mapping.outcome import Outcome
+from mapping.outcome import Outcome, Want
 from settings import Settings
 from telemetry import count, logger
+
+if TYPE_CHECKING:
+    from lookup.wanted import Debt, Wanting
 
 MERGED = ("change", "delete")  # outcomes whose fields go into a card
 DAY_SECONDS = 86_400
@@ -37,8 +40,8 @@ EVENT_ID = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|"
     r"(?=.*[0-9])(?!(.*[^A-Za-z0-9])?[0-9][0-9._:/=-]{5,}[0-9]([^A-Za-z0-9]|$))[A-Za-z0-9._:/=-]{1,64}"
 )
-Result = Literal["accepted", "unchanged", "stale", "skipped", "rejected"]
-COUNTED: Mapping[Result, str] = {  # the log keeps stale apart
+Result = Literal["accepted", "unchanged", "stale", "lookup", "skipped", "rejected"]
+COUNTED: Mapping[Result, str] = {  # the log keeps stale apart; a look-up is counted by its answer
     "accepted": "RecordsAccepted",
     "unchanged": "RecordsUnchanged",
     "stale": "RecordsUnchanged",
@@ -70,6 +73,7 @@ class Stores(NamedTuple):
     delivery: Queue
     rejected: Queue
     retention_days: int = 0  # 0 keeps cards until they are erased
+    lookup: Queue | None = None  # None where look-ups are switched off
     seconds: float = 2.0  # for the cards of one event; what takes longer comes again by the inbox queue
     flood: Flood = Flood()  # of this process
 
@@ -81,6 +85,7 @@ class Stores(NamedTuple):
             Queue(sqs(patience), settings.delivery_queue_url),
             Queue(sqs(patience), settings.rejected_queue_url),
             settings.card_retention_days,
+            Queue(sqs(patience), settings.lookup_queue_url) if settings.lookup_queue_url else None,
             seconds,
         )
 
@@ -113,8 +118,16 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 def mapped(event: Event, connection: Connection) -> Mapped:
     """Decode and map an event; raise SenderError for a body that cannot be decoded."""
     mapping = loader.load(connection.mapping)
+    if event.lookup:
+        mapping = loader.load(mapping.api_name or connection.mapping)
     outcomes = engine.run(
-        mapping, _decoded(event), connection.settings, event.headers, event.query, lost=has_lost_letters(event.body)
+        mapping,
+        _decoded(event),
+        connection.settings,
+        event.headers,
+        event.query,
+        lost=has_lost_letters(event.body),
+        lookup=event.lookup,
     )
     is_personal = personal_ids(mapping, connection.settings)
     keys = [
@@ -130,17 +143,25 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
     Raise whatever a store raises: then some of them may be in the table, and all may come again.
     """
     until = time.monotonic() + stores.seconds
+
+    def in_time() -> bool:
+        return time.monotonic() < until
+
+    if wanting := _wanting(events, stores):
+        events = [one._replace(outcomes=wanting.admitted(one.event, one.outcomes)) for one in events]
     merging = Merging(
         stores.cards,
         connection=events[0].connection.name,
         now=now,
-        expires_at=_expiry(stores.retention_days, now),
-        in_time=lambda: time.monotonic() < until,
+        expires_at=expiry(stores.retention_days, now),
+        in_time=in_time,
         is_personal=events[0].is_personal,
     )
     erased = _erased(events, stores.cards, now)
     merged = merging.merge(_news(events))
     _wake(merged.due, stores.delivery)
+    if wanting:
+        wanting.want(_debts(events), now, in_time)
     found = {key: iter(verdicts) for key, verdicts in merged.verdicts.items()}  # in the order of the changes
     verdicts = [
         [_verdict(outcome, key, found, erased) for outcome, key in zip(one.outcomes, one.keys, strict=True)]
@@ -188,6 +209,31 @@ def _erased(events: Sequence[Mapped], cards: Cards, now: int) -> set[str]:
     return {key for key in dict.fromkeys(asked) if cards.erase(key, now)}
 
 
+def _wanting(events: Sequence[Mapped], stores: Stores) -> "Wanting | None":
+    """Return what the connection may want from its CRM, None where no event wants anything."""
+    if not any(outcome.wants for one in events for outcome in one.outcomes):
+        return None
+    from lookup.wanted import Wanting  # noqa: PLC0415 - a function does not load it before such an event comes
+
+    return Wanting.of(stores.cards, stores.lookup, events[0].connection)
+
+
+def _debts(events: Sequence[Mapped]) -> "dict[Want, Debt]":
+    """Return what is wanted, and how."""
+    from lookup.wanted import Debt  # noqa: PLC0415 - the same
+
+    origin = loader.load(events[0].connection.mapping).crm
+    return {
+        want: Debt(
+            one.event.depth + 1 if one.event.lookup else 0,
+            key_of(one.connection.project, origin, want.card, one.is_personal) if want.card else "",
+        )
+        for one in events
+        for outcome in one.outcomes
+        for want in outcome.wants
+    }
+
+
 def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:
     """Return what the changes say about each card, in their order."""
     news: dict[str, list[Fields]] = {}
@@ -200,7 +246,7 @@ def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:
     return news
 
 
-def _expiry(retention_days: int, now: int) -> int | None:
+def expiry(retention_days: int, now: int) -> int | None:
     """Return when a card expires (seconds since 1970): not while it may still be due, so 14 days later than asked."""
     return now // 1000 + (retention_days + GIVE_UP_DAYS) * DAY_SECONDS if retention_days else None
 
@@ -216,6 +262,8 @@ def _verdict(outcome: Outcome, key: str, merged: Mapping[str, Iterator[Absorbed]
     verdict = Verdict("rejected", outcome.position, key, outcome.code, outcome.field, outcome.reason, outcome.warnings)
     if outcome.result == "erase":
         return verdict._replace(result="accepted" if key in erased else "unchanged")
+    if outcome.result == "lookup":
+        return verdict._replace(result="lookup")
     if outcome.result not in MERGED:
         return verdict if outcome.result == "reject" else verdict._replace(result="skipped")
     match next(merged[key]):
@@ -241,7 +289,8 @@ def _report(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> None:
     """Log one line for events that were merged together, and count every record."""
     results = Counter(verdict.result for verdict in verdicts)
     for result, number in results.items():
-        count(COUNTED[result], number)
+        if result in COUNTED:
+            count(COUNTED[result], number)
     logger.info(
         "ingested",
         request_id=" ".join(one.event.request_id for one in events),

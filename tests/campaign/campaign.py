@@ -18,7 +18,7 @@ import time_machine
 from botocore.exceptions import BotoCoreError
 from moto import mock_aws
 
-from cards.card import Card, Stamped, compose, digest, is_left_behind, merge
+from cards.card import UNNAMED, Card, Stamped, compose, digest, is_left_behind, merge
 from cards.endpoints import ORGANIZATION_NAME
 from cards.key import key_of
 from delivery.ringostat import Ringostat
@@ -431,7 +431,7 @@ class Expected:
         project, origin, _ = key.split("#", 2)
         return sum(
             card.fields[ORGANIZATION_NAME + one].value
-            != self.fields[key_of(int(project), origin, f"organization:{one}")]["name"].value
+            != self.fields.get(key_of(int(project), origin, f"organization:{one}"), {}).get("name", UNNAMED).value
             for one in named
         )
 

@@ -10,7 +10,7 @@ from aws.queues import Message, Queue
 from aws.table import Cards
 from cards import write
 from cards.card import Card, Refusal, Stamped
-from cards.key import throttle_key
+from cards.key import members_page, throttle_key
 from cards.write import Write
 from delivery import state
 from delivery.policy import Policy
@@ -22,6 +22,7 @@ from ops.stack import Signed
 from settings import SETTINGS
 
 KEYS = ["106#X#contact:1", "106#X#contact:2", "107#X#contact:1"]
+ORGANIZATION = "106#X#organization:9"
 maybe = st.one_of(st.none(), st.integers(8, 12))
 hashes = st.sampled_from([None, "a", "b"])
 cards = st.builds(
@@ -110,12 +111,23 @@ writes = st.one_of(
     ),
     st.builds(lambda card: Write(card.key, {"erased": 1, "fields": None}, "attribute_exists(#rev)"), cards),
 )
+notes = st.one_of(
+    st.builds(
+        lambda contacts: Write(members_page(ORGANIZATION, contacts[0]), {}, members=frozenset(contacts)),
+        st.sampled_from([KEYS[:1], KEYS]),
+    ),
+    st.builds(write.renaming, st.just(ORGANIZATION), nows),
+)
 calls = st.one_of(
     st.tuples(st.just("write"), writes),
     st.tuples(st.just("write_all"), st.lists(writes, min_size=1, max_size=3, unique_by=lambda write: write.key)),
     st.tuples(st.just("read"), st.sampled_from([KEYS[:1], KEYS])),
     st.tuples(st.just("due"), st.sampled_from([106, 107]), nows, st.integers(1, 3), st.booleans()),
-    st.tuples(st.just("want"), st.sampled_from(KEYS), st.sampled_from([KEYS[:1], KEYS]), st.sampled_from([None, 9])),
+    st.tuples(st.just("note"), st.lists(notes, min_size=1, max_size=2, unique_by=lambda note: note.key)),
+    st.tuples(st.just("members"), st.just(ORGANIZATION)),
+    st.tuples(st.just("renamed"), nows.map(lambda now: now + write.RENAMED_AFTER_MS), st.integers(1, 3)),
+    st.tuples(st.just("left_behind"), st.sampled_from([106, 107]), nows, st.integers(1, 3)),
+    st.tuples(st.just("erase"), st.sampled_from([*KEYS, ORGANIZATION]), nows),
     st.tuples(st.just("enrol"), st.sampled_from([106, 107])),
     st.tuples(st.just("projects")),
     st.tuples(st.just("row"), st.sampled_from([*KEYS, throttle_key(106)])),

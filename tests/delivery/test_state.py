@@ -163,7 +163,7 @@ def test_the_condition_of_dynamodb_and_the_pure_rule_agree_on_every_row(nowhere)
 
 
 def item_of(card):
-    values = {name: value for name, value in card._asdict().items() if value and name not in ("fields", "wanted_by")}
+    values = {name: value for name, value in card._asdict().items() if value and name != "fields"}
     due = {} if card.due_at is None else {"due": {"S": "106"}}
     return {name: typed(value) for name, value in values.items()} | due
 

@@ -4,9 +4,8 @@ import itertools
 
 import pytest
 
-from aws.table import MOST_WANTING
 from cards.card import compose, stamped
-from cards.key import key_of
+from cards.key import key_of, members_page
 from cards.write import Write
 from errors import Unavailable
 from intake.merging import Merging
@@ -79,10 +78,10 @@ def test_a_card_that_ringostat_has_just_taken_rests_so_that_a_burst_of_edits_sha
     assert merge(nowhere.cards, {CONTACT: [later]}, now).due == {CONTACT: rest}
 
 
-def test_a_waiting_list_is_no_card(nowhere):
+def test_an_organization_that_is_only_named_is_no_card(nowhere):
     merge(nowhere.cards, {CONTACT: [contact()]})
 
-    assert nowhere.card(ORGANIZATION).rev == 0
+    assert nowhere.cards.read([ORGANIZATION]) == {}
     assert nowhere.due() == [CONTACT]
 
 
@@ -133,15 +132,8 @@ def test_a_contact_that_asks_while_the_name_is_written_gets_it(nowhere):
     assert employer(nowhere) == "Acme"
 
 
-def test_a_waiting_list_has_an_end(nowhere):
-    for number in range(MOST_WANTING + 2):
-        nowhere.cards.want(ORGANIZATION, [key_of(106, "Pipedrive", f"contact:{number}")], None)
-
-    assert len(nowhere.card(ORGANIZATION).wanted_by) == MOST_WANTING
-
-
-def test_a_name_makes_no_card_of_a_contact_that_is_gone(nowhere):
-    nowhere.cards.want(ORGANIZATION, [CONTACT], None)
+def test_a_contact_that_is_gone_gets_no_name(nowhere):
+    nowhere.cards.write(Write(members_page(ORGANIZATION, CONTACT), {}, members=frozenset([CONTACT])))
 
     merge(nowhere.cards, {ORGANIZATION: [organization()]})
 
