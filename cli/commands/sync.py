@@ -50,7 +50,7 @@ class Progress(NamedTuple):
 
 @click.command(short_help="Read all records of a CRM and bring them to Ringostat: the first fill.")
 @click.argument("connection")
-@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only contact, lead or organization; repeatable.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only contact, lead, organization …; repeatable.")
 @click.option("--since", metavar="WHEN", help="Only what changed since then, such as 3d or 2026-03-01.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run was.")
 @click.option("--dry-run", is_flag=True, help="Read and map everything; send nothing.")
@@ -100,11 +100,11 @@ def _crm(stack: Stack, name: str) -> Crm:
 
 def _chosen(crm: Crm, kinds: Sequence[str]) -> list[Lookup]:
     known = crm.syncs()
-    names = [lookup.name for lookup in known]
+    names = dict.fromkeys(name for lookup in known for name in (lookup.kind, lookup.name) if name)
     if unknown := next((kind for kind in kinds if kind not in names), None):
         hint = did_you_mean(unknown, names) or f"it is one of {', '.join(names)}"
         raise click.UsageError(f"all records of {unknown!r} cannot be read; {hint}")
-    return [lookup for lookup in known if lookup.name in (kinds or names)]
+    return [lookup for lookup in known if not kinds or {lookup.kind, lookup.name} & set(kinds)]
 
 
 def _resumed(path: Path, fresh: Progress) -> Progress:
