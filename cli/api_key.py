@@ -63,10 +63,18 @@ def asked(stack: Stack, dialect: Dialect | None, options: Mapping[str, str], kno
     if unknown := next((name for name in options if name not in takes), None):
         hint = did_you_mean(unknown, takes) or f"it needs {' and '.join(wanted)}"
         raise click.UsageError(f"{dialect.mapping.crm}'s API takes no {unknown!r}; {hint}")
-    return known if known and not options else _answered(dialect.mapping, wanted, options, ask)
+    if api_keys.EXPIRES in options and api_keys.moment(options[api_keys.EXPIRES]) is None:
+        raise click.UsageError("write when the key ends as a date: --api expires=2027-01-31")
+    if known and not options:
+        return known
+    key = _answered(dialect.mapping, wanted, options, ask)
+    if key is None:
+        say(Cell("Without look-ups: ", "yellow"), "--replace with --api-url, --api-token or --api gives the key later.")
+    return key
 
 
 def _answered(api: Loaded, wanted: tuple[str, ...], options: Mapping[str, str], ask: Ask) -> Key:
+    """Return a key whose first field was not left empty; raise UsageError where another is."""
     key = dict(options)
     if not options:
         say(f"{api.crm} is asked for what its events leave out. {api.help}")
@@ -85,20 +93,22 @@ def tried(crm: Crm, *, check: bool) -> None:
     """Try a key before it is stored, and say what it may see; raise ClickException if the CRM does not take it."""
     if not check:
         return
-    if fault := crm.fault():
-        raise click.ClickException(f"{fault}. Nothing was stored; --no-check stores it anyway")
-    for lookup in crm.syncs():
-        if lookup.kind in PERSONS:
-            told(crm.seen(lookup))
+    fault = crm.fault()
+    found = [crm.seen(lookup) for lookup in crm.syncs() if lookup.kind in PERSONS and not fault]
+    if fault or (found and all(isinstance(one, str) for one in found)):
+        raise click.ClickException(f"{fault or found[0]}. Nothing was stored; --no-check stores it anyway")
+    for one in found:
+        _told(one)
 
 
-def told(seen: Seen | str) -> None:
+def _told(seen: Seen | str) -> None:
     """Say what a key may see."""
     if isinstance(seen, str):
-        say(Cell("not tried: ", "yellow"), seen)
-        return
-    number = f"{'' if seen.whole else 'at least '}{seen.number:,}"
-    say(f"The key may see {number} {seen.kind}s; {seen.phones} of {seen.sample} have a phone.")
-    if not seen.phones:
-        advice = "see whether the right to read them, and their phones, is given to the key and its owner"
-        say(Cell(f"None of these {seen.kind}s has a phone: ", "yellow"), advice)
+        say(Cell("Not tried: ", "yellow"), seen)
+    elif not seen.sample:
+        say(f"The key may see no {seen.kind}s: there are none, or it has no right to read them.")
+    else:
+        number = f"{'' if seen.whole else 'at least '}{seen.number:,}"
+        say(f"The key may see {number} {seen.kind}s; {seen.phones} of {seen.sample} have a phone.")
+        if not seen.phones:
+            say(Cell("None of them has a phone: ", "yellow"), "see whether the key and its owner may read phones.")

@@ -40,7 +40,10 @@ def company(number, **more):
 
 
 class Crm:
-    """What the server holds and was asked. `faults` are answers given instead of its own: (status, headers, body), or None."""
+    """What the server holds and was asked.
+
+    `faults` are answers given instead of its own, in turn: (status, headers, body), or None for its own.
+    """
 
     def __init__(self):
         self.records = {kind: [] for kind in KINDS.values()}

@@ -4,7 +4,6 @@ import base64
 import json
 from datetime import datetime
 
-import boto3
 import pytest
 
 from local.in_process import CONNECTIONS, connection, receive
