@@ -16,7 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 Result = TypeVar("Result")
 
 # Every name is billed and stands in template.yaml, docs/operations.md and docs/cost.md; more than ten cost money.
-# What API Gateway, SQS and Lambda measure free of charge (requests, refusals by status, queues) is not counted again.
+# What API Gateway, SQS and Lambda measure free of charge (requests by status, queues) is not counted again.
 METRICS = {
     "RecordsAccepted": "records that brought news",
     "RecordsUnchanged": "records that brought nothing new: unchanged, or older than what is known",

@@ -18,6 +18,7 @@ from mapping.language.rule import Template
 
 LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d{1,5}(?=/|$)")
 HTTPS_PORTS = (None, 443)
+VARIABLES = {*SCOPES_OF_API, *SCOPES_OF_CALL} - {"settings"}
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
@@ -109,9 +110,8 @@ class _Filling:
         self, secret: Mapping[str, str], settings: Mapping[str, str], ids: Sequence[str], known: Mapping[str, Any]
     ) -> None:
         moments = {name: _Moment.of(known[name]) for name in ("since", "now") if known.get(name) is not None}
-        unset = dict.fromkeys((*SCOPES_OF_API, *SCOPES_OF_CALL))
         self.ids = list(ids)
-        self.view = View(None, {}, {}, {}, **{**unset, **known, **moments, "secret": secret, "settings": settings})
+        self.view = View(None, settings, {}, {}, **{**dict.fromkeys(VARIABLES), **known, **moments, "secret": secret})
         self._name(self.ids)
 
     def _name(self, ids: list[str]) -> None:
