@@ -199,7 +199,7 @@ def clocks(stack: Stack) -> Iterator[Finding]:
         return
     minutes, side = abs(ahead) // 60_000, "ahead of" if ahead > 0 else "behind"
     remedy = (
-        "set it by NTP: requests signed with its time are refused, and a CRM on this machine stamps changes wrongly"
+        "set it by NTP: requests signed with its time are denied, and a CRM on this machine stamps changes wrongly"
     )
     yield Finding("wrong", f"this machine's clock is {minutes} min {side} AWS's", remedy)
 
@@ -222,7 +222,7 @@ def last_events(stack: Stack) -> Iterator[Finding]:
     entries, now = stack.secret("ConnectionsSecret"), stack.clock()
     newest, whole = _newest(stack)
     for name in sorted(newest.keys() - entries.keys()):
-        remedy = f"its requests are refused: bridge connect PRESET --name {name}, or take the hook out of the CRM"
+        remedy = f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM"
         yield Finding("wrong", f"cards came by the connection {name}, which is gone", remedy)
     for name in sorted(newest.keys() & entries.keys()):
         later = "" if whole else " or later"

@@ -19,14 +19,16 @@ from mapping.places import (
     Record,
     Step,
     field_of,
-    fields_of,
     ids_above,
     is_blank,
     link_of,
     one_value,
     own_id,
+    place_of,
     records,
     with_envelopes,
+    without_tenant,
+    words_outside,
 )
 
 KINDS = ("contact", "lead", "deleted contact", "deleted lead")  # that a draft is made for, the best first
@@ -68,8 +70,8 @@ class Said(NamedTuple):
 
 def draft(body: Any, crm: str = "", headers: Mapping[str, str] | None = None) -> Draft:
     """Return a valid mapping for bodies like this one; what no name tells is in its comments and in `missing`."""
-    found = [one for one in records(body, headers or {}, {}) if one.kind in KINDS]
-    record = min(found, key=lambda one: KINDS.index(one.kind), default=Record("unknown", Place((), {}, {}, ())))
+    found = [one for one in records(body, words_outside(headers or {}, {})) if one.kind in KINDS]
+    record = min(found, key=lambda one: KINDS.index(one.kind), default=Record("unknown", Place((), {}, {})))
     fields = _Fields(record, _texts(body), headers or {})
     told = fields.told()
     lines = [*_head(crm), *_event(fields), *_records(fields), *_contact(fields), *_blocks(fields)]
@@ -192,21 +194,11 @@ class _Fields:
         """Return the expression of a field."""
         field = link_of(self.place, name) if name.endswith("Link") else field_of(self.place, name)
         if field is None:
-            return self._profile() if name == "contactLink" else None
+            return None
         if field.value == []:
             return self._own(field._replace(path=(*field.path, 0)))
         known = is_blank(field.value) or one_value(field.value)[1] is not None
         return self._own(field) if known else None
-
-    def _profile(self) -> str | None:
-        """Return the link of a table such as `profile: {url}`."""
-        for field in self.place.fields.values():
-            inner = field.value if isinstance(field.value, dict) and plain(field.name) == "profile" else {}
-            if key := next(
-                (key for key in inner if plain(key) in ("url", "link", "href") and normalize.link(inner[key])), None
-            ):
-                return _toml(_expression((*self.prefix, *field.path, key)))
-        return None
 
     def identity(self) -> str | None:
         """Return the contact's own id, else what holds it says as `contact_id`."""
@@ -227,7 +219,7 @@ class _Fields:
 
     def time(self) -> str | None:
         """Return when the contact changed, else when its event was sent."""
-        own = [self.place.fields[name] for name in names.NAMES["changedAt"] if name in self.place.fields]
+        own = self.place.usual.get("changedAt", ())
         found = next((field for field in own if normalize.time(field.value, "UTC") is not None), None)
         return self._own(found) or self._above(*names.NAMES["changedAt"], *names.SENT_AT)
 
@@ -244,8 +236,7 @@ class _Fields:
         """Return the rule of the name: the whole one, else its parts in the order of a Ukrainian address book."""
         field = field_of(self.place, "fullName")
         if field and isinstance(field.value, dict):
-            inner = self.place._replace(fields=fields_of(field.value), path=(*self.prefix, *field.path))
-            return _Fields(Record("contact", inner)).full_name()
+            return _Fields(Record("contact", place_of((*self.prefix, *field.path), field.value))).full_name()
         whole = self.found("fullName")
         parts = [part for name in ("last", "first", "patronymic") if (part := self.found(name))]
         joined = f"{{ join = [{', '.join(parts)}] }}" if len(parts) > 1 else "".join(parts)
@@ -275,8 +266,7 @@ class _Fields:
 
     def organizations(self) -> Iterator[Block]:
         """Yield the block of the contact's company, if the sample has its id; not the CRM user's own account."""
-        beside_event = any(name in self.place.fields for name in names.SPOKEN)
-        fields = {name: one for name, one in self.place.fields.items() if not (beside_event and name in names.TENANT)}
+        fields = without_tenant(self.place, is_event=False)
         for name in names.COMPANIES:
             inner = fields[name].value if name in fields else None
             table = inner[0] if isinstance(inner, list) and inner else inner

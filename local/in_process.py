@@ -32,6 +32,12 @@ from local import template
 from settings import SETTINGS
 
 AUTH_KEYS = {"106": {"auth_key": "local-key"}, "107": {"auth_key": "other-key"}}
+QUEUES = (
+    SETTINGS.inbox_queue_url,
+    SETTINGS.rejected_queue_url,
+    SETTINGS.delivery_queue_url,
+    SETTINGS.lookup_queue_url,
+)
 TABLE = template.load()["Resources"]["CardsTable"]["Properties"]
 START = 1_780_000_000_000  # May 2026
 
@@ -163,10 +169,11 @@ class Bridge:
         self._seconds = 0.0
         wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         aws("dynamodb").create_table(TableName=SETTINGS.cards_table, **{name: TABLE[name] for name in wanted})
-        for url in (SETTINGS.inbox_queue_url, SETTINGS.rejected_queue_url, SETTINGS.delivery_queue_url):
+        for url in QUEUES:
             aws("sqs").create_queue(QueueName=url.rpartition("/")[2])
         self.put_secret(SETTINGS.connections_secret, CONNECTIONS)
         self.put_secret(SETTINGS.auth_keys_secret, AUTH_KEYS)
+        self.put_secret(SETTINGS.api_keys_secret, {})
         self.cards = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
         self._forget_other_bridges()
         self.throttles = Throttles(self.cards, deliver.POLICY)
@@ -181,9 +188,18 @@ class Bridge:
             **worker,
         )
 
+        self.reader = lookup.WORKER._replace(
+            api_keys=Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret, lambda: self._seconds),
+            tokens=Tokens(lookup.FETCHER, self.clock.now, loopback=True),
+            ingest=partial(take_answer, lookup.STORES, self.clock.now),
+            clock=self.clock.now,
+            sleep=self.clock.pass_,
+            jitter=lambda: 0.5,
+        )
+
     def _forget_other_bridges(self):
         """Forget what handlers keep for the life of a process."""
-        for stores in (api.STORES, inbox.STORES):
+        for stores in (api.STORES, inbox.STORES, lookup.STORES):
             stores.cards.forget()
             stores.flood.forget()
         self._forget_connections()
@@ -203,8 +219,11 @@ class Bridge:
         self._forget_connections()
 
     def _forget_connections(self):
-        for secret in (api.CONNECTIONS, inbox.CONNECTIONS):
+        for secret in (api.CONNECTIONS, inbox.CONNECTIONS, lookup.WORKER.connections):
             secret.forget()
+
+    def put_api_keys(self, value):
+        aws("secretsmanager").put_secret_value(SecretId=SETTINGS.api_keys_secret, SecretString=json.dumps(value))
 
     def put_auth_keys(self, value):
         aws("secretsmanager").put_secret_value(SecretId=SETTINGS.auth_keys_secret, SecretString=json.dumps(value))
@@ -262,6 +281,18 @@ class Bridge:
         return self._poll(
             SETTINGS.delivery_queue_url, lambda event: Run(self.worker, ends_at).deliver(wakeups_of(event))
         )
+
+    def look_up(self, seconds=60):
+        """Let `lookup` take the wake-ups that are visible; return how many it wants to see again."""
+        ends_at = self.clock.time + seconds * 1000
+        return self._poll(
+            SETTINGS.lookup_queue_url, lambda event: LookupRun(self.reader, ends_at).look_up(lookup_wakeups_of(event))
+        )
+
+    def wanted(self, connection):
+        """Return the rows of the records that a connection wants, now or later."""
+        keys = self.cards.wanted(connection, EVER_MS, 20_000)
+        return [Row.of(connection, row) for row in self.cards.rows(keys).values()]
 
     def due(self, project=106):
         """Return the keys of all cards that are due, now or later."""

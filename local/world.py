@@ -75,8 +75,8 @@ class World:
         changed: template.Template | None = None,
         source: Path = SOURCE,
     ) -> None:
-        _refuse_taken(bridge_port, "BRIDGE_PORT")
-        _refuse_taken(ringostat_port, "RINGOSTAT_PORT")
+        _check_free(bridge_port, "BRIDGE_PORT")
+        _check_free(ringostat_port, "RINGOSTAT_PORT")
         self.connections = {f"demo-{path.stem}": _connection(path.stem) for path in _presets(source)}
         self._directory = Path(tempfile.mkdtemp(prefix="ringostat-bridge-"))
         self._stops: list[Callable[[], None]] = [lambda: shutil.rmtree(self._directory, ignore_errors=True)]
@@ -258,7 +258,7 @@ def _connection(preset: str) -> dict[str, Json]:
     }
 
 
-def _refuse_taken(port: int, variable: str) -> None:
+def _check_free(port: int, variable: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -23,7 +23,7 @@ USUAL = engine.Answer(202, "application/json", "")  # a verdict for each record
 
 
 class Trial(NamedTuple):
-    """One event, what became of it, and what its sender would be told."""
+    """One event, what became of it, and the answer its sender would get."""
 
     sample: Sample
     outcomes: list[Outcome]
@@ -39,8 +39,8 @@ def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
             connection.mapping, body, connection.settings, sample.headers, sample.query, trace=trace, lost=lost
         )
     except SenderError as error:
-        refused = Outcome("reject", code=error.code, reason=str(error))
-        return Trial(sample, [refused], engine.Answer(error.status, "application/problem+json", ""))
+        rejected = Outcome("reject", code=error.code, reason=str(error))
+        return Trial(sample, [rejected], engine.Answer(error.status, "application/problem+json", ""))
     return Trial(sample, outcomes, _answer(connection, body, outcomes))
 
 

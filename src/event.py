@@ -2,17 +2,19 @@
 
 This is the only writer and the only reader of that message. An event has a proof behind it: `access.admit` makes one of
 a request that proves itself, and `queued` one of a message, because the policy of the queue says who may send there.
+The answer to a request of our own is one too.
 """
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from errors import NotFound
 
 # https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event
 Record = Mapping[str, Any]
+WANTED = "application/vnd.ringostat-bridge.wanted+json"  # a look-up and the ids of records
 
 
 class Request(NamedTuple):
@@ -48,6 +50,20 @@ class Event(NamedTuple):
     request_id: str
     lookup: str = ""
     depth: int = 0
+
+
+def answered(  # noqa: PLR0913 - all that an answer is
+    connection: str, body: bytes, headers: Mapping[str, str], *, asked_at: int, lookup: str, depth: int, request_id: str
+) -> Event:
+    """Return an answer of a connection's CRM as an event: what it says was so when its request was begun."""
+    headers = {**headers, "content-type": "application/json"}
+    return Event(connection, body, headers, {}, asked_at, request_id, lookup, depth)
+
+
+def wanted_again(connection: str, lookup: str, ids: Sequence[str], *, now: int, request_id: str) -> Event:
+    """Return an event that wants records anew: what is kept of a look-up that failed, without any of its answer."""
+    body = json.dumps({"lookup": lookup, "ids": list(ids)}, separators=(",", ":")).encode()
+    return Event(connection, body, {"content-type": WANTED}, {}, now, request_id)
 
 
 def address_of(path: str) -> tuple[str, str]:

@@ -94,7 +94,7 @@ def test_a_value_that_never_was_an_object_is_the_operators_to_mend(text, time):
         secret(Vault(text), time).read()
 
 
-def test_a_refused_key_is_read_afresh_at_most_once_a_minute(time):
+def test_a_key_that_was_not_accepted_is_read_afresh_at_most_once_a_minute(time):
     vault = Vault({"a": 1})
     cached = secret(vault, time)
     cached.read()

@@ -136,7 +136,7 @@ def test_a_queue_that_is_worked_on_has_a_dead_letter_queue(name):
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_refuses_whoever_comes_without_tls(name):
+def test_a_queue_denies_every_request_without_tls(name):
     policies = [resource["Properties"] for resource in of_type("AWS::SQS::QueuePolicy").values()]
     (policy,) = [policy for policy in policies if {"Ref": name} in policy["Queues"]]
 
@@ -288,7 +288,7 @@ ALARMS = {  # each promise: metric, statistic, comparison, threshold, seconds in
     "CircuitOpenAlarm": ("CircuitsOpen", "Minimum", ">", 0, 300),
     "AnswerUnknownAlarm": ("AnswersUnknown", "Sum", ">", 0, 300),
     "SilenceAlarm": ("RecordsAccepted", "Sum", "<", 1, 72 * 3600),
-    "AccessRefusedAlarm": ("4xx", "Sum", ">", 20, 300),
+    "RequestsDeniedAlarm": ("4xx", "Sum", ">", 20, 300),
     "ServerFaultAlarm": ("5xx", "Sum", ">", 0, 300),
     "InboxStuckAlarm": ("ApproximateAgeOfOldestMessage", "Maximum", ">", 300, 300),
     "DeadLetterAlarm": ("ApproximateNumberOfMessagesVisible", "Maximum", ">", 0, 300),
@@ -445,7 +445,7 @@ def test_there_is_a_saved_query_for_each_question():
         "answers of Ringostat",
         "volume by connection",
         "unknown fields and codes",
-        "refused requests",
+        "denied requests",
         "errors",
     }
 

@@ -125,7 +125,7 @@ class Questions:
     def verify(self, scheme: str, address: str) -> dict[str, Any]:
         """Return the connection's `verify`.
 
-        Fields that only the CRM can supply stay empty; the connection refuses requests until they are filled.
+        Fields that only the CRM can supply stay empty; the connection denies requests until they are filled.
         """
         entry: dict[str, Any] = {"scheme": scheme}
         for field in SCHEMES[scheme].needs:

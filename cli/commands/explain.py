@@ -107,7 +107,7 @@ def _print_outcome(connection: Offline, outcome: Outcome, number: int) -> None:
     say(f"{number}. {outcome.record or '(no record)'} -> ", *_result(connection, outcome))
     if body is None:
         say(f"   because: {outcome.reason}")
-    for line in _fields(connection, outcome) if body else _refusals(outcome):
+    for line in _fields(connection, outcome) if body else _mismatches(outcome):
         say("   ", *line)
     for warning in outcome.warnings:
         say("   ", Cell("warning: ", "yellow"), warning)
@@ -128,15 +128,15 @@ def _result(connection: Offline, outcome: Outcome) -> Iterator[Part]:
 
 def _fields(connection: Offline, outcome: Outcome) -> Iterator[list[Cell]]:
     event = f"   event: {outcome.event_id}" if outcome.event_id else ""
-    yield [Cell(f"changed: {moment(outcome.changed_at) or 'not told; arrival counts'}{event}")]
+    yield [Cell(f"changed: {moment(outcome.changed_at) or 'not sent; arrival counts'}{event}")]
     yield from columns(
         (row.name, Cell(row.shown, "dim" if row.shown == "null" else ""), Cell(row.why, "dim"))
         for row in rows(connection, outcome)
     )
 
 
-def _refusals(outcome: Outcome) -> Iterator[list[Cell]]:
-    """Yield why each record took nothing."""
+def _mismatches(outcome: Outcome) -> Iterator[list[Cell]]:
+    """Yield why each record did not match."""
     for step in outcome.trace:
         if not outcome.record:
             wanted, *found = step.sources

@@ -94,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - names of http.server
 
     def _is_ours(self) -> bool:
-        """Refuse pages of other sites, which a browser on this machine may have open."""
+        """Deny requests from pages of other sites, which a browser on this machine may have open."""
         host = self.headers.get("Host", "")
         origin = self.headers.get("Origin", f"http://{host}")
         site = self.headers.get("Sec-Fetch-Site", "none")

@@ -53,7 +53,7 @@ def sign_standard_webhooks(*, verify: Mapping[str, Any], request: Request) -> Re
 
 
 # https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation
-# v1 signs no time and no address, and is refused. v2 signs no time: what a replay of it can do is in docs/security.md.
+# v1 signs no time and no address, and is not accepted. v2 signs no time: what a replay of it can do is in docs/security.md.
 _HUBSPOT_DECODED = {f"{ord(letter):02X}": letter for letter in ":/?@!$'()*,;"}
 
 

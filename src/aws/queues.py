@@ -60,7 +60,7 @@ class Queue:
 
 
 def _entry(message: Message) -> dict[str, Any]:
-    texts = {name: text for name, text in message.attributes.items() if text}  # SQS refuses empty ones
+    texts = {name: text for name, text in message.attributes.items() if text}  # SQS does not accept empty ones
     attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
     return {
         "MessageBody": message.body,
@@ -71,5 +71,5 @@ def _entry(message: Message) -> dict[str, Any]:
 
 
 def dumps(value: Any) -> str:
-    """Return compact JSON in ASCII, which holds no character that SQS refuses."""
+    """Return compact JSON in ASCII, which holds only characters that SQS accepts."""
     return _COMPACT.encode(value)

@@ -1,4 +1,4 @@
-"""Every minute: wake cards that are due and that no message woke."""
+"""Every minute: wake cards that are due and records that are wanted, and that no message woke."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from delivery.policy import Policy
 from delivery.sweep import Sweeper
 from delivery.throttles import Throttles
 from intake.spreading import Spreader
+from lookup.wakeups import Waker
 from settings import SETTINGS
 from telemetry import flushing
 
@@ -31,6 +32,9 @@ def swept(now: int) -> int:
     woken = SWEEPER.sweep(now)
     SPREADER.spread(now)
     return woken
+
+
+LOOKUPS = Waker(CARDS, Queue(sqs(PATIENT), SETTINGS.lookup_queue_url)) if SETTINGS.lookup_queue_url else None
 
 
 @flushing

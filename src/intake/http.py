@@ -49,7 +49,7 @@ def problem(error: BridgeError, request_id: str) -> Response[str]:
         body = _problem(error.status, error.code, error.title, str(error))
     else:
         body = _problem(503, Unavailable.code, Unavailable.title, "Nothing was stored; send the same request again.")
-    # Every refusal of access is the same to the byte, so that its cause stays hidden.
+    # Every denial of access is the same to the byte, so that its cause stays hidden.
     if not isinstance(error, NotAllowed):
         body["request_id"] = request_id
     if isinstance(error, AllRejected):

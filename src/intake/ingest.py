@@ -17,13 +17,13 @@ from connections import Connection
 from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
 from errors import AllRejected, Unavailable
-from event import Event, Record, plain, wrapped
+from event import WANTED, Event, Record, plain, wanted_again, wrapped
 from intake.flood import Flood
 from intake.merging import Merging
 from mapping import engine
-from mapping.decode import decoded, has_lost_letters
+from mapping.decode import MAX_ANSWER_BYTES, MAX_BYTES, decoded, has_lost_letters
 from mapping.identity import personal_ids
-from mapping.language import loader
+from mapping.language import loader, model
 from mapping.outcome import Outcome, Want
 from settings import Settings
 from telemetry import count, logger
@@ -120,21 +120,39 @@ def mapped(event: Event, connection: Connection) -> Mapped:
     mapping = loader.load(connection.mapping)
     if event.lookup:
         mapping = loader.load(mapping.api_name or connection.mapping)
-    outcomes = engine.run(
-        mapping,
-        _decoded(event),
-        connection.settings,
-        event.headers,
-        event.query,
-        lost=has_lost_letters(event.body),
-        lookup=event.lookup,
-    )
+    outcomes = _outcomes(event, mapping, connection.settings)
     is_personal = personal_ids(mapping, connection.settings)
     keys = [
         key_of(connection.project, mapping.crm, outcome.card, is_personal) if outcome.card else ""
         for outcome in outcomes
     ]
     return Mapped(event, connection, mapping.contract, outcomes, keys, is_personal)
+
+
+def _outcomes(event: Event, mapping: model.Mapping, settings: Mapping[str, str]) -> list[Outcome]:
+    body = decoded(event.body, event.headers, MAX_ANSWER_BYTES if event.lookup else MAX_BYTES)
+    if event.headers.get("content-type") == WANTED:
+        from lookup.wanted import outcomes_of  # noqa: PLC0415 - as in `_wanting`
+
+        return outcomes_of(body, loader.load(mapping.api_name).calls if mapping.api_name else {})
+    lost = has_lost_letters(event.body)
+    return engine.run(mapping, body, settings, event.headers, event.query, lost=lost, lookup=event.lookup)
+
+
+def take_answer(
+    stores: Stores, clock: Callable[[], int], event: Event, connection: Connection, ids: Sequence[str]
+) -> Sequence[Outcome]:
+    """Merge an answer of a CRM's API, as `ingest` does an event, and return what it means.
+
+    Of one with a rejected record the ids that were asked for are kept: nothing of it is, that was not mapped.
+    """
+    one = mapped(event, connection)
+    (verdicts,) = merge([one], stores, clock())
+    rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
+    if rejected:
+        again = wanted_again(event.connection, event.lookup, ids, now=event.received_at, request_id=event.request_id)
+        reject(again, stores.rejected, rejected[0].code, rejected[0].reason)
+    return one.outcomes
 
 
 def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdict]]:

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from urllib3.connection import HTTPConnection
 
 from exchange import BadAddress, Deadline, Outgoing, exchange, opened
+from mapping.decode import MAX_ANSWER_BYTES
 from wire import Answer
 
 CONNECT_SECONDS = 5.0
 DEADLINE_SECONDS = 20.0
-MAX_ANSWER_BYTES = 2 * 1024 * 1024
 HTTPS_PORT = 443
 LOOPBACK = "127.0.0.1"
 HOST = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")

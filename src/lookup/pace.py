@@ -1,12 +1,14 @@
 """What holds a connection's look-ups back: one row. A lease, rests, the CRM's own wishes, a refused key. Pure."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cards.key import pace_key
 from cards.write import Write
-from lookup.answer import Read
-from mapping.language.model import Api
+
+if TYPE_CHECKING:
+    from lookup.answer import Read
+    from mapping.language.model import Api
 
 REST_MS = 15_000  # between two rounds: what is edited meanwhile shares the next requests
 LEASE_GRACE_MS = 5_000  # clocks of workers differ
@@ -54,7 +56,7 @@ def opens_at(pace: Pace) -> int:
     return max(pace.lease_until or 0, pace.not_before or 0)
 
 
-def begun(pace: Pace, api: Api, now: int) -> Pace:
+def begun(pace: Pace, api: "Api", now: int) -> Pace:
     """Return the pace with one request more, begun now, or stopped until tomorrow if it were one too many."""
     day = now // DAY_MS
     calls = pace.calls if pace.day == day else 0
@@ -63,12 +65,12 @@ def begun(pace: Pace, api: Api, now: int) -> Pace:
     return pace._replace(day=day, calls=calls + 1, asked_at=max(now, (pace.asked_at or 0) + 1))
 
 
-def next_at(pace: Pace, api: Api) -> int:
+def next_at(pace: Pace, api: "Api") -> int:
     """Return when the next request may be begun at the CRM's rate."""
     return (pace.asked_at or 0) + -(-api.rate.seconds * 1000 // api.rate.calls)
 
 
-def after(pace: Pace, read: Read, now: int) -> Pace:
+def after(pace: Pace, read: "Read", now: int) -> Pace:
     """Return the pace after an answer."""
     match read.kind:
         case "wait":
@@ -85,12 +87,12 @@ def after(pace: Pace, read: Read, now: int) -> Pace:
     return pace._replace(failures=0, circuit=None)
 
 
-def ended(pace: Pace, now: int) -> Pace:
-    """Return the pace after a round."""
-    rested = pace._replace(lease_id=None, lease_until=None, again_at=None)
-    if (pace.not_before or 0) >= now + REST_MS:
-        return rested
-    return rested._replace(not_before=now + REST_MS, why="rest")
+def ended(pace: Pace, now: int, *, is_owed: bool) -> Pace:
+    """Return the pace after a round; where something stays due, the wake-up comes back when the rest is over."""
+    pace = pace._replace(lease_id=None, lease_until=None)
+    if (pace.not_before or 0) < now + REST_MS:
+        pace = pace._replace(not_before=now + REST_MS, why="rest")
+    return pace._replace(again_at=pace.not_before) if is_owed else pace
 
 
 def kept(connection: str, before: Pace, new: Pace) -> Write:

@@ -26,7 +26,7 @@ LONGEST_NAME = 64  # of a field's name that a reason repeats
 
 
 def _moment(value: str | int) -> str | int:
-    """Refuse what is no time, is in seconds, or names no zone."""
+    """Reject what is no time, is in seconds, or names no zone."""
     if normalize.time(value, "no zone") is None or (isinstance(value, int) and value < EARLIEST_MS):
         raise ValueError
     return value

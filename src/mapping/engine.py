@@ -7,9 +7,8 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from errors import TooLarge
-from mapping import explain, normalize
-from mapping.decode import MAX_RECORDS
-from mapping.language.expression import Expression, View, as_list, is_empty
+from mapping import decode, explain, normalize
+from mapping.language.expression import View, as_list, is_empty
 from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Also, Block, Lookup, Mapping, Record, Section
 from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, may_be_fixed, place_of
 from mapping.outcome import Outcome, Step, Want
@@ -21,7 +20,6 @@ MOST_TITLES = 8  # of records that took nothing
 LOST = "\ufffd"  # what decoders write for bytes that are no letters
 WHAT = {"phones": "phone number", "emails": "e-mail address"}
 
-_TOO_MANY = f"A request may have {MAX_RECORDS} records."
 OF_A_CONTACT = ("leadId", "leadLink", "dealLink", "googleClientId")  # what a lead or deal sets on its contact's card
 _TELLING = {"organization": ("name",)}  # what a record must say of itself to be one
 _TELLING_OF_A_PERSON = ("fullName", "phones", "emails")
@@ -85,9 +83,7 @@ def _by_contract(body: Any, mapped: Callable[[Any], list[Outcome]]) -> list[Outc
     """Map each record of an array by itself, if the models of our own contract find no fault with it."""
     from mapping import direct  # noqa: PLC0415 - brings pydantic, which no CRM's event needs
 
-    records = body if isinstance(body, list) else [body]
-    if len(records) > MAX_RECORDS:
-        raise TooLarge(_TOO_MANY)
+    records = decode.bounded(body) if isinstance(body, list) else [body]
     outcomes: list[Outcome] = []
     for index, record in enumerate(records):
         if fault := direct.fault(record):
@@ -125,7 +121,9 @@ class _Event:
         found: list[Outcome] = []
         left: dict[int, tuple[int, Any]] = {}
         for record in self.mapping.records:
-            for index, item in self._items(record):
+            for index, item in enumerate(self._items(record)):
+                if id(item) in self.taken:
+                    continue
                 if not self._is_meant(record, item):
                     left.setdefault(id(item), (index, item))
                     continue
@@ -134,8 +132,7 @@ class _Event:
                     found += map(self._finished, self._lookups(record, record.reads, index, item))
                 else:
                     found.append(self._finished(self._outcome(record, index, item)))
-                if len(found) > MAX_RECORDS:
-                    raise TooLarge(_TOO_MANY)
+                decode.bounded(found)
         missed = [index for index, item in left.values() if self._is_missed(item)]
         found += [self._finished(self._unmatched(index)) for index in (missed if found or missed else [0])]
         return found
@@ -148,19 +145,12 @@ class _Event:
     def _is_missed(self, item: Any) -> bool:
         return isinstance(item, dict | list) and item is not self.view.scopes[""] and id(item) not in self.taken
 
-    def _items(self, record: Record) -> Iterator[tuple[int, Any]]:
-        body = self.view.scopes[""]
-        self.view.scopes["item"] = body
-        items = [body] if record.each is None else self._found_by(record.each)
-        if len(items) > MAX_RECORDS:
-            raise TooLarge(_TOO_MANY)
-        return ((index, item) for index, item in enumerate(items) if id(item) not in self.taken)
-
-    def _found_by(self, each: Expression) -> list[Any]:
-        items = self.found.get(each.source)
-        if items is None:
-            items = self.found[each.source] = each.records(self.view)
-        return items
+    def _items(self, record: Record) -> list[Any]:
+        each = record.each.source if record.each else ""
+        if each not in self.found:
+            body = self.view.scopes["item"] = self.view.scopes[""]
+            self.found[each] = decode.bounded(record.each.records(self.view)) if record.each else [body]
+        return self.found[each]
 
     def _is_meant(self, record: Record, item: Any) -> bool:
         self.view.scopes["item"] = item
@@ -181,7 +171,7 @@ class _Event:
         tried = "; ".join([*titles[:MOST_TITLES], *more])
         reason = f"nothing in this event matches the mapping '{self.mapping.name}'. Tried: {tried}"
         if self.steps is not None:
-            self.steps += explain.refusals(self.mapping.records, self.view)
+            self.steps += explain.mismatches(self.mapping.records, self.view)
         return Outcome("reject", index, code="no-record", reason=reason)
 
     def _outcome(self, record: Record, index: int, item: Any) -> Outcome:
@@ -222,7 +212,7 @@ class _Event:
         """Yield one outcome for each record that is to be read: one, unless the event names several ids."""
         event_id = self._scalar("eventId", record.event_id, "text", item)
         outcome = Outcome("lookup", index, record.title, event_id=event_id)
-        ids = self._ids(record.identity, item)
+        ids = decode.bounded(self._ids(record.identity, item))
         if not ids:
             yield self._without_id(outcome, "id", record.identity, item)
         for identity in ids:
@@ -250,7 +240,7 @@ class _Event:
         found: list[str] = []
 
         def convert(value: Any) -> str | None:
-            given = value if isinstance(value, list) else [value]
+            given = value[: decode.MAX_RECORDS + 1] if isinstance(value, list) else [value]
             found[:] = dict.fromkeys(one for one in map(normalize.identity, given) if one)
             return found[0] if found else None
 
@@ -297,7 +287,7 @@ class _Event:
         return outcome._replace(result="reject", code="no-contact", field="contactId", reason=reason)
 
     def _without_id(self, outcome: Outcome, field: str, rule: Rule | None, item: Any) -> Outcome:
-        reason = f"{field} is empty: the record cannot be told from others"
+        reason = f"{field} is empty: the record cannot be identified"
         if rule is not None and self._is_there(rule, item):
             reason = f"{field} is there but is no usable id: 0, true, a list, an object or more than 255 characters"
         return outcome._replace(result="reject", code="no-id", field=field, reason=reason)
@@ -432,17 +422,18 @@ class _Event:
     def _changed_at(self, rule: Rule | None, item: Any) -> int | None:
         if rule is None:
             return None
-        wrong: list[str] = []
+        read: dict[str, int | None] = {}
 
         def convert(value: Any) -> str | None:
             given = normalize.written(value)
-            if given is None or normalize.time(given, self.zone) is not None:
-                return given
-            wrong.append(given)
-            return None
+            if given is None:
+                return None
+            read[given] = normalize.time(given, self.zone)
+            return None if read[given] is None else given
 
-        moment = normalize.time(self._read(rule, item, convert), self.zone)
-        if wrong and moment is None:
+        given = self._read(rule, item, convert)
+        moment = read[given] if given in read else normalize.time(given, self.zone) if given else None
+        if read and moment is None:
             self._warn(rule, "not a time; arrival counts instead")
         if self.steps is not None:
             self.steps.append(explain.step("changedAt", moment, rule, self.view, item))
@@ -466,7 +457,7 @@ class _Event:
         if unsure and not self.whole and not self._is_block_present(kind, block, item):
             return None
         currents = [item] if each is None else as_list(each.read(item, self.view))
-        entries = self._read_entries(kind, name, block, currents)
+        entries = self._read_entries(kind, name, block, currents) if currents else []
         if entries or self.whole:
             return entries
         if each is None or not currents:

@@ -47,8 +47,8 @@ def directions(name: str, entries: list[dict[str, Any]], block: Block, seen: See
         yield Step(name, None, place, sources, raw, note)
 
 
-def refusals(records: Iterable[Record], view: View) -> Iterator[Step]:
-    """Yield why each record took nothing."""
+def mismatches(records: Iterable[Record], view: View) -> Iterator[Step]:
+    """Yield why each record did not match."""
     body = view.scopes[""]
     for record in records:
         wanted = record.when or record.each

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 LONGEST_TEXT = 255
 LONGEST_LINK = 2048
 LONGEST_EMAIL = 254
-LONGEST_PHONE = 250  # phonenumbers refuses longer input
+LONGEST_PHONE = 250  # phonenumbers does not read longer input
 LONGEST_LIST = 1_000  # of a text that holds several phones or addresses
 FEWEST_DIGITS = 7  # fewer are an internal number
 MOST_DIGITS = 15  # E.164; more are several numbers

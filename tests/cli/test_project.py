@@ -84,7 +84,7 @@ def test_a_key_may_be_stored_unchecked(adding):
 
 
 @pytest.mark.parametrize("key", ["", "   ", "ключ", "a\tb"])
-def test_what_cannot_be_a_key_is_refused(adding, key):
+def test_what_cannot_be_a_key_is_not_stored(adding, key):
     done = adding(108, key=key)
 
     assert done.code == 1

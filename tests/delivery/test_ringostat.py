@@ -286,7 +286,7 @@ def test_https_is_spoken_and_kept(serve, client, certificates):
 
 
 @pytest.mark.parametrize(("name", "trusted"), [("good", None), ("expired", "expired"), ("foreign", "foreign")])
-def test_a_certificate_that_is_untrusted_expired_or_foreign_is_refused(serve, client, certificates, name, trusted):
+def test_a_certificate_that_is_untrusted_expired_or_foreign_is_denied(serve, client, certificates, name, trusted):
     server = serve(OK, secured(certificates[name]))
     answer = post(client(server, "https", ca_certs=certificates[trusted] if trusted else None))
 

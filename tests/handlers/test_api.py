@@ -210,7 +210,7 @@ def test_a_name_and_a_token_are_compared_as_they_came(nowhere, odd):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(blacklist_characters="/"), min_size=1), st.text(st.characters(blacklist_characters="/")))
-def test_whatever_the_address_is_a_refusal_is_the_same(nowhere, name, token):
+def test_whatever_the_address_is_a_denial_is_the_same(nowhere, name, token):
     assert nowhere.post(f"x{name}", person(), token).status == 401
     assert nowhere.post("acme", person(), f"x{token}").status == 401
 

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from lookup.fetch import MAX_ANSWER_BYTES, Fetcher, is_public
+from lookup.fetch import Fetcher, is_public
+from mapping.decode import MAX_ANSWER_BYTES
 from tests.servers import HEAD, HOSTILE, OK, certificate
 from wire import Answer
 

@@ -43,7 +43,7 @@ FAULTS = [
     ),
     ("a record at any index", "language/expression", " or int(key) >= MAX_RECORDS", ""),
     ("a record at any index, by list()", "language/expression", "visitor.Options(custom_functions=_RecordFunctions())", "_OPTIONS"),
-    ("DTD read", "decode", "    parser.StartDoctypeDeclHandler = _refuse_dtd\n", ""),
+    ("DTD read", "decode", "    parser.StartDoctypeDeclHandler = _no_dtd\n", ""),
     ("JSON of any depth", "decode", "if _json_depth(written) > MAX_JSON_DEPTH:", "if False:"),
     ("a key twice", "decode", "if len(table) != len(pairs):", "if False:"),
     ("old trunk prefix", "normalize", 'digits.startswith("80")', 'digits.startswith("81")'),

@@ -369,7 +369,7 @@ EDITOR = Draft4Validator(mapping_schema.mapping_schema())
 
 
 @given(text=damaged(), body=anything)
-def test_9_and_13_a_damaged_file_is_refused_inside_the_file_or_works_and_editors_take_it(own, text, body):
+def test_9_and_13_a_damaged_file_fails_inside_the_file_or_works_and_editors_take_it(own, text, body):
     try:
         mapping = own(text)
     except BadMapping as bad:

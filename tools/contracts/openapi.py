@@ -69,7 +69,7 @@ def openapi():
         "components": {
             "parameters": _parameters(),
             "schemas": {**_schemas(), **_direct()},
-            "responses": {_name(error): _refusal(error) for error in ERRORS} | {"TooMany": _too_many()},
+            "responses": {_name(error): _error_response(error) for error in ERRORS} | {"TooMany": _too_many()},
             "securitySchemes": SECURITY,
         },
     }
@@ -111,13 +111,13 @@ def _post(suffix):
         "responses": {
             "202": _taken(),
             "2XX": {"description": "What the mapping says that this CRM insists on.", "content": {"*/*": {}}},
-            **_refusals(),
+            **_error_responses(),
             "429": {"$ref": "#/components/responses/TooMany"},
         },
     }
 
 
-def _refusals():
+def _error_responses():
     """Return the references of all answers to errors that an operation has, by status."""
     errors = [error for error in ERRORS if error not in ONLY_FOR_METHODS]
     return {str(error.status): {"$ref": f"#/components/responses/{_name(error)}"} for error in errors}
@@ -196,7 +196,7 @@ def _or_an_event():
                 "schema": {"type": "object", "additionalProperties": TEXT},
             }
         ],
-        "responses": {**page, "202": _taken(), **_refusals()},
+        "responses": {**page, "202": _taken(), **_error_responses()},
     }
 
 
@@ -229,7 +229,7 @@ def _error(code):
     return next(error for error in ERRORS if error.code == code)
 
 
-def _refusal(error):
+def _error_response(error):
     headers = http.problem(_made(error), "").headers
     schema = {"$ref": f"#/components/schemas/{_name(error)}Problem"}
     content = {"application/problem+json": {"schema": schema, "example": _told(error)}}

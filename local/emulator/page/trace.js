@@ -97,7 +97,7 @@ export function outcomeView(outcome, mark = () => {}) {
     outcome.result === "change"
       ? h("p", { class: "muted" }, `${outcome.carries} change of ${outcome.card} · `, outcome.changedAt ? `changed in the CRM ${outcome.changedAt}` : "the CRM told no time, so arrival counts")
       : h("p", { class: "because" }, h("code", null, outcome.code), outcome.field ? [" in ", h("code", null, outcome.field)] : "", `: ${outcome.reason}`),
-    outcome.refusals.length ? h("details", null, h("summary", null, "Why each record of the mapping took nothing"), h("ul", null, outcome.refusals.map((text) => h("li", null, foreign(text))))) : null,
+    outcome.mismatches.length ? h("details", null, h("summary", null, "Why each record of the mapping did not match"), h("ul", null, outcome.mismatches.map((text) => h("li", null, foreign(text))))) : null,
     outcome.warnings.length ? h("ul", { class: "warnings" }, outcome.warnings.map((text) => h("li", null, text))) : null,
     outcome.rows.length ? rowsView(outcome.rows, mark) : null);
 }

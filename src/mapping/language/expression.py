@@ -214,13 +214,12 @@ class _Scopes(dict[str, Any]):
 class View:
     """What expressions can see while one event is read, and the warnings that reading it gave."""
 
-    __slots__ = ("interpreter", "lookups", "record_interpreter", "scopes", "seen", "strict", "warnings")
+    __slots__ = ("interpreter", "lookups", "scopes", "seen", "strict", "warnings")
 
     def __init__(self, body: Any, settings: Any, headers: Any, query: Any, **others: Any) -> None:
         given = {"": body, "item": body, "headers": headers, "query": query, "settings": settings, "lookup": ""}
         self.scopes = _Scopes({**given, **others} if others else given)
         self.interpreter = _Interpreter(self.scopes, _OPTIONS)
-        self.record_interpreter = _Interpreter(self.scopes, _RECORD_OPTIONS)
         self.strict = False  # whether a join needs all its parts: half a name must replace no whole one
         self.seen: list[tuple[Expression, Any]] | None = None  # with a trace: what each expression found
         self.lookups: Mapping[str, Mapping[str, str]] = {}
@@ -253,7 +252,7 @@ class Expression(NamedTuple):
 
     def records(self, view: View) -> list[Any]:
         """Return the records of the event that the expression finds; raises TooLarge where one has an index too far."""
-        return as_records(self._found(view.scopes[""], view, view.record_interpreter))
+        return as_records(self._found(view.scopes[""], view, _Interpreter(view.scopes, _RECORD_OPTIONS)))
 
     def _found(self, current: Any, view: View, interpreter: _Interpreter) -> Any:
         if self.keys is None:

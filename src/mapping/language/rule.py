@@ -179,10 +179,14 @@ def is_cleared(rule: Rule, current: Any, view: View) -> bool:
     """Tell whether the event says that a field is empty: one alternative is there and empty, and no join is in part."""
     alternatives = rule.rules if isinstance(rule, First) else (rule,)
     found = [inner for inner in alternatives if inner.is_present(current, view)]
-    return any(inner.read(current, view, _anything) in (None, "0") for inner in found) and not any(
-        isinstance(inner, Join) and any(part.is_present(current, view) for part in inner.rules)
-        for inner in alternatives
-        if inner not in found
+    return (
+        bool(found)
+        and any(inner.read(current, view, _anything) in (None, "0") for inner in found)
+        and not any(
+            isinstance(inner, Join) and any(part.is_present(current, view) for part in inner.rules)
+            for inner in alternatives
+            if inner not in found
+        )
     )
 
 
