@@ -8,6 +8,7 @@ from lookup import paging
 from lookup.answer import Read, content, judged, records_of
 from lookup.fetch import Fetcher
 from lookup.request import build
+from lookup.tokens import Tokens
 from mapping import engine
 from mapping.language import loader
 from mapping.language.model import Api, Call, Lookup
@@ -65,19 +66,23 @@ class Crm:
         self._clock = stack.clock
         self._loopback = api_keys.may_be_local(stack)
         self._fetcher = Fetcher(loopback=self._loopback)
+        self._tokens = Tokens(self._fetcher, stack.clock, loopback=self._loopback)
 
     def ask(self, call: Call, lookup: Lookup | None = None, known: Mapping[str, Any] = {}) -> Page:
         """Ask once; raise OperatorError, which quotes nothing of the key, where no request can be made of it."""
         now = self._clock()
+        token = self._tokens.of(self.connection, self.api, self.key)
+        if self.api.token and token is None:
+            return Page(Read("key", "no-token"), Answer(None, sent=False, error="key"), now)
         request = build(
             self.api,
             call,
             secret=self.key,
             settings=self.connection.settings,
-            known={"now": now, **known},
+            known={"now": now, "token": token, **known},
             loopback=self._loopback,
         )
-        answer = self._fetcher.fetch(request.method, request.url, request.headers, request.body)
+        answer = self._fetcher.fetch(*request)
         return Page(judged(answer, self.api, lookup, (), self._clock() / 1000), answer, now)
 
     def page(self, lookup: Lookup, known: Mapping[str, Any]) -> Page:

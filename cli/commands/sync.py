@@ -15,7 +15,7 @@ from cli.rate import Rate
 from cli.terminal import Cell, say
 from connections import api_key_of
 from errors import did_you_mean
-from event import Event, wrapped
+from event import answered, wrapped
 from lookup import paging
 from mapping.language import loader
 from mapping.language.model import Lookup
@@ -29,7 +29,6 @@ from ops.sifting import sifted
 from ops.stack import Stack, of_stack
 from ops.times import since as parsed
 
-JSON_TYPE = {"content-type": "application/json"}
 OVERLAP_MS = 10 * 60_000  # what a CRM shows late is read twice
 
 
@@ -226,7 +225,17 @@ class Sync:
         inbox.put_all(
             self._stack,
             [
-                wrapped(Event(name, text.encode(), JSON_TYPE, {}, number, f"sync-{number}-{index}", lookup.name))
+                wrapped(
+                    answered(
+                        name,
+                        text.encode(),
+                        {},
+                        asked_at=number,
+                        lookup=lookup.name,
+                        depth=0,
+                        request_id=f"sync-{number}-{index}",
+                    )
+                )
                 for index, text in enumerate(texts)
             ],
         )

@@ -14,6 +14,7 @@ from cli import main
 from local.in_process import aws
 from ops.stack import Stack
 from settings import SETTINGS
+from tests.cli.crm_api import serving
 
 
 @pytest.fixture
@@ -52,7 +53,9 @@ def stack_of():
             "DeadDeliveryQueue": dead,
             "ConnectionsSecret": SETTINGS.connections_secret,
             "AuthKeysSecret": SETTINGS.auth_keys_secret,
-            "ApiKeysSecret": api_keys_secret(),
+            "ApiKeysSecret": SETTINGS.api_keys_secret,
+            "LookupQueue": SETTINGS.lookup_queue_url,
+            "LookupFunction": "lookup",
             "DeliverFunction": "deliver",
             "InboxFunction": "inbox",
             "SweepFunctionEveryMinute": "every-minute",
@@ -85,11 +88,6 @@ def online(run, stack_of, bridge):
     return call
 
 
-def api_keys_secret():
-    """The third secret, which only a stack with look-ups has."""
-    return aws("secretsmanager").create_secret(Name="api-keys", SecretString="{}")["ARN"]
-
-
 class Functions:
     """Lambda's and EventBridge's clients, as far as the command asks them."""
 
@@ -106,6 +104,13 @@ class Functions:
 
     def list_event_source_mappings(self, **_):
         return {"EventSourceMappings": [{"State": self.state}]}
+
+
+@pytest.fixture
+def crm():
+    """A CRM's API on this machine."""
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture

@@ -6,16 +6,15 @@ import boto3
 import pytest
 
 from local.in_process import CONNECTIONS
-from tests.cli.crm_api import CODE, contact, serving
+from tests.cli.crm_api import CODE, contact
 
 GIVEN = ["--name", "new", "--project", 106, "--crm-url", "https://acme.bitrix24.eu", "--yes"]
 
 
-@pytest.fixture
-def crm():
-    with serving() as found:
-        found.records["contact"] = [contact(number, phone=number % 10 != 0) for number in range(1, 41)]
-        yield found
+@pytest.fixture(autouse=True)
+def persons(crm):
+    """40 contacts, of which each tenth has no phone."""
+    crm.records["contact"] = [contact(number, phone=number % 10 != 0) for number in range(1, 41)]
 
 
 def entries(name="connections"):

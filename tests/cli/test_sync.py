@@ -8,15 +8,9 @@ import pytest
 
 from local.in_process import CONNECTIONS, connection, receive
 from settings import SETTINGS
-from tests.cli.crm_api import CODE, company, contact, serving
+from tests.cli.crm_api import CODE, company, contact
 
 NAME = "acme-b24"
-
-
-@pytest.fixture
-def crm():
-    with serving() as found:
-        yield found
 
 
 @pytest.fixture
