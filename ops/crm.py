@@ -101,7 +101,7 @@ class Crm:
             "key": f"{self.name} does not take the API key, or its address is none that may be asked ({read.code})",
             "wait": f"{self.name} asks to wait {read.seconds} s ({read.code})",
             "retry": f"{self.name} does not answer as it should ({read.code})",
-            "bad": f"{self.name} refuses the request ({read.code})",
+            "bad": f"{self.name} refuses the request, or answers with too much ({read.code})",
             "gone": f"{self.name} has nothing at this address ({read.code})",
         }[read.kind]
 

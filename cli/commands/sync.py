@@ -53,7 +53,7 @@ class Progress(NamedTuple):
 @click.option("--since", metavar="WHEN", help="Only what changed since then, such as 3d or 2026-03-01.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run was.")
 @click.option("--dry-run", is_flag=True, help="Read and map everything; send nothing.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many records.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="End after the page with the N-th record.")
 @click.option("--rate", default=100.0, show_default=True, type=click.FloatRange(0), help="Records a second; 0: all.")
 @click.option("--yes", is_flag=True, help="Begin without a question.")
 @of_stack
@@ -138,13 +138,14 @@ class Sync:
         self._rate = Rate(rate, sleep=stack.sleep)
         self._a_second = rate
         self._patient = Patient(crm, stack)
+        self._is_cut = False  # by --limit
         self.state = state
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
+        if self._send and kind is None and not self._is_cut:
             self._path.unlink(missing_ok=True)
         elif self._send and self._path.exists():
             say(f"stopped after {self.state.read:,} records: --resume goes on from there", error=True)
@@ -184,6 +185,7 @@ class Sync:
                 self._note(lookup=lookup.name, state=reached.checkpoint())
                 at(self.state.read)
                 if self.state.read >= self._most:
+                    self._is_cut = True
                     return
             self._note(done=(*self.state.done, lookup.name), lookup="", state={})
         if not self.state.read and not self.state.since:
@@ -198,20 +200,19 @@ class Sync:
             if not records and not state.pages:
                 return  # of one kind there may be none; none of any kind is an error
             state, more = paging.after(state, lookup, page.answer, since=self.state.since or None)
-            chosen = records[: int(min(self._most - self.state.read, len(records)))]
-            self._sift(lookup, page, body, records, chosen)
+            self._sift(lookup, page, body, records)
             yield state
 
-    def _sift(self, lookup: Lookup, page: Page, body: Any, records: Sequence[Any], chosen: Sequence[Any]) -> None:
+    def _sift(self, lookup: Lookup, page: Page, body: Any, records: Sequence[Any]) -> None:
         """Send the records of a page that become cards, and count the others."""
-        found = sifted(self._crm.mapped(lookup, body, records, chosen), self._known_cards)
+        found = sifted(self._crm.mapped(lookup, body, records, records), self._known_cards)
         self._rate.wait(len(found.kept))
         made = list(parts(body, records, found.kept))
         large = sum(not text for text, _ in made)
         self._put(lookup, page, [text for text, _ in made if text])
         left = Counter(self.state.left) + found.left + Counter({"too-large": large})
         self.state = self.state._replace(
-            read=self.state.read + len(chosen),
+            read=self.state.read + len(records),
             sent=self.state.sent + len(found.kept) - large,
             left=dict(left),
             rejected=self.state.rejected + found.rejected + large,
@@ -255,7 +256,7 @@ class Sync:
         sent = "sent to the inbox queue" if self._send else "would be sent"
         left = "".join(f", {number:,} {reason}" for reason, number in Counter(self.state.left).most_common())
         say(f"{self.state.read:,} read, {self.state.sent:,} {sent}{'; left out: ' + left[2:] if left else ''}")
-        if self._send and self.state.read < self._most:
+        if self._send and not self._is_cut:
             name, since = self._crm.connection.name, _when(self.state.started - OVERLAP_MS)
             say("The next time, what changed since then: ", Cell(f"bridge sync {name} --since {since}", "bold"))
 

@@ -181,14 +181,31 @@ def test_a_dry_run_reads_and_maps_everything_and_sends_nothing(syncing, crm):
     assert not syncing.checkpoint.exists()
 
 
-def test_a_limit_ends_it_early(syncing, crm):
+def test_a_limit_ends_it_after_a_page_and_resume_goes_on(syncing, crm):
+    crm.records["contact"] = [contact(number) for number in range(1, 161)]
+
+    first = syncing("--yes", "--limit", 60)
+    part = ids(sent())
+    second = syncing("--yes", "--resume")
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert part == list(range(1, 101))
+    assert "next time" not in first.out
+    assert "stopped after 100 records: --resume" in first.err
+    assert "160 read, 160 sent" in second.out
+    assert ids(sent()) == list(range(101, 161))
+    assert not syncing.checkpoint.exists()
+
+
+def test_a_dry_run_leaves_the_checkpoint_of_an_interrupted_run(syncing, crm):
     crm.records["contact"] = [contact(number) for number in range(1, 121)]
+    cut(syncing.stack, 2, "after")
+    syncing("--yes")
+    before = syncing.checkpoint.read_bytes()
 
-    done = syncing("--yes", "--limit", 60)
+    syncing("--yes", "--dry-run")
 
-    assert done.code == 0, done.err
-    assert ids(sent()) == list(range(1, 61))
-    assert "next time" not in done.out
+    assert syncing.checkpoint.read_bytes() == before
 
 
 def test_people_without_phone_and_e_mail_are_left_out_but_for_those_whose_card_is_known(syncing, crm, bridge):
