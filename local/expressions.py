@@ -70,7 +70,7 @@ def _compared(compare, left, right):
 
 @cache
 def clauses(update):
-    """Return an update expression as (SET: name, name that must be absent or empty, and value; REMOVE: names, ADD: name and value)."""
+    """Return an update expression as SET (name, a name that must be absent or none, value), REMOVE (names) and ADD."""
     parts = CLAUSE.split(update)[1:]
     found = dict(zip(parts[::2], parts[1::2], strict=True))
     sets = re.findall(r"(#\w+) = (?:if_not_exists\((#\w+), )?(:\w+)", found.get("SET", ""))

@@ -26,9 +26,14 @@ from delivery.ringostat import Ringostat
 from delivery.throttles import Throttles
 from delivery.wakeups import wakeups_of
 from delivery.worker import Run
-from handlers import api, deliver, inbox, sweep
+from handlers import api, deliver, inbox, lookup, sweep
+from intake.ingest import take_answer
 from intake.spreading import Spreader
 from local import template
+from lookup.rows import Row
+from lookup.tokens import Tokens
+from lookup.wakeups import Wakeup
+from lookup.worker import Run as LookupRun
 from settings import SETTINGS
 
 AUTH_KEYS = {"106": {"auth_key": "local-key"}, "107": {"auth_key": "other-key"}}
@@ -151,6 +156,15 @@ class Context:
 
     def get_remaining_time_in_millis(self):
         return 60_000
+
+
+class _Hidden:
+    """A queue that notes for how long a wake-up was hidden."""
+
+    seconds = None
+
+    def hide(self, seconds):
+        (self.seconds,) = seconds.values()
 
 
 @dataclass
@@ -282,12 +296,12 @@ class Bridge:
             SETTINGS.delivery_queue_url, lambda event: Run(self.worker, ends_at).deliver(wakeups_of(event))
         )
 
-    def look_up(self, seconds=60):
-        """Let `lookup` take the wake-ups that are visible; return how many it wants to see again."""
-        ends_at = self.clock.time + seconds * 1000
-        return self._poll(
-            SETTINGS.lookup_queue_url, lambda event: LookupRun(self.reader, ends_at).look_up(lookup_wakeups_of(event))
-        )
+    def look_up(self, connection, seconds=60):
+        """Let `lookup` take a wake-up; return when it wants to see it again (ms), None if it is done with it."""
+        hidden = _Hidden()
+        run = LookupRun(self.reader._replace(wakeups=hidden), self.clock.time + seconds * 1000)
+        run.look_up([Wakeup("message", "receipt", 1, connection)])
+        return None if hidden.seconds is None else self.clock.time + hidden.seconds * 1000
 
     def wanted(self, connection):
         """Return the rows of the records that a connection wants, now or later."""
@@ -300,7 +314,8 @@ class Bridge:
 
     def sweep(self):
         sweeper = sweep.SWEEPER._replace(cards=self.cards, throttles=self.throttles)
-        woken = sweeper.sweep(self.clock.now())
+        circuits = sweep.LOOKUPS._replace(cards=self.cards).sweep(self.clock.now())
+        woken = sweeper.sweep(self.clock.now(), circuits)
         Spreader(self.cards, sweeper.wakeups, SETTINGS.card_retention_days).spread(self.clock.now())
         return woken
 
