@@ -40,9 +40,9 @@ def resumed(path: Path, start: Checkpoint) -> Checkpoint:
     try:
         known = Checkpoint(**json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError):
-        raise click.ClickException(f"{path.name} is no checkpoint: --restart begins anew") from None
+        raise click.ClickException(f"{path.name} is no checkpoint: --restart begins from the start") from None
     if (known.digest, known.where) != (start.digest, start.where):
         raise click.ClickException(
-            f"{path.name} is of another file, connection or stack, or the file was changed: --restart begins anew"
+            f"{path.name} is of another file, connection or stack, or the file was changed; --restart begins again"
         )
     return known

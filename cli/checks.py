@@ -98,7 +98,7 @@ def _keyless(connection: Connection, keys: dict[str, Any]) -> str:
 
 
 def _keys(stack: Stack) -> dict[str, Any]:
-    """Return the auth keys, empty where they cannot be read: that has a check of its own."""
+    """Return the auth keys, empty where they cannot be read: another check reports that."""
     try:
         return stack.secret("AuthKeysSecret")
     except (ClientError, BotoCoreError, BridgeError, click.ClickException):
@@ -198,22 +198,20 @@ def clocks(stack: Stack) -> Iterator[Finding]:
         yield Finding("fine", "this machine's clock agrees with AWS's")
         return
     minutes, side = abs(ahead) // 60_000, "ahead of" if ahead > 0 else "behind"
-    remedy = (
-        "set it by NTP: requests signed with its time are denied, and a CRM on this machine stamps changes wrongly"
-    )
+    remedy = "set it by NTP: requests signed with its time are denied, and a CRM on this machine stamps changes wrongly"
     yield Finding("wrong", f"this machine's clock is {minutes} min {side} AWS's", remedy)
 
 
 @surviving("the alarms", "allow cloudwatch:DescribeAlarms, or look at the alarms in the console")
 def alarms(stack: Stack) -> Iterator[Finding]:
-    """List the stack's alarms that ring."""
+    """List the stack's alarms that are active."""
     own = set(stack.ids.values())
     pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(StateValue="ALARM")
-    ringing = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["AlarmName"] in own]
-    for alarm in ringing:
+    active = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["AlarmName"] in own]
+    for alarm in active:
         yield Finding("wrong", f"alarm {alarm['AlarmName']}", alarm.get("AlarmDescription", "see docs/operations.md"))
-    if not ringing:
-        yield Finding("fine", "no alarm rings")
+    if not active:
+        yield Finding("fine", "no alarm is active")
 
 
 @surviving("the last events", "check that you may scan CardsTable")

@@ -34,6 +34,7 @@ from lookup.rows import Row
 from lookup.tokens import Tokens
 from lookup.wakeups import Wakeup
 from lookup.worker import Run as LookupRun
+from ops.samples import is_text
 from settings import SETTINGS
 
 AUTH_KEYS = {"106": {"auth_key": "local-key"}, "107": {"auth_key": "other-key"}}
@@ -75,7 +76,7 @@ api.STORES = api.STORES._replace(seconds=60)  # on a busy machine emulated AWS i
 
 @cache
 def aws(service):
-    """Return a client for what stands around the functions; their own know only what they call."""
+    """Return a client for what is around the functions; their own know only what they call."""
     return botocore.session.Session().create_client(service, config=Config(retries={"total_max_attempts": 1}))
 
 
@@ -97,7 +98,7 @@ CLIENTS = [make(patience) for make in (dynamodb, secretsmanager, sqs) for patien
 def overheard(hear, clients=CLIENTS):
     """Tell of every request of the functions before it is sent: `hear(client, operation, parameters)`.
 
-    What it raises stands for AWS's answer.
+    What it raises takes the place of AWS's answer.
     """
 
     def heard(client, exchange, operation, body):
@@ -133,7 +134,7 @@ def unreachable(service, operation=""):
 
 
 class Clock:
-    """Ms since 1970 that pass only when told to."""
+    """Ms since 1970 that pass only on demand."""
 
     def __init__(self, now=START):
         self.time = now
@@ -246,11 +247,13 @@ class Bridge:
         self._seconds += 61
 
     def post(self, connection, body, token="local", **request):
-        """Send a CRM's request through `api`; bytes go base64-encoded, as API Gateway does with what is no text."""
+        """Send a CRM's request through `api`; bytes arrive as API Gateway hands them over."""
         return self.request("POST", f"/crm/{connection}" + (f"/{token}" if token else ""), body, **request)
 
     def request(self, method, path, body="", *, content_type="application/json", headers=None, query=None):
         self._count += 1
+        if isinstance(body, bytes) and is_text(content_type):
+            body = body.decode("utf-8", "replace")
         raw = isinstance(body, bytes)
         if not isinstance(body, str | bytes):
             body = json.dumps(body, ensure_ascii=False)

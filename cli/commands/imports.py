@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import click
 
-from aws.queues import BATCH, dumps
+from aws.queues import BATCH
 from cli import exits
 from cli.checkpoint import Checkpoint, digest_of, resumed
 from cli.rate import Rate
@@ -29,6 +29,7 @@ TRIES = 5
 TOGETHER = 25  # records of our own contract in one message: one merge for all of them
 LARGEST_MESSAGE = 45_000  # bytes of records; in base64 a third more, and SQS counts every 64 KiB as a request
 LARGEST_CALL = 150_000  # bytes of the records in one call; with base64 below SQS's smallest limit, 256 KiB
+COMPACT = (",", ":")
 JSON_TYPE = {"content-type": "application/json"}
 
 
@@ -56,7 +57,7 @@ class Message(NamedTuple):
 @click.option("--encoding", default="utf-8", show_default=True, help="Of the file; cp1251 for old spreadsheets.")
 @click.option("--as-of", metavar="WHEN", help="When the file was exported; its own time if not given.")
 @click.option("--rate", default=500.0, show_default=True, type=click.FloatRange(0), help="Records a second; 0: all.")
-@click.option("--restart", is_flag=True, help="Begin anew, whatever an interrupted import did.")
+@click.option("--restart", is_flag=True, help="Begin from the start, whatever an interrupted import did.")
 @of_stack
 def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], **given: Any) -> int:
     """Import the contacts of FILE: CSV with headers, or NDJSON with one event of the connection a line.
@@ -78,7 +79,7 @@ def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], 
     say("Import only people whose data you may pass on to Ringostat.")
     with Import(stack, mapping, connection, start, file, send=not given["dry_run"]) as run:
         run.all(rows, Rate(given["rate"], sleep=stack.sleep), progress(text))
-    say(run.told())
+    say(run.summary())
     return exits.REJECTED if run.state.rejected else exits.FINE
 
 
@@ -180,7 +181,7 @@ class Import:
         together = TOGETHER if self._ours else 1
         for row in rows:
             if self._taken(row):
-                length = len(dumps(row.record))
+                length = len(json.dumps(row.record, separators=COMPACT))
                 if records and (len(records) == together or size + length > LARGEST_MESSAGE):
                     yield Message(mark, records, size)
                     records, size = [], 0
@@ -233,7 +234,8 @@ class Import:
             self.state.write(self._beside)
 
     def _wrapped(self, message: Message) -> str:
-        body = dumps(message.records if self._ours else message.records[0]).encode()
+        records = message.records if self._ours else message.records[0]
+        body = json.dumps(records, separators=COMPACT).encode()
         request_id = f"import-{self.state.digest[:12]}-{message.mark.line}"
         return wrapped(Event(self._connection, body, JSON_TYPE, {}, self.state.as_of, request_id))
 
@@ -249,7 +251,7 @@ class Import:
             self._sleep(1)
         raise Unavailable(f"SQS did not take {len(left)} of {len(bodies)} messages.")
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return what came of it."""
         sent = "sent to the inbox queue" if self._send else "would be sent"
         whole = sum(self.codes.values()) == self.state.rejected  # not where another run had begun

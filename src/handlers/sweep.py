@@ -29,7 +29,7 @@ SPREADER = Spreader(CARDS, SWEEPER.wakeups, SETTINGS.card_retention_days)
 
 
 def swept(now: int) -> int:
-    """Wake what is wanted and what is due, then give organizations' new names to their contacts; `now` is in ms since 1970, UTC."""
+    """Wake what is wanted and due, then give organizations' new names to their contacts; `now` is ms since 1970."""
     circuits = LOOKUPS.sweep(now) if LOOKUPS else 0
     woken = SWEEPER.sweep(now, circuits)
     SPREADER.spread(now)
