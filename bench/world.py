@@ -86,7 +86,7 @@ class World:
 def joined(name: str) -> Connection:
     """Return a connection by its name."""
     connection = connection_of(CONNECTIONS, name)
-    assert connection is not None  # noqa: S101 - they stand in environment.py
+    assert connection is not None  # noqa: S101 - they are in environment.py
     return connection
 
 

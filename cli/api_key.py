@@ -98,10 +98,10 @@ def tried(crm: Crm, *, check: bool) -> None:
     if fault or (found and all(isinstance(one, str) for one in found)):
         raise click.ClickException(f"{fault or found[0]}. Nothing was stored; --no-check stores it anyway")
     for one in found:
-        _told(one)
+        _say(one)
 
 
-def _told(seen: Seen | str) -> None:
+def _say(seen: Seen | str) -> None:
     """Say what a key may see."""
     if isinstance(seen, str):
         say(Cell("Not tried: ", "yellow"), seen)

@@ -24,4 +24,4 @@ def read(path: Path, kind: type[T], anew: str) -> T | None:
     try:
         return kind(**json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError):
-        raise click.ClickException(f"{path.name} is no checkpoint: {anew} begins anew") from None
+        raise click.ClickException(f"{path.name} is no checkpoint: {anew} begins from the start") from None

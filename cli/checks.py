@@ -101,7 +101,7 @@ def _keyless(connection: Connection, keys: dict[str, Any]) -> str:
 
 
 def _keys(stack: Stack) -> dict[str, Any]:
-    """Return the auth keys, empty where they cannot be read: that has a check of its own."""
+    """Return the auth keys, empty where they cannot be read: another check reports that."""
     try:
         return stack.secret("AuthKeysSecret")
     except (ClientError, BotoCoreError, BridgeError, click.ClickException):
@@ -193,7 +193,7 @@ def look_ups(stack: Stack) -> Iterator[Finding]:
             connection = connection_of(entries, name)
             dialect = api_of(loader.load(connection.mapping)) if connection else None
         except (BadConnection, BadMapping):
-            continue  # told among the connections
+            continue  # reported among the connections
         if connection and dialect and connection.lookups:
             yield from _key(stack, connection, dialect, api_key_of(keys, name))
         elif connection and dialect and name in keys:
@@ -281,14 +281,14 @@ def clocks(stack: Stack) -> Iterator[Finding]:
 
 @surviving("the alarms", "allow cloudwatch:DescribeAlarms, or look at the alarms in the console")
 def alarms(stack: Stack) -> Iterator[Finding]:
-    """List the stack's alarms that ring."""
+    """List the stack's alarms that are active."""
     own = set(stack.ids.values())
     pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(StateValue="ALARM")
-    ringing = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["AlarmName"] in own]
-    for alarm in ringing:
+    active = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["AlarmName"] in own]
+    for alarm in active:
         yield Finding("wrong", f"alarm {alarm['AlarmName']}", alarm.get("AlarmDescription", "see docs/operations.md"))
-    if not ringing:
-        yield Finding("fine", "no alarm rings")
+    if not active:
+        yield Finding("fine", "no alarm is active")
 
 
 @surviving("the last events", "check that you may scan CardsTable")

@@ -18,7 +18,7 @@ def keys_of(connection: Connection, identity: str) -> dict[str, str]:
         return {identity.removeprefix(own).partition(":")[0]: identity}
     kind, mark, rest = identity.partition(":")
     cards = {kind: identity} if mark and kind in KINDS and rest else {kind: f"{kind}:{identity}" for kind in KINDS}
-    is_personal = personal_ids(mapping, connection.settings)
+    is_personal = personal_ids(connection.settings) if mapping.free_ids else None
     return {kind: key_of(connection.project, mapping.crm, card, is_personal) for kind, card in cards.items()}
 
 

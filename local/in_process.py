@@ -26,9 +26,15 @@ from delivery.ringostat import Ringostat
 from delivery.throttles import Throttles
 from delivery.wakeups import wakeups_of
 from delivery.worker import Run
-from handlers import api, deliver, inbox, sweep
+from handlers import api, deliver, inbox, lookup, sweep
+from intake.ingest import take_answer
 from intake.spreading import Spreader
 from local import template
+from lookup.rows import Row
+from lookup.tokens import Tokens
+from lookup.wakeups import Wakeup
+from lookup.worker import Run as LookupRun
+from ops.samples import is_text
 from settings import SETTINGS
 
 AUTH_KEYS = {"106": {"auth_key": "local-key"}, "107": {"auth_key": "other-key"}}
@@ -70,7 +76,7 @@ api.STORES = api.STORES._replace(seconds=60)  # on a busy machine emulated AWS i
 
 @cache
 def aws(service):
-    """Return a client for what stands around the functions; their own know only what they call."""
+    """Return a client for what is around the functions; their own know only what they call."""
     return botocore.session.Session().create_client(service, config=Config(retries={"total_max_attempts": 1}))
 
 
@@ -92,7 +98,7 @@ CLIENTS = [make(patience) for make in (dynamodb, secretsmanager, sqs) for patien
 def overheard(hear, clients=CLIENTS):
     """Tell of every request of the functions before it is sent: `hear(client, operation, parameters)`.
 
-    What it raises stands for AWS's answer.
+    What it raises takes the place of AWS's answer.
     """
 
     def heard(client, exchange, operation, body):
@@ -128,7 +134,7 @@ def unreachable(service, operation=""):
 
 
 class Clock:
-    """Ms since 1970 that pass only when told to."""
+    """Ms since 1970 that pass only on demand."""
 
     def __init__(self, now=START):
         self.time = now
@@ -151,6 +157,15 @@ class Context:
 
     def get_remaining_time_in_millis(self):
         return 60_000
+
+
+class _Hidden:
+    """A queue that notes for how long a wake-up was hidden."""
+
+    seconds = None
+
+    def hide(self, seconds):
+        (self.seconds,) = seconds.values()
 
 
 @dataclass
@@ -232,11 +247,13 @@ class Bridge:
         self._seconds += 61
 
     def post(self, connection, body, token="local", **request):
-        """Send a CRM's request through `api`; bytes go base64-encoded, as API Gateway does with what is no text."""
+        """Send a CRM's request through `api`; bytes arrive as API Gateway hands them over."""
         return self.request("POST", f"/crm/{connection}" + (f"/{token}" if token else ""), body, **request)
 
     def request(self, method, path, body="", *, content_type="application/json", headers=None, query=None):
         self._count += 1
+        if isinstance(body, bytes) and is_text(content_type):
+            body = body.decode("utf-8", "replace")
         raw = isinstance(body, bytes)
         if not isinstance(body, str | bytes):
             body = json.dumps(body, ensure_ascii=False)
@@ -282,12 +299,12 @@ class Bridge:
             SETTINGS.delivery_queue_url, lambda event: Run(self.worker, ends_at).deliver(wakeups_of(event))
         )
 
-    def look_up(self, seconds=60):
-        """Let `lookup` take the wake-ups that are visible; return how many it wants to see again."""
-        ends_at = self.clock.time + seconds * 1000
-        return self._poll(
-            SETTINGS.lookup_queue_url, lambda event: LookupRun(self.reader, ends_at).look_up(lookup_wakeups_of(event))
-        )
+    def look_up(self, connection, seconds=60):
+        """Let `lookup` take a wake-up; return when it wants to see it again (ms), None if it is done with it."""
+        hidden = _Hidden()
+        run = LookupRun(self.reader._replace(wakeups=hidden), self.clock.time + seconds * 1000)
+        run.look_up([Wakeup("message", "receipt", 1, connection)])
+        return None if hidden.seconds is None else self.clock.time + hidden.seconds * 1000
 
     def wanted(self, connection):
         """Return the rows of the records that a connection wants, now or later."""
@@ -300,7 +317,8 @@ class Bridge:
 
     def sweep(self):
         sweeper = sweep.SWEEPER._replace(cards=self.cards, throttles=self.throttles)
-        woken = sweeper.sweep(self.clock.now())
+        circuits = sweep.LOOKUPS._replace(cards=self.cards).sweep(self.clock.now())
+        woken = sweeper.sweep(self.clock.now(), circuits)
         Spreader(self.cards, sweeper.wakeups, SETTINGS.card_retention_days).spread(self.clock.now())
         return woken
 

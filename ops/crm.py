@@ -21,7 +21,7 @@ from ops.stack import Stack
 from wire import Answer
 
 SAMPLE = 20  # records that show what a key may see
-PERSONS = ("contact", "lead")  # kinds of records whose phone Ringostat is told
+PERSONS = ("contact", "lead")  # kinds of records that Ringostat knows by a phone
 
 
 class Page(NamedTuple):
@@ -112,7 +112,7 @@ class Crm:
         return sorted(found, key=lambda one: order.index(one.kind) if one.kind in order else len(order))
 
     def seen(self, lookup: Lookup) -> Seen | str:
-        """Return what the key may see of a look-up's records, or why that cannot be told."""
+        """Return what the key may see of a look-up's records, or why that is not known."""
         page = self.page(lookup, paging.State().variables())
         if trouble := self.trouble(page.read):
             return trouble

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from cards.card import compose, stamped
-from cards.endpoints import Composed
+from cards.card import stamped
+from cards.endpoints import Composed, compose
 from cards.key import key_of
 from errors import SenderError
 from mapping import engine
-from mapping.decode import has_lost_letters
 from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.language.model import SECTIONS, Mapping
@@ -18,7 +17,7 @@ from ops.offline import Offline
 from ops.samples import Sample
 
 DIRECTIONS = ("phones", "emails")
-KNOWN = ("change", "delete", "erase")  # results of a body that a mapping knows
+KNOWN = ("change", "delete", "erase", "lookup")  # results of a body that a mapping knows
 USUAL = engine.Answer(202, "application/json", "")  # a verdict for each record
 
 
@@ -33,15 +32,25 @@ class Trial(NamedTuple):
 def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
     try:
-        body = sample.decoded()
-        lost = has_lost_letters(sample.body)
-        outcomes = engine.run(
-            connection.mapping, body, connection.settings, sample.headers, sample.query, trace=trace, lost=lost
+        outcomes = engine.read(
+            api_of(connection) if sample.lookup else connection.mapping,
+            sample.body,
+            connection.settings,
+            sample.headers,
+            sample.query,
+            trace=trace,
+            lookup=sample.lookup,
         )
     except SenderError as error:
         rejected = Outcome("reject", code=error.code, reason=str(error))
         return Trial(sample, [rejected], engine.Answer(error.status, "application/problem+json", ""))
-    return Trial(sample, outcomes, _answer(connection, body, outcomes))
+    return Trial(sample, outcomes, _answer(connection, sample.decoded(), outcomes))
+
+
+def api_of(connection: Offline) -> Mapping:
+    """Return the mapping that says how the CRM is asked and reads what it answers; raises BadMapping."""
+    name = connection.mapping.api_name
+    return loader.load(name) if name else connection.mapping
 
 
 def _answer(connection: Offline, body: Any, outcomes: list[Outcome]) -> engine.Answer:
@@ -88,7 +97,7 @@ def _reads(mapping: Mapping, connection: Offline, trial: Trial, body: Any) -> bo
 
 def card_key(connection: Offline, outcome: Outcome) -> str:
     """Return the key of the card that an outcome names."""
-    is_personal = personal_ids(connection.mapping, connection.settings)
+    is_personal = personal_ids(connection.settings) if connection.mapping.free_ids else None
     return key_of(connection.project, connection.mapping.crm, outcome.card, is_personal)
 
 
@@ -121,12 +130,13 @@ def document(connection: Offline, trials: Iterable[Trial]) -> dict[str, Any]:
 
 
 def _outcome(connection: Offline, outcome: Outcome) -> dict[str, Any]:
-    """Return an outcome as one of change, skip and reject; `do` says what else becomes of the card."""
+    """Return an outcome as one of change, lookup, skip and reject; `do` says what else becomes of the card."""
     body = composed(connection, outcome)
     changed = body is not None
     marks = outcome.result in ("delete", "erase")  # takes nothing of the record's data
     return {
         "result": "skip" if marks else outcome.result,
+        "wants": [want._asdict() for want in outcome.wants],
         "do": outcome.result if marks else None,
         "record": outcome.record or None,
         "kind": outcome.kind or None,

@@ -1,9 +1,9 @@
 """A page of a CRM's records, in parts: each is an answer of the same shape that holds fewer of them."""
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from aws.queues import dumps
 
 MOST_RECORDS = 250  # in one message: ten of them are merged in a few of the inbox function's 30 seconds
 LARGEST_BODY = 130_000  # bytes in one message: base64 takes a third more, and SQS's smallest limit is 256 KiB
@@ -12,7 +12,7 @@ LARGEST_BODY = 130_000  # bytes in one message: base64 takes a third more, and S
 def only(body: Any, records: Sequence[Any], kept: Sequence[Any]) -> Any:
     """Return a page with those of its records that are kept; all else of it stays, such as what is beside the list.
 
-    Records are told apart by being the same object, so they must come from this body. It is not changed.
+    Records are known by identity, not by equality, so they must come from this body. It is not changed.
     """
     gone = {id(record) for record in records} - {id(record) for record in kept}
     return _without(body, gone, {id(record) for record in kept}) if gone else body
@@ -35,7 +35,7 @@ def parts(body: Any, records: Sequence[Any], kept: Sequence[Any]) -> Iterator[tu
     """
     if not kept:
         return
-    text = dumps(only(body, records, kept)) if len(kept) <= MOST_RECORDS else ""
+    text = json.dumps(only(body, records, kept), separators=(",", ":")) if len(kept) <= MOST_RECORDS else ""
     if text and len(text) <= LARGEST_BODY:
         yield text, kept
     elif len(kept) == 1:

@@ -22,7 +22,7 @@ class Sifted(NamedTuple):
 def sifted(mapped: Sequence[tuple[Any, list[Outcome]]], known: KnownCards) -> Sifted:
     """Sift the records of a page, each given with what it becomes.
 
-    The card of a person without phone and e-mail would wait for ever, so it is not made; one that is there is told.
+    The card of a person without phone and e-mail would wait for ever, so it is not made; one that is there is updated.
     """
     wanted = [outcome for _, outcomes in mapped for outcome in outcomes if _is_unreachable(outcome)]
     cards = known(wanted) if wanted else ()

@@ -31,7 +31,7 @@ DENIED = frozenset(("AccessDenied", "AccessDeniedException", "AWS.SimpleQueueSer
 
 
 class Signed(NamedTuple):
-    """A client of boto3, signed in as its user is, with the door of the functions' own clients."""
+    """A client of boto3, signed in as its user is, with the interface of the functions' own clients."""
 
     client: Any
 

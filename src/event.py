@@ -74,8 +74,12 @@ def address_of(path: str) -> tuple[str, str]:
     return connection, token
 
 
-def request_of(call: Mapping[str, Any], connection: str, token: str) -> Request:
-    """Return the request that the HTTP API passes on; the bytes of the body are the ones that the CRM signed."""
+def request_of(call: Mapping[str, Any], path: str) -> Request:
+    """Return the request that the HTTP API passes on; the bytes of the body are the ones that the CRM signed.
+
+    Raise NotFound if the path is no webhook address.
+    """
+    connection, token = address_of(path)
     context = call["requestContext"]
     return Request(
         body=_raw(call.get("body") or "", is_base64=call.get("isBase64Encoded", False)),
@@ -94,7 +98,7 @@ def _raw(body: str, *, is_base64: bool) -> bytes:
     try:
         return base64.b64decode(text) if is_base64 else text
     except ValueError:
-        return text  # no gateway sends that; the sender is told that the body cannot be read
+        return text  # no gateway sends that; the sender is answered that the body cannot be read
 
 
 def wrapped(event: Event) -> str:

@@ -5,7 +5,7 @@ import json
 import re
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 Result = TypeVar("Result")
 
-# Every name is billed and stands in template.yaml, docs/operations.md and docs/cost.md; more than ten cost money.
+# Every name is billed and is in template.yaml, docs/operations.md and docs/cost.md; more than ten cost money.
 # What API Gateway, SQS and Lambda measure free of charge (requests by status, queues) is not counted again.
 METRICS = {
     "RecordsAccepted": "records that brought news",
@@ -74,6 +74,12 @@ counted: Counter[str] = Counter()  # since metrics were last written
 def count(name: str, value: int = 1) -> None:
     """Add to one of METRICS."""
     counted[name] += value
+
+
+def report(message: str, numbers: Mapping[str, int], **context: Any) -> None:
+    """Log what was done, and count it."""
+    counted.update(numbers)
+    logger.info(message, **context)
 
 
 def measure(name: str, value: float, unit: MetricUnit = MetricUnit.Count) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from bench import page as performance
 from bench.report import RESULTS
-from cards.card import compose, stamped
+from cards.card import stamped
+from cards.endpoints import compose
 from cli.commands.presets import matrix
 from mapping.language import loader
 

@@ -267,7 +267,7 @@ def test_time_outs_nest():
     assert FUNCTIONS["ApiFunction"]["Timeout"] < 30  # an HTTP API's own limit
 
 
-def test_every_parameter_is_explained_to_whoever_deploys():
+def test_every_parameter_is_explained_to_the_deployer():
     interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
     grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
 
@@ -441,6 +441,7 @@ def test_there_is_a_saved_query_for_each_question():
         "story of one request",
         "rejected by reason",
         "refused cards by code",
+        "cards left behind by day",
         "slow calls of Ringostat",
         "answers of Ringostat",
         "volume by connection",

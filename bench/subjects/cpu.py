@@ -8,7 +8,8 @@ from typing import Any
 from bench.corpus import FORM, START, direct, kommo, person
 from bench.measure import Figure, Table, alternating, cpu_each, ratios, spread
 from bench.world import Nowhere, World, api, inbox, message, own, request
-from cards.card import Card, apply, compose, merge, stamped
+from cards.card import Card, apply, merge, stamped
+from cards.endpoints import compose
 from local.in_process import Context
 from mapping import engine, normalize
 from mapping.decode import decode

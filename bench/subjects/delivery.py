@@ -1,5 +1,6 @@
 """Delivery of due cards against a bare loop of urllib3 over ready bodies: same stub, same run, AWS left out."""
 
+import json
 import subprocess
 import sys
 import time
@@ -10,12 +11,12 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from aws.queues import dumps
 from bench.corpus import FORM, kommo
 from bench.environment import ROOT
 from bench.measure import Figure, Table, alternating, ratios, spread
 from bench.world import World
-from cards.card import Card, compose
+from cards.card import Card
+from cards.endpoints import compose
 
 BATCH = 100
 LEAST = 0.6
@@ -65,7 +66,7 @@ def tables() -> list[Table]:
 
 @contextmanager
 def running(server: Server) -> Iterator[str]:
-    """Run a server in a process of its own; its address ends the first line that it prints."""
+    """Run a server in a separate process; its address ends the first line that it prints."""
     with subprocess.Popen(  # noqa: S603 - our own programs
         [sys.executable, "-m", *server.command], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -139,7 +140,10 @@ def _bodies(cards: int) -> list[bytes]:
     world.ingest(kommo(1, BATCH), "kommo", FORM)
     read = world.cards.read([f"106#Kommo#contact:{number}" for number in range(1, BATCH + 1)]).values()
     composed = [_payload(card) for card in read]
-    return [dumps({"contacts": composed[: min(BATCH, cards - start)]}).encode() for start in range(0, cards, BATCH)]
+    return [
+        json.dumps({"contacts": composed[: min(BATCH, cards - start)]}, separators=(",", ":")).encode()
+        for start in range(0, cards, BATCH)
+    ]
 
 
 def _payload(card: Card) -> Any:

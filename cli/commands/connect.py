@@ -61,7 +61,7 @@ def command(stack: Stack, preset: str, *, setting: tuple[str, ...], replace: boo
     """
     mapping = loader.load(preset)
     asked = Questions(silent=given.pop("yes"))
-    told = api_key.given(given)
+    given_key = api_key.given(given)
     entries = stack.secret("ConnectionsSecret")
     name = asked.text("Name of the connection", given["name"], preset)
     _check_name(name, entries, replace=replace)
@@ -75,7 +75,7 @@ def command(stack: Stack, preset: str, *, setting: tuple[str, ...], replace: boo
     scheme = asked.scheme(mapping, given["scheme"])
     if scheme != QUEUE:
         entry["verify"] = asked.verify(scheme, stack.hooks_url + name)
-    key = api_key.asked(stack, dialect, told, _known(stack, entries, name, mapping), asked.text)
+    key = api_key.asked(stack, dialect, given_key, _known(stack, entries, name, mapping), asked.text)
     if dialect and key and (joined := connection_of({name: entry}, name)):
         entry["lookups"] = True
         api_key.tried(Crm(stack, joined, dialect, key), check=not given["no_check"])

@@ -102,7 +102,7 @@ def _keys(one: Rejection, entries: dict[str, Any]) -> set[str]:
     if connection is None:
         return set()
     mapping = loader.load(connection.mapping)
-    is_personal = personal_ids(mapping, connection.settings)
+    is_personal = personal_ids(connection.settings) if mapping.free_ids else None
     cards = {outcome.card for outcome in trial.outcomes}
     return {key_of(connection.project, mapping.crm, card, is_personal) if card else "" for card in cards}
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import click
 
-from aws.queues import BATCH, dumps
+from aws.queues import BATCH
 from cli import checkpoint, exits, progress
 from cli.rate import Rate
 from cli.tables import Csv, Row, json_rows, text_of
@@ -27,6 +27,7 @@ from ops.times import since
 TOGETHER = 25  # records of our own contract in one message: one merge for all of them
 LARGEST_MESSAGE = 45_000  # bytes of records; in base64 a third more, and SQS counts every 64 KiB as a request
 LARGEST_CALL = inbox.LARGEST_CALL * 3 // 4  # bytes of the records in one call: base64 takes a third more
+COMPACT = (",", ":")
 JSON_TYPE = {"content-type": "application/json"}
 
 
@@ -66,7 +67,7 @@ class Message(NamedTuple):
 @click.option("--encoding", default="utf-8", show_default=True, help="Of the file; cp1251 for old spreadsheets.")
 @click.option("--as-of", metavar="WHEN", help="When the file was exported; its own time if not given.")
 @click.option("--rate", default=500.0, show_default=True, type=click.FloatRange(0), help="Records a second; 0: all.")
-@click.option("--restart", is_flag=True, help="Begin anew, whatever an interrupted import did.")
+@click.option("--restart", is_flag=True, help="Begin from the start, whatever an interrupted import did.")
 @of_stack
 def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], **given: Any) -> int:
     """Import the contacts of FILE: CSV with headers, or NDJSON with one event of the connection a line.
@@ -88,7 +89,7 @@ def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], 
     sending = Import(stack, mapping, connection, start, file, send=not given["dry_run"])
     with sending as run, progress.shown(text.count("\n"), "lines") as at:
         run.all(rows, Rate(given["rate"], sleep=stack.sleep), at)
-    say(run.told())
+    say(run.summary())
     return exits.REJECTED if run.state.rejected else exits.FINE
 
 
@@ -122,7 +123,7 @@ def _resumed(file: Path, start: Checkpoint) -> Checkpoint:
     known = checkpoint.read(path, Checkpoint, "--restart")
     if known and (known.digest, known.where) != (start.digest, start.where):
         raise click.ClickException(
-            f"{path.name} is of another file, connection or stack, or the file was changed: --restart begins anew"
+            f"{path.name} is of another file, connection or stack, or the file was changed; --restart begins again"
         )
     return known or start
 
@@ -184,7 +185,7 @@ class Import:
         for row in rows:
             at(row.line)
             if self._taken(row):
-                length = len(dumps(row.record))
+                length = len(json.dumps(row.record, separators=COMPACT))
                 if records and (len(records) == together or size + length > LARGEST_MESSAGE):
                     yield Message(mark, records, size)
                     records, size = [], 0
@@ -237,11 +238,12 @@ class Import:
             checkpoint.write(self._beside, self.state)
 
     def _wrapped(self, message: Message) -> str:
-        body = dumps(message.records if self._ours else message.records[0]).encode()
+        records = message.records if self._ours else message.records[0]
+        body = json.dumps(records, separators=COMPACT).encode()
         request_id = f"import-{self.state.digest[:12]}-{message.mark.line}"
         return wrapped(Event(self._connection, body, JSON_TYPE, {}, self.state.as_of, request_id))
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return what came of it."""
         sent = "sent to the inbox queue" if self._send else "would be sent"
         whole = sum(self.codes.values()) == self.state.rejected  # not where another run had begun

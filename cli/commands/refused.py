@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import click
 
-from aws.table import BATCH, card_of, chunks
+from aws.chunks import chunks
+from aws.table import BATCH, card_of
 from cards.card import Card
 from cli import exits
 from cli.filters import Filter, filtered

@@ -35,7 +35,7 @@ def command(stack: Stack, connection: str, identity: str) -> int:
         say()
     rows = wanted.of_id(stack.cards, entry, identity)
     for row in rows:
-        say(Cell(f"{row.lookup} {row.id} ", "bold"), Cell("is wanted from the CRM", "cyan"), _told(row, stack.clock()))
+        say(Cell(f"{row.lookup} {row.id} ", "bold"), Cell("is wanted from the CRM", "cyan"), _words(row, stack.clock()))
     if not cards and not rows:
         say(f"There is no card of this id: {connection} has accepted no event of it.")
         say(f"Look for rejected ones: bridge rejected list --connection {connection}")
@@ -47,7 +47,7 @@ def command(stack: Stack, connection: str, identity: str) -> int:
     return exits.FINE
 
 
-def _told(row: Row, now: int) -> str:
+def _words(row: Row, now: int) -> str:
     """Return since when a record is wanted, and when it is read."""
     coming = "now" if row.due_at <= now else away(row.due_at, now)
     tries = f", {row.tries} tries failed" if row.tries else ""

@@ -70,14 +70,17 @@ def command(stack: Stack, connection: str, *, kinds: tuple[str, ...], resume: bo
     start = _resumed(path, fresh) if resume else fresh
     run = Sync(stack, crm, start, path, dry_run=given["dry_run"], limit=given["limit"], rate=given["rate"])
     lookups = [lookup for lookup in _chosen(crm, kinds) if lookup.name not in start.done]
-    total = run.foretold(lookups)
+    total = run.announce(lookups)
     if path.exists() and not resume:
-        say(Cell("An interrupted run stands in ", "yellow"), f"{path}: --resume goes on with it, this one begins anew.")
+        say(
+            Cell("An interrupted run stands in ", "yellow"),
+            f"{path}: --resume goes on with it, this one begins from the start.",
+        )
     if not yes:
         click.confirm("Go on?", default=True, abort=True)
     with run, progress.shown(total, "records") as at:
         run.all(lookups, at)
-    run.told()
+    run.summarize()
     return exits.REJECTED if run.state.rejected else exits.FINE
 
 
@@ -111,7 +114,7 @@ def _resumed(path: Path, fresh: Progress) -> Progress:
     if known is None:
         raise click.ClickException(f"there is no {path} here, so nothing was interrupted")
     if known.where != fresh.where:
-        raise click.ClickException(f"{path} is of another stack: a call without --resume begins anew")
+        raise click.ClickException(f"{path} is of another stack: a call without --resume begins from the start")
     return known
 
 
@@ -150,8 +153,8 @@ class Sync:
         elif self._send and self._path.exists():
             say(f"stopped after {self.state.read:,} records: --resume goes on from there", error=True)
 
-    def foretold(self, lookups: Sequence[Lookup]) -> int | None:
-        """Say how many records there are and what it takes to read them; return their number if the CRM tells it."""
+    def announce(self, lookups: Sequence[Lookup]) -> int | None:
+        """Say how many records there are and what it takes to read them; return their number if the CRM gives it."""
         since = f" that changed since {_when(self.state.since)}" if self.state.since else ""
         totals = [self._total(lookup) for lookup in lookups]
         for lookup, total in zip(lookups, totals, strict=True):
@@ -159,7 +162,7 @@ class Sync:
             say(f"{lookup.name}: {number} records{since}")
         known = [total for total in totals if total is not None]
         if len(known) < len(totals):
-            say(f"{self._crm.name} does not tell how many there are; it is asked {_pace(self._crm)}.")
+            say(f"{self._crm.name} does not say how many there are; it is asked {_pace(self._crm)}.")
             return None
         calls = sum(math.ceil(total / page_size(lookup)) for lookup, total in zip(lookups, known, strict=True))
         rate = self._crm.api.rate
@@ -178,7 +181,7 @@ class Sync:
         return state.variables() | ({"since": self.state.since} if self.state.since else {})
 
     def all(self, lookups: Sequence[Lookup], at: Callable[[int], None]) -> None:
-        """Read every page that is left; `at` is told how many records were read."""
+        """Read every page that is left; `at` gets how many records were read."""
         for lookup in lookups:
             state = paging.resumed(self.state.state) if self.state.lookup == lookup.name else paging.State()
             for reached in self._pages(lookup, state):
@@ -251,7 +254,7 @@ class Sync:
         if self._send:
             checkpoint.write(self._path, self.state)
 
-    def told(self) -> None:
+    def summarize(self) -> None:
         """Say what came of it, and how to go on from there the next time."""
         sent = "sent to the inbox queue" if self._send else "would be sent"
         left = "".join(f", {number:,} {reason}" for reason, number in Counter(self.state.left).most_common())

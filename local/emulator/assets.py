@@ -1,4 +1,4 @@
-"""The files of the page, and the headers that keep it harmless whatever stands in a contact's name."""
+"""The files of the page, and the headers that keep it harmless, whatever a contact's name holds."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

@@ -134,13 +134,13 @@ class Emulator:
     def news(self, since: int) -> tuple[int, Iterator[dict[str, Any]]]:
         """Return the count of changes, and what the page is to show newly since an earlier count, in pieces."""
         with self._lock:
-            count, anew = self.changes.count, since < self._cleared
-            since = 0 if anew else since
+            count, restarted = self.changes.count, since < self._cleared
+            since = 0 if restarted else since
             cards = self._book.since(since)
             calls, requests = self._book.calls_since(since, SHOWN), self._traffic.since(since, SHOWN)
             total = self._traffic.count
         piece = {
-            "anew": anew,
+            "restarted": restarted,
             "projects": list(self._keys),
             "faults": self.coming_faults(),
             "calls": calls,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Reply(NamedTuple):
-    """Status, further headers and body of an answer; `stream` yields a body that has no end of its own."""
+    """Status, further headers and body of an answer; `stream` yields a body that does not end by itself."""
 
     status: int
     body: bytes

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from cards.endpoints import ENDPOINTS
-from cards.key import key_of
+from cards.key import IsPersonal, key_of
 from connections import connection_of
 from local.emulator import Emulator
 from local.emulator.reply import Reply, said
@@ -18,10 +18,10 @@ from local.page import explained, samples
 from local.page.arrivals import Arrival, Arrivals, row
 from local.page.delivery import Delivery
 from local.page.samples import Try
-from mapping.identity import never, personal_ids
+from mapping.identity import personal_ids
 from mapping.language import loader
 from ops.offline import Offline
-from ops.samples import Sample
+from ops.samples import Sample, delivered
 from ops.stack import Stack
 
 SHOWN_EVENTS = 100
@@ -99,12 +99,12 @@ class Desk:
         except (ValueError, TypeError, KeyError) as error:
             return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
-    def _personal_ids(self, project: int, origin: str) -> Callable[[str], bool]:
-        """Return which ids stand in keys as a hash, by the connection that a contact came by."""
+    def _personal_ids(self, project: int, origin: str) -> IsPersonal:
+        """Return which ids are hashes in keys, by the connection that a contact came by."""
         for one in self.arrivals.connections.values():
             if (one.project, one.mapping.crm) == (project, origin):
-                return personal_ids(one.mapping, one.settings)
-        return never
+                return personal_ids(one.settings) if one.mapping.free_ids else None
+        return None
 
     def _card(self, project: int, origin: str, endpoint: str, id_name: str, number: str) -> dict[str, Any]:
         kind = "lead" if id_name == "leadId" else ENDPOINTS[endpoint].kinds[0]
@@ -131,7 +131,8 @@ class Desk:
         """Return what would become of an event, without sending it."""
         connection, event = self.arrivals.connections[f"demo-{wanted['preset']}"], _tried(wanted)
         headers = {name.lower(): text for name, text in event.all_headers.items()}
-        found = explained.outcomes(connection, Sample(event.body, headers, event.query), {})
+        sample = Sample(delivered(event.body, event.content_type), headers, event.query)
+        found = explained.outcomes(connection, sample, {})
         return {"mapping": connection.mapping.source.name, "outcomes": found}
 
     def _sent(self, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cards.card import Card, Stamped, compose, stamped
-from cards.endpoints import Composed
+from cards.card import Card, stamped
+from cards.endpoints import Composed, Stamped, compose
 from local.page.arrivals import Arrival, card_key, row_id
 from mapping.outcome import Outcome
 from ops.card_text import state, story
@@ -118,7 +118,7 @@ def _stamp(name: str, news: Mapping[str, Stamped], known: Card | None) -> dict[s
     return {
         "changedAt": max(stamp.changed_at for stamp in stamps),
         "receivedAt": max(stamp.received_at for stamp in stamps),
-        "stands": all(known.fields.get(field, news[field]).value == news[field].value for field in names),
+        "current": all(known.fields.get(field, news[field]).value == news[field].value for field in names),
     }
 
 

@@ -21,6 +21,11 @@ def fits(given: str | bytes, valid: Iterable[str | bytes]) -> bool:
     return found
 
 
+def is_secret(given: str | bytes, entry: Mapping[str, Any], name: str) -> bool:
+    """Return whether a value is one of the valid secrets; raises as `secrets_of` does."""
+    return fits(given, secrets_of(entry, name))
+
+
 def _digest(value: str | bytes) -> bytes:
     return hashlib.sha256(value.encode(errors="surrogatepass") if isinstance(value, str) else value).digest()
 

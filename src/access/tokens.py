@@ -1,6 +1,6 @@
 """Schemes in which the CRM sends the secret itself: in the URL, in a header, in the body, or as user and password.
 
-Beside each proof stands what a sender does (`with_…`), for `bridge send`.
+Beside each proof is what a sender does (`with_…`), for `bridge send`.
 """
 
 import base64
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from access.compare import fits, secrets_of
+from access.compare import fits, is_secret, secrets_of
 from event import Request
 from mapping.decode import decoded
 
@@ -21,7 +21,7 @@ HASHES = 16  # of a body: about the time that reading JSON of its size takes
 
 def path_token(*, verify: Mapping[str, Any], request: Request) -> bool:
     """Compare the last part of the URL with `token`, for CRMs that can send nothing but a URL."""
-    return fits(request.token, secrets_of(verify, "token"))
+    return is_secret(request.token, verify, "token")
 
 
 def with_path_token(*, verify: Mapping[str, Any], request: Request) -> Request:
@@ -31,7 +31,7 @@ def with_path_token(*, verify: Mapping[str, Any], request: Request) -> Request:
 
 def header_token(*, verify: Mapping[str, Any], request: Request) -> bool:
     """Compare the header named `header` with `token`."""
-    return fits(request.headers.get(verify["header"].lower(), ""), secrets_of(verify, "token"))
+    return is_secret(request.headers.get(verify["header"].lower(), ""), verify, "token")
 
 
 def with_header_token(*, verify: Mapping[str, Any], request: Request) -> Request:
@@ -48,7 +48,7 @@ def body_token(*, verify: Mapping[str, Any], request: Request) -> bool:
     if len(request.body) > MAX_UNPROVED_BYTES:
         return False
     table, name = holder(decoded(request.body, request.headers), verify["field"])
-    return fits(table[name], secrets_of(verify, "token"))
+    return is_secret(table[name], verify, "token")
 
 
 def body_hashed(*, verify: Mapping[str, Any], request: Request) -> bool:
@@ -56,7 +56,7 @@ def body_hashed(*, verify: Mapping[str, Any], request: Request) -> bool:
     if len(request.body) > MAX_UNPROVED_BYTES:
         return False
     digests = [hashlib.sha256(request.body).digest() for _ in range(HASHES)]
-    return fits(digests[0], secrets_of(verify, "token"))
+    return is_secret(digests[0], verify, "token")
 
 
 def with_body_token(*, verify: Mapping[str, Any], request: Request) -> Request:
@@ -99,7 +99,7 @@ def basic(*, verify: Mapping[str, Any], request: Request) -> bool:
     canonical = base64.b64encode(decoded).decode() == credentials  # its last letter has bits that decoding ignores
     user, _, password = decoded.partition(b":")
     user_fits = fits(user, [verify["username"]])
-    return fits(password, secrets_of(verify, "password")) & user_fits & canonical & (scheme.lower() == "basic")
+    return is_secret(password, verify, "password") & user_fits & canonical & (scheme.lower() == "basic")
 
 
 def with_basic(*, verify: Mapping[str, Any], request: Request) -> Request:

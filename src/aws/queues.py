@@ -1,14 +1,11 @@
 """SQS: one queue, with every answer read."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from aws.chunks import chunks
 from aws.client import ServiceClient
-from aws.table import chunks
 from errors import Unavailable
-
-_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 BATCH = 10  # entries of one SendMessageBatch or ChangeMessageVisibilityBatch
 
@@ -68,8 +65,3 @@ def _entry(message: Message) -> dict[str, Any]:
         **({"MessageGroupId": message.group} if message.group else {}),
         **({"DelaySeconds": message.delay} if message.delay else {}),
     }
-
-
-def dumps(value: Any) -> str:
-    """Return compact JSON in ASCII, which holds only characters that SQS accepts."""
-    return _COMPACT.encode(value)

@@ -10,10 +10,12 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from aws.chunks import chunks
 from aws.client import Failure, ServiceClient
-from cards.card import Card, Refusal, Stamped
+from cards.card import Card, Refusal
+from cards.endpoints import Stamped
 from cards.key import (
     PROJECTS,
     RENAMED,
@@ -36,24 +38,13 @@ _KNOWN = frozenset(Card._fields)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Item = dict[str, Any]
-T = TypeVar("T")
 
 
 class Written(NamedTuple):
-    """The row after a write that happened, or as it is when the condition did not hold."""
+    """The row after a write that happened, or as it is when the condition did not hold (None: no row)."""
 
     done: bool
-    item: Item | None
-
-    @property
-    def card(self) -> Card | None:
-        """The row as a card, None if there is no row."""
-        return card_of(self.item) if self.item else None
-
-    @property
-    def row(self) -> dict[str, Any]:
-        """The plain attributes of a row that is no card, empty if there is none."""
-        return {name: _plain(value) for name, value in (self.item or {}).items()}
+    card: Card | None
 
 
 def _always() -> bool:
@@ -82,7 +73,8 @@ class Cards:
         return {card.key: card for card in map(card_of, self._items(keys))}
 
     def _items(self, keys: Sequence[str]) -> Iterator[Item]:
-        return (item for chunk in chunks(keys) for item in self._read_many(chunk))
+        for start in range(0, len(keys), BATCH):
+            yield from self._read_many(keys[start : start + BATCH])
 
     def row(self, key: str) -> dict[str, Any]:
         """Return the plain attributes of a row that is no card, empty if there is none."""
@@ -99,7 +91,7 @@ class Cards:
         return item
 
     def projects(self) -> list[int]:
-        """Return the projects that ever had a card: each has a partition of its own in the index of due cards."""
+        """Return the projects that ever had a card: each has its own partition in the index of due cards."""
         return [int(project) for project in self.row(PROJECTS).get("projects", ())]
 
     def wanting(self) -> list[str]:
@@ -131,14 +123,16 @@ class Cards:
 
     def write(self, write: Write) -> Written:
         """Do one write with one call, which is also the read of the row."""
+        done, item = self._tried(write)
+        return Written(done, card_of(item) if item else None)
+
+    def _tried(self, write: Write) -> tuple[bool, Item | None]:
         try:
-            answer = self._updated(write)
+            return True, self._updated(write)["Attributes"]
         except Failure as error:
             if error.aws_code != "ConditionalCheckFailedException":
                 raise
-            item: Any = error.answer.get("Item")
-            return Written(done=False, item=item)
-        return Written(done=True, item=answer["Attributes"])
+            return False, error.answer.get("Item")
 
     def _updated(self, write: Write) -> Any:
         returned = {"ReturnValues": "ALL_NEW", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
@@ -189,7 +183,7 @@ class Cards:
         if len(writes) == 1:
             return self._write_each(writes, in_time)
         conflicts: dict[str, Card | None] = {}
-        for chunk in chunks(writes):
+        for chunk in chunks(writes, BATCH):
             if not in_time():
                 raise Unavailable("DynamoDB takes too long.")
             if not self._transact(chunk):
@@ -207,13 +201,13 @@ class Cards:
             if not in_time():
                 raise Unavailable("DynamoDB takes too long.")
             try:
-                result = self.write(write)
+                done, item = self._tried(write)
             except Failure as error:
                 if not (write.members and error.aws_code == "ValidationException"):  # such a row is full: 400 KiB
                     failure = error
                 continue
-            if not result.done:
-                conflicts[write.key] = result.card
+            if not done:
+                conflicts[write.key] = card_of(item) if item else None
         if failure:
             raise failure
         return conflicts
@@ -313,11 +307,6 @@ def _expression(
     expression += " REMOVE " + ", ".join(f"#{name}" for name in removes) if removes else ""
     expression += " ADD #members :members" if adds else ""
     return expression, {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
-
-
-def chunks(things: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
-    """Return the things in pieces of at most `size`."""
-    return (things[start : start + size] for start in range(0, len(things), size))
 
 
 def _key(key: str) -> Item:

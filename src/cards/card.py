@@ -2,27 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from cards.endpoints import DELETED, ORGANIZATION_NAME, Composed, composed
-from cards.key import CardKey, key_of
+from cards.endpoints import DELETED, ORGANIZATION_NAME, Fields, Stamped, compose, is_deleted, mark_of
 
 CLOCK_TOLERANCE_MS = 5 * 60 * 1000
 LARGEST_BYTES = 350_000  # DynamoDB ends at 400 KiB an item
 
 
-class Stamped(NamedTuple):
-    """A field's value and when it was set: in the CRM, and when we first heard of it (both ms since 1970, UTC)."""
-
-    value: Any
-    changed_at: int
-    received_at: int
-
-
 UNNAMED = Stamped(None, 0, 0)  # of an organization
-Fields = Mapping[str, Stamped]
 Absorbed = Literal["accepted", "unchanged", "stale", "erased", "too-large"]
 
 
@@ -77,18 +68,6 @@ def may_be_shown(card: Card) -> bool:
     return card.confirmed_hash is not None or card.ambiguous or card.lease_id is not None
 
 
-def is_deleted(fields: Fields) -> bool:
-    """Return whether the CRM deleted a record after it last said anything of it: later news revive the card.
-
-    This follows from the fields alone, whatever the order in which they came.
-    """
-    deletion = fields.get("deleted")
-    if deletion is None or not deletion.value:
-        return False
-    own = (stamp for name, stamp in fields.items() if not name.startswith(ORGANIZATION_NAME))
-    return all(stamp[1:] <= deletion[1:] for stamp in own)
-
-
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -121,34 +100,10 @@ def _newer(a: Stamped, b: Stamped) -> Stamped:
     return max(a, b, key=lambda stamp: canonical(stamp.value))
 
 
-def compose(key: str, fields: Fields) -> Composed:
-    """Build the body of Ringostat's contract from a card."""
-    return composed(key, {name: stamp.value for name, stamp in fields.items()})
-
-
-def employers(key: str, fields: Fields, is_personal: Callable[[str], bool]) -> dict[str, str]:
-    """Return the keys, by id, of the organizations that a contact's card names by id only.
-
-    `is_personal` is that of `key_of`.
-    """
-    parts = CardKey.parse(key)
-    return {
-        identity: key_of(parts.project, parts.origin, f"organization:{identity}", is_personal)
-        for identity in _named_by_id(fields)
-    }
-
-
-def id_of_employer(card: Card, organization: str) -> str | None:
-    """Return the id by which a contact's card names an organization, given by its key; None if it does not."""
-    plain = employers(card.key, card.fields, lambda _: False)
-    hashed = employers(card.key, card.fields, lambda _: True)
-    return next((one for one in plain if organization in (plain[one], hashed[one])), None)
-
-
-def _named_by_id(fields: Fields) -> Iterator[str]:
-    for name, stamp in fields.items():
-        if name.startswith("organizations."):
-            yield from (entry["externalId"] for entry in stamp.value or () if not entry["name"])
+def named_by_id(fields: Fields) -> list[str]:
+    """Return the ids of the organizations that a contact's card names by id only."""
+    blocks = (stamp.value or () for name, stamp in fields.items() if name.startswith("organizations."))
+    return [entry["externalId"] for entry in chain.from_iterable(blocks) if not entry["name"]]
 
 
 def name_for_contacts(organization: Card | None) -> Stamped:
@@ -160,14 +115,15 @@ def name_for_contacts(organization: Card | None) -> Stamped:
     return organization.fields.get("name", UNNAMED)
 
 
-def with_names(before: Card, after: Card, names: Mapping[str, Stamped]) -> Card:
-    """Return a contact's card with the names of its organizations, given by their ids.
+def with_names(before: Card, after: Card, organizations: Mapping[str, Card | None]) -> Card:
+    """Return a contact's card with the names of the organizations that it names by these ids.
 
-    Where it differs from what it was before, names of organizations that it left are forgotten.
+    An organization is noted even where it has no name yet. Where the card differs from what it was before, names of
+    organizations that it left are forgotten.
     """
-    after = absorb(after, [{ORGANIZATION_NAME + identity: name for identity, name in names.items()}])[0]
-    named = {ORGANIZATION_NAME + identity for identity in _named_by_id(after.fields)}
-    left = {name for name in after.fields if name.startswith(ORGANIZATION_NAME)} - named
+    names = {ORGANIZATION_NAME + identity: name_for_contacts(one) for identity, one in organizations.items()}
+    after = absorb(after, [names])[0]
+    left = {name for name in after.fields if name.startswith(ORGANIZATION_NAME)} - names.keys()
     if after is before or not left:
         return after
     return after._replace(fields={name: stamp for name, stamp in after.fields.items() if name not in left})
@@ -181,14 +137,14 @@ def digest(payload: Mapping[str, Any]) -> str:
 def apply(card: Card, news: Fields) -> Card:
     """Return the card with news merged in: fields, revision, content hash and why it waits; delivery state is kept.
 
-    Of a record that the CRM deleted the fields are kept, but nothing is posted. New content ends a refusal. The card
-    itself is returned when the news says nothing new.
+    Of a record that the CRM deleted the fields are kept, but nothing is posted, unless the deletion brings a mark and
+    Ringostat may show the card. New content ends a refusal. The card itself is returned when the news says nothing new.
     """
     merged = merge(card.fields, news)
     if merged == card.fields:
         return card
     composed = compose(card.key, merged)
-    if is_deleted(merged):
+    if is_deleted(merged) and not (mark_of(merged) and may_be_shown(card)):
         composed = composed._replace(payload=None, waiting=DELETED)
     content = None if composed.payload is None else digest(composed.payload)
     refused = card.refused if card.refused and card.refused.hash == content else None

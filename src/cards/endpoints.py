@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cards.key import CardKey
 
-RESPONSIBLE_NOBODY = "0"
+NO_RESPONSIBLE = "0"
 NO_DIRECTION = "no-phone-or-email"
 NO_NAME = "no-name"
 DELETED = "deleted-in-crm"
@@ -19,6 +19,17 @@ Payload = dict[str, Any]
 Values = Mapping[str, Any]
 
 
+class Stamped(NamedTuple):
+    """A field's value and when it was set: in the CRM, and when we first heard of it (both ms since 1970, UTC)."""
+
+    value: Any
+    changed_at: int
+    received_at: int
+
+
+Fields = Mapping[str, Stamped]
+
+
 class Endpoint(NamedTuple):
     """One endpoint. `compose` takes project and origin, and a card's values; it returns the body or why there is none.
 
@@ -26,14 +37,10 @@ class Endpoint(NamedTuple):
     """
 
     name: str
+    path: str  # of its address
     kinds: tuple[str, ...]  # of the keys of its cards
     fields: Mapping[str, tuple[str, ...]]
     compose: Callable[[Payload, Values], Payload | str]
-
-    @property
-    def path(self) -> str:
-        """The path of the address."""
-        return f"/minicrm/{self.name}/sync"
 
 
 class Composed(NamedTuple):
@@ -44,11 +51,40 @@ class Composed(NamedTuple):
     waiting: str | None = None
 
 
-def composed(key: str, values: Values) -> Composed:
-    """Build the body of Ringostat's contract from the values of a card."""
-    endpoint, parts = endpoint_of(key), CardKey.parse(key)
+def is_deleted(fields: Fields) -> bool:
+    """Return whether the CRM deleted a record after it last said anything of it: later news revive the card.
+
+    This follows from the fields alone, whatever the order in which they came.
+    """
+    deletion = fields.get("deleted")
+    if deletion is None or not deletion.value:
+        return False
+    own = (stamp for name, stamp in fields.items() if not name.startswith(ORGANIZATION_NAME))
+    return all(stamp[1:] <= deletion[1:] for stamp in own)
+
+
+def mark_of(fields: Fields) -> str:
+    """Return what is posted before the name of a deleted card; empty if nothing is, or the card is not deleted."""
+    mark = fields["deleted"].value if is_deleted(fields) else None
+    return mark if isinstance(mark, str) else ""
+
+
+def compose(key: str, fields: Fields) -> Composed:
+    """Build the body of Ringostat's contract from a card."""
+    parts = CardKey.parse(key)
+    endpoint = endpoint_for(parts.kind)
+    values = {name: stamp.value for name, stamp in fields.items()}
     body = endpoint.compose({"projectId": parts.project, "origin": parts.origin}, values)
-    return Composed(endpoint.name, None, body) if isinstance(body, str) else Composed(endpoint.name, body)
+    if isinstance(body, str):
+        return Composed(endpoint.name, None, body)
+    mark = mark_of(fields)
+    return Composed(endpoint.name, _marked(body, mark) if mark else body)
+
+
+def _marked(body: Payload, mark: str) -> Payload:
+    """Return a body whose name begins with a mark: the contract has no field for a deletion."""
+    name = "fullName" if "fullName" in body else "name"
+    return {**body, name: f"{mark} {body[name]}"}
 
 
 def shown(payload: Payload) -> Payload:
@@ -59,11 +95,6 @@ def shown(payload: Payload) -> Payload:
         "link": payload.get("contactLink") or payload.get("leadLink"),
         "numbers": [direction["value"] for direction in directions][:MOST_SHOWN],
     }
-
-
-def endpoint_of(key: str) -> Endpoint:
-    """Return the endpoint that a card is posted to."""
-    return endpoint_for(CardKey.parse(key).kind)
 
 
 def endpoint_for(kind: str) -> Endpoint:
@@ -98,7 +129,7 @@ def _contact(identity: Payload, values: Values) -> Payload | str:
         "fullName": name,
         "externalId": values.get("externalId"),
         "leadId": values.get("leadId"),
-        "responsible": values.get("responsible") or values.get("nobody") or RESPONSIBLE_NOBODY,
+        "responsible": values.get("responsible") or values.get("defaultResponsible") or NO_RESPONSIBLE,
         "staffId": values.get("staffId"),
         "contactLink": values.get("contactLink"),
         "leadLink": values.get("leadLink"),
@@ -145,7 +176,19 @@ _PARTS = {"contactDirections": ("type", "name", "value"), "organizations": _OF_O
 ENDPOINTS = {
     endpoint.name: endpoint
     for endpoint in (
-        Endpoint("organizations", ("organization",), dict.fromkeys(_OF_ORGANIZATION, ()), _organization),
-        Endpoint("contacts", ("contact", "lead"), {name: _PARTS.get(name, ()) for name in _OF_CONTACT}, _contact),
+        Endpoint(
+            "organizations",
+            "/minicrm/organizations/sync",
+            ("organization",),
+            dict.fromkeys(_OF_ORGANIZATION, ()),
+            _organization,
+        ),
+        Endpoint(
+            "contacts",
+            "/minicrm/contacts/sync",
+            ("contact", "lead"),
+            {name: _PARTS.get(name, ()) for name in _OF_CONTACT},
+            _contact,
+        ),
     )
 }

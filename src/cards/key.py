@@ -1,13 +1,16 @@
 """The keys of rows in the cards table: those of cards, `106#Pipedrive#contact:42`, and those of a project. Pure."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 PROJECTS = "#projects"  # the row that lists the projects which ever had a card
 RENAMED = "#renamed"  # the part of the index of due cards that holds organizations whose new names are to be spread
 MEMBERS_PAGES = 16  # rows of an organization's contacts; together they hold some 100,000
 LONGEST_ID = 200  # characters; a key of DynamoDB ends at 2 KiB
+
+# Knows ids that are phones, however they are written, where senders choose the ids.
+IsPersonal = Callable[[str], bool] | None
 
 
 class CardKey(NamedTuple):
@@ -29,15 +32,29 @@ class CardKey(NamedTuple):
         return f"{self.project}#{self.origin}#{self.kind}:{self.identity}"
 
 
-def key_of(project: int, origin: str, card: str, is_personal: Callable[[str], bool] = lambda _: False) -> str:
-    """Return the key of a card that a mapping names `contact:42`; an e-mail or a phone as an id stands in as a hash.
-
-    `is_personal` knows the phones that are written without their plus.
-    """
+def key_of(project: int, origin: str, card: str, is_personal: IsPersonal = None) -> str:
+    """Return the key of a card that a mapping names `contact:42`; an e-mail or a phone as an id becomes a hash."""
     kind, _, identity = card.partition(":")
-    if "@" in identity or identity.startswith("+") or len(identity) > LONGEST_ID or is_personal(identity):
-        identity = "sha256-" + hashlib.sha256(identity.encode()).hexdigest()[:32]
+    is_hashed = "@" in identity or identity.startswith("+") or len(identity) > LONGEST_ID
+    if is_hashed or (is_personal and is_personal(identity)):
+        identity = _hashed(identity)
     return str(CardKey(project, origin, kind, identity))
+
+
+def _hashed(identity: str) -> str:
+    return "sha256-" + hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+def employer_key(contact: str, identity: str, is_personal: IsPersonal) -> str:
+    """Return the key of the organization that a contact names by its id."""
+    parts = CardKey.parse(contact)
+    return key_of(parts.project, parts.origin, f"organization:{identity}", is_personal)
+
+
+def identity_in(organization: str, identities: Iterable[str]) -> str | None:
+    """Return which of these ids is that of an organization, given by its key; None if none is."""
+    identity = CardKey.parse(organization).identity
+    return next((one for one in identities if identity in (one, _hashed(one))), None)
 
 
 def project_of(key: str) -> int:

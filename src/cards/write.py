@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cards.card import Card, compose, may_be_shown
-from cards.endpoints import shown
+from cards.card import Card, may_be_shown
+from cards.endpoints import compose, shown
 from cards.key import RENAMED, left_behind_part, project_of, renaming_key
 
 RENAMED_AFTER_MS = 120_000  # no contact is still being written with the old name by then
@@ -34,7 +34,7 @@ def renaming(organization: str, now: int) -> Write:
 
 
 def spread(organization: str, at: int, page: int | None) -> Write:
-    """Return the write that goes on with the spreading of a name at a page, or ends it, unless it was renamed anew."""
+    """Return the write that goes on with the spreading of a name at a page, or ends it, unless it was renamed again."""
     changes = {"page": page} if page is not None else {"due": None, "due_at": None, "page": None}
     return Write(renaming_key(organization), changes, "#due_at = :at", {"at": at})
 

@@ -20,23 +20,18 @@ class _Group(NamedTuple, Generic[T]):
     touched: bool = False  # was part of a refused array
 
 
-def post_all(
-    records: Sequence[T], post: Callable[[Sequence[T]], Judgement], *, may_start: Callable[[], bool] = lambda: True
-) -> Iterator[tuple[T, Judgement]]:
+def post_all(records: Sequence[T], post: Callable[[Sequence[T]], Judgement]) -> Iterator[tuple[T, Judgement]]:
     """Post the records and yield each once with its judgement, as soon as that is known.
 
     A refused or too big array is split until every record was accepted, or refused alone. Any other answer holds for
-    the records of its POST and ends the posting; so does `may_start()` when it says that there is no time. The records
-    left are `unposted` (code: the class of that answer, or `no-time`), or `ambiguous` with the code `refused-array`
-    where a refused array had held them, as it is unknown whether Ringostat applies the good part.
+    the records of its POST and ends the posting; so does `unposted`, of a POST that was not done. The records left are
+    `unposted` (with its code, or the class of that answer), or `ambiguous` with the code `refused-array` where a
+    refused array had held them, as it is unknown whether Ringostat applies the good part.
     Worst cases: 1 bad of 10 costs 7 POSTs, 1 of 100 costs 10, 3 of 100 cost 28, 100 of 100 cost 217.
     """
     stack = [_Group(records)] if records else []
     found, limit = 0, len(records)
     while stack:
-        if not may_start():
-            yield from _left(stack, Judgement("unposted", "no-time"))
-            return
         group = _next(stack, limit if found <= FEW else 0)
         tried, rest = _parts(group, limit)
         judgement = post(tried)
@@ -50,6 +45,9 @@ def post_all(
             limit = limit if refused else len(tried) - 1
             stack.append(_Group(tried, "refused" if refused else "too-big", group.touched or refused))
             continue
+        if judgement.answer_class == "unposted":
+            yield from _left([*stack, _Group(tried, touched=group.touched)], judgement)
+            return
         found += refused
         yield from ((record, judgement) for record in tried)
         if not confirmed and judgement.answer_class not in SPLITTING:

@@ -1,6 +1,7 @@
 """Taking the leases of cards: `state` decides what each needs, here it is written."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from aws.table import Cards
 from cards.card import Card
@@ -10,15 +11,14 @@ from errors import Unavailable
 from telemetry import failed, logger
 
 
-class Leases:
+class Leases(NamedTuple):
     """The leases of one worker, all under one id. `now` and `quiet_ms` are in ms."""
 
-    def __init__(self, cards: Cards, lease: Lease, *, now: int, quiet_ms: int) -> None:
-        self._cards = cards
-        self._lease = lease
-        self._now = now
-        self._quiet_ms = quiet_ms
-        self.waiting: dict[str, int] = {}  # cards in their quiet period, and when it ends
+    cards: Cards
+    lease: Lease
+    now: int
+    quiet_ms: int
+    waiting: dict[str, int]  # takes in the cards that must wait, and until when
 
     def claim(self, keys: Sequence[str]) -> list[Card]:
         """Take the leases of the cards that may be delivered now; return those cards as they are under the lease.
@@ -27,10 +27,10 @@ class Leases:
         """
         if len(keys) <= 1:
             return self._each(keys)
-        cards = self._cards.read(keys).values()
+        cards = self.cards.read(keys).values()
         ready = [card for card in cards if self._step(card) == "claim"]
-        lost = self._cards.write_all([state.claim_read(card, self._lease, self._now) for card in ready])
-        identity, until = self._lease
+        lost = self.cards.write_all([state.claim_read(card, self.lease, self.now) for card in ready])
+        identity, until = self.lease
         claimed = [card._replace(lease_id=identity, lease_until=until) for card in ready if card.key not in lost]
         others = [self._instead(card) for card in cards if self._step(card) != "claim"]
         return claimed + [card for card in others if card] + self._each(lost)
@@ -41,19 +41,19 @@ class Leases:
 
     def _one(self, key: str) -> Card | None:
         try:
-            row = self._cards.write(state.claim(key, self._lease, self._now)).card
+            row = self.cards.write(state.claim(key, self.lease, self.now)).card
         except Unavailable as error:  # the cards claimed so far must not wait for this one
             failed("not claimed", error, card=key)
-            self.waiting[key] = self._now + self._quiet_ms
+            self.waiting[key] = self.now + self.quiet_ms
             return None
         return row if self._is_ours(row) else self._instead(row)
 
     def _is_ours(self, row: Card | None) -> bool:
         """Return whether a row holds our lease, even if the claim failed: the SDK may have sent it twice."""
-        return row is not None and row.lease_id == self._lease.id
+        return row is not None and row.lease_id == self.lease.id
 
     def _step(self, card: Card | None) -> state.Step:
-        return state.step(card, self._now, self._quiet_ms)
+        return state.step(card, self.now, self.quiet_ms)
 
     def _instead(self, card: Card | None) -> Card | None:
         """Do what a card that cannot simply be claimed needs; return it if that is a delivery."""
@@ -62,12 +62,12 @@ class Leases:
         match self._step(card):
             case "reclaim":
                 logger.warning("a worker died in mid-delivery", card=card.key)
-                result = self._cards.write(state.reclaim(card, self._lease))
+                result = self.cards.write(state.reclaim(card, self.lease))
                 return result.card if self._is_ours(result.card) else None
             case "settle":
-                self._cards.write(state.settle(card))
+                self.cards.write(state.settle(card))
             case "wait" if card.not_before is not None:
                 self.waiting[card.key] = card.not_before
                 if card.due_at is not None and card.due_at < card.not_before:
-                    self._cards.write(state.later(card))
+                    self.cards.write(state.later(card))
         return None

@@ -88,15 +88,10 @@ SOON = ("ambiguous", "not-sent", "slow-down", "unposted")  # tried again while i
 
 
 class Result(NamedTuple):
-    """What a judgement makes of a card's row, and from when on its wake-up may come again; None: not soon."""
+    """The write of what a judgement makes of a card, and from when on its wake-up may come again; None: not soon."""
 
-    changes: dict[str, Any]
+    record: Write
     again_at: int | None = None
-
-    @property
-    def refusal(self) -> Refusal | None:
-        """Why the card is refused, None if it is not."""
-        return self.changes.get("refused")
 
 
 def judged(card: Card, judgement: Judgement, now: int, policy: Policy, jitter: float) -> Result:
@@ -125,7 +120,7 @@ def judged(card: Card, judgement: Judgement, now: int, policy: Policy, jitter: f
         case _:
             assert_never(judgement.answer_class)
     is_soon = judgement.answer_class in SOON and judgement.code != "circuit-open"
-    return Result(changes, changes["due_at"] if is_soon else None)
+    return Result(record(card, changes), changes["due_at"] if is_soon else None)
 
 
 def confirmed(card: Card, now: int, policy: Policy) -> dict[str, Any]:

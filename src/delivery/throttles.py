@@ -38,17 +38,22 @@ class Throttles:
     def admits(self, project: int, now: int) -> bool:
         """Return whether a POST may start. On an open circuit that has rested only one may: the probe."""
         throttle = self.read(project, now)
-        if gate(throttle, now) != "probe":
-            return throttle.circuit is None
-        return self.move(project, throttle, probing(throttle, now, self._policy), UNMOVED)
+        if throttle.circuit is None:
+            return True
+        return gate(throttle, now) == "probe" and self.move(
+            project, throttle, probing(throttle, now, self._policy), UNMOVED
+        )
 
     def observe(self, project: int, judgement: Judgement, now: int) -> None:
         """Take in the answer to a POST."""
         throttle = self.read(project, now)
-        self.move(project, throttle, after(throttle, judgement, now, self._policy))
+        if judgement.circuit or throttle.circuit or throttle.failures:
+            self.move(project, throttle, after(throttle, judgement, now, self._policy))
 
     def move(self, project: int, before: Throttle, new: Throttle, condition: str = "") -> bool:
         """Keep a throttle that was read before; return False if the condition does not hold any more."""
+        if new == before:
+            return True
         self._known[project] = self._known[project][0], new
         was, row = before.row(), new.row()
         changes = {name: value for name, value in row.items() if value != was[name]}

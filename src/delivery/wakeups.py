@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from aws.queues import Message, Queue, dumps
-from aws.table import chunks
+from aws.queues import Message, Queue
 from cards.key import project_of
 from delivery.policy import KEYS_PER_WAKEUP
 
@@ -35,12 +34,17 @@ def wake(queue: Queue, rests: Mapping[str, int]) -> None:
     for key, rest in rests.items():
         batches.setdefault((project_of(key), rest), []).append(key)
     messages = [
-        Message(dumps({"schema": SCHEMA, "keys": chunk}), group=str(project), delay=rest)
+        Message(_message(keys[start : start + KEYS_PER_WAKEUP]), group=str(project), delay=rest)
         for (project, rest), keys in batches.items()
-        for chunk in chunks(keys, KEYS_PER_WAKEUP)
+        for start in range(0, len(keys), KEYS_PER_WAKEUP)
     ]
     if messages:
         queue.send_all(messages)
+
+
+def _message(keys: Sequence[str]) -> str:
+    # In ASCII, which holds no character that SQS refuses.
+    return json.dumps({"schema": SCHEMA, "keys": keys}, separators=(",", ":"))
 
 
 def wakeups_of(event: dict[str, Any]) -> list[Wakeup]:

@@ -9,7 +9,7 @@ from aws.clients import QUICK, secretsmanager, sqs
 from aws.queues import Queue
 from aws.secrets import Secret
 from errors import BridgeError, NotFound
-from event import address_of, request_of
+from event import request_of
 from intake import http
 from intake.ingest import Stores
 from intake.receive import receive
@@ -33,8 +33,8 @@ def healthy() -> Response[str]:
 @app.route("/crm/(?s:.*)", method=METHODS)  # a <name> would not match every character, nor a newline at the end
 def webhook() -> Response[str]:
     """Verify, then take the event: into the cards, or whole into the inbox queue."""
-    address = address_of(app.current_event.path)
-    return receive(request_of(app.current_event.raw_event, *address), CONNECTIONS, STORES, INBOX)
+    request = request_of(app.current_event.raw_event, app.current_event.path)
+    return receive(request, CONNECTIONS, STORES, INBOX)
 
 
 @app.not_found

@@ -29,8 +29,10 @@ def taken(request_id: str, verdicts: Sequence[Verdict]) -> Response[str]:
     body: dict[str, Any] = {"request_id": request_id}
     for result in ("accepted", "unchanged", "stale", "lookup"):
         body[result] = sum(verdict.result == result for verdict in verdicts)
-    body["skipped"] = [verdict.told("code", "reason") for verdict in verdicts if verdict.result == "skipped"]
-    body["rejected"] = [verdict.told("code", "field", "reason") for verdict in verdicts if verdict.result == "rejected"]
+    body["skipped"] = [verdict.answered("code", "reason") for verdict in verdicts if verdict.result == "skipped"]
+    body["rejected"] = [
+        verdict.answered("code", "field", "reason") for verdict in verdicts if verdict.result == "rejected"
+    ]
     if warnings := [
         {"index": verdict.position, "reason": warning} for verdict in verdicts for warning in verdict.warnings
     ]:

@@ -11,8 +11,9 @@ from aws.client import Patience
 from aws.clients import dynamodb, sqs
 from aws.queues import Message, Queue
 from aws.table import Cards
-from cards.card import CLOCK_TOLERANCE_MS, Absorbed, Fields, stamped
-from cards.key import key_of
+from cards.card import CLOCK_TOLERANCE_MS, Absorbed, stamped
+from cards.endpoints import Fields
+from cards.key import IsPersonal, key_of
 from connections import Connection
 from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
@@ -21,12 +22,13 @@ from event import WANTED, Event, Record, plain, wanted_again, wrapped
 from intake.flood import Flood
 from intake.merging import Merging
 from mapping import engine
-from mapping.decode import MAX_ANSWER_BYTES, MAX_BYTES, decoded, has_lost_letters
+from mapping.decode import MAX_ANSWER_BYTES, MAX_BYTES, decoded
 from mapping.identity import personal_ids
 from mapping.language import loader, model
+from mapping.language.rule import NOT_IN_TABLE
 from mapping.outcome import Outcome, Want
 from settings import Settings
-from telemetry import count, logger
+from telemetry import logger, report
 
 if TYPE_CHECKING:
     from lookup.wanted import Debt, Wanting
@@ -61,7 +63,7 @@ class Verdict(NamedTuple):
     reason: str = ""
     warnings: Sequence[str] = ()
 
-    def told(self, *names: str) -> dict[str, Any]:
+    def answered(self, *names: str) -> dict[str, Any]:
         """Return what the sender is answered: `index` and the attributes named."""
         return {"index": self.position, **{name: getattr(self, name) for name in names}}
 
@@ -98,7 +100,7 @@ class Mapped(NamedTuple):
     contract: str  # `direct` if the sender is a programmer, who may be answered 422; empty for any other
     outcomes: Sequence[Outcome]
     keys: Sequence[str]
-    is_personal: Callable[[str], bool]
+    is_personal: IsPersonal
 
 
 def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> list[Verdict]:
@@ -106,8 +108,8 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 
     Raise SenderError for a body that cannot be decoded, and whatever a store raises: then nothing is acknowledged, and
     the same event may come again. When it returns, everything accepted is in the table, and an event with a rejected
-    record is whole in the rejected queue, but for floods (`intake.flood`). Only `direct` connections are told warnings.
-    For `direct` connections raise AllRejected instead (answered 422).
+    record is whole in the rejected queue, except in a flood (`intake.flood`). Only a `direct` connection gets warnings,
+    and AllRejected (answered 422) if no record was accepted.
     """
     one = mapped(event, connection)
     (verdicts,) = merge([one], stores, now)
@@ -121,7 +123,7 @@ def mapped(event: Event, connection: Connection) -> Mapped:
     if event.lookup:
         mapping = loader.load(mapping.api_name or connection.mapping)
     outcomes = _outcomes(event, mapping, connection.settings)
-    is_personal = personal_ids(mapping, connection.settings)
+    is_personal = personal_ids(connection.settings) if mapping.free_ids else None
     keys = [
         key_of(connection.project, mapping.crm, outcome.card, is_personal) if outcome.card else ""
         for outcome in outcomes
@@ -130,13 +132,12 @@ def mapped(event: Event, connection: Connection) -> Mapped:
 
 
 def _outcomes(event: Event, mapping: model.Mapping, settings: Mapping[str, str]) -> list[Outcome]:
-    body = decoded(event.body, event.headers, MAX_ANSWER_BYTES if event.lookup else MAX_BYTES)
     if event.headers.get("content-type") == WANTED:
         from lookup.wanted import outcomes_of  # noqa: PLC0415 - as in `_wanting`
 
-        return outcomes_of(body, loader.load(mapping.api_name).calls if mapping.api_name else {})
-    lost = has_lost_letters(event.body)
-    return engine.run(mapping, body, settings, event.headers, event.query, lost=lost, lookup=event.lookup)
+        return outcomes_of(decoded(event.body, event.headers), mapping)
+    most = MAX_ANSWER_BYTES if event.lookup else MAX_BYTES
+    return engine.read(mapping, event.body, settings, event.headers, event.query, lookup=event.lookup, most=most)
 
 
 def take_answer(
@@ -196,24 +197,9 @@ def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores, now: int 
     """
     rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
     if one.contract and len(rejected) == len(verdicts):
-        raise AllRejected([verdict.told("code", "field", "reason") for verdict in rejected])
+        raise AllRejected([verdict.answered("code", "field", "reason") for verdict in rejected])
     if rejected and (now is None or stores.flood.keeps(one.connection.name, rejected[0].code, now)):
         reject(one.event, stores.rejected, rejected[0].code, rejected[0].reason)
-
-
-def takes_get(connection: Connection) -> bool:
-    """Return whether a GET with a query string is an event of this connection's CRM."""
-    return loader.load(connection.mapping).get
-
-
-def declared_answer(event: Event, connection: Connection) -> engine.Answer | None:
-    """Return the answer that the CRM insists on, None for the usual one; raise BridgeError as `ingest` does."""
-    mapping = loader.load(connection.mapping)
-    return engine.answer(mapping, _decoded(event)) if mapping.answer else None
-
-
-def _decoded(event: Event) -> Any:
-    return decoded(event.body, event.headers)
 
 
 def _erased(events: Sequence[Mapped], cards: Cards, now: int) -> set[str]:
@@ -305,17 +291,14 @@ def _wake(keys: Mapping[str, int], delivery: Queue) -> None:
 
 def _report(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> None:
     """Log one line for events that were merged together, and count every record."""
-    results = Counter(verdict.result for verdict in verdicts)
-    for result, number in results.items():
-        if result in COUNTED:
-            count(COUNTED[result], number)
-    logger.info(
+    report(
         "ingested",
+        Counter(COUNTED[verdict.result] for verdict in verdicts if verdict.result in COUNTED),
         request_id=" ".join(one.event.request_id for one in events),
         connection=events[0].connection.name,
         events=len(events),
         bytes=sum(len(one.event.body) for one in events),
-        records=results,
+        records=Counter(verdict.result for verdict in verdicts),
         cards=[verdict.key for verdict in verdicts if verdict.key][:MOST_LOGGED],
         **{name: found for name, found in _odd(events, verdicts).items() if found},
     )
@@ -326,6 +309,7 @@ def _odd(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> dict[str, Any
     return {
         "codes": Counter(verdict.code for verdict in verdicts if verdict.code),
         "ahead": sum(_ahead(one.outcomes, one.event.received_at) for one in events),
+        "not_in_table": sum(NOT_IN_TABLE in warning for verdict in verdicts for warning in verdict.warnings),
         "warnings": [warning for verdict in verdicts for warning in verdict.warnings][:20],
         "event_ids": _ids(events),
     }

@@ -9,7 +9,10 @@ from connections import Connection
 from errors import BridgeError, MethodNotAllowed, SenderError
 from event import Event, Request
 from intake import http
-from intake.ingest import Stores, declared_answer, ingest, keep, takes_get
+from intake.ingest import Stores, ingest, keep
+from mapping import engine
+from mapping.decode import decoded
+from mapping.language import loader
 from telemetry import failed
 
 
@@ -29,7 +32,7 @@ def _take_query(request: Request, connections: Secret, stores: Stores, inbox: Qu
     """Take a query as an event if its CRM sends such; None for any other, which is answered by the page."""
     try:
         event, connection = admit(connections, request)
-        is_event = takes_get(connection)
+        is_event = loader.load(connection.mapping).get
     except BridgeError:
         return None
     return _take(event._replace(body=b"{}", headers=http.JSON), connection, stores, inbox) if is_event else None
@@ -39,7 +42,8 @@ def _take(event: Event, connection: Connection, stores: Stores, inbox: Queue) ->
     """Ingest the event; whatever goes wrong but the sender's own faults, keep it whole in the inbox queue instead."""
     declared = None
     try:
-        declared = declared_answer(event, connection)
+        mapping = loader.load(connection.mapping)
+        declared = engine.answer(mapping, decoded(event.body, event.headers)) if mapping.answer else None
         usual = http.taken(event.request_id, ingest(event, connection, stores, event.received_at))
     except SenderError:
         raise

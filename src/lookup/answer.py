@@ -89,7 +89,7 @@ def _said(api: Api, answer: Answer, body: Any) -> Kind | None:
         ("wait", api.wait),
         ("key", api.key),
         ("gone", api.gone),
-        ("bad", api.error),
+        ("bad", api.error if answer.status in SUCCESS else None),  # any other status says itself what it is
     )
     return next((kind for kind, rule in said if rule and not is_empty(_over_facts(rule, answer, body))), None)
 

@@ -38,7 +38,7 @@ class Pace(NamedTuple):
     day: int = 0  # since 1970, in UTC
     calls: int = 0  # of that day
     again_at: int | None = None  # when a hidden wake-up comes back
-    full: bool | None = None  # too many records are wanted
+    full: bool | None = None  # too many records are wanted: the sweep has counted them
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Pace":
@@ -92,7 +92,7 @@ def ended(pace: Pace, now: int, *, is_owed: bool) -> Pace:
     pace = pace._replace(lease_id=None, lease_until=None)
     if (pace.not_before or 0) < now + REST_MS:
         pace = pace._replace(not_before=now + REST_MS, why="rest")
-    return pace._replace(again_at=pace.not_before) if is_owed else pace
+    return pace._replace(again_at=pace.not_before) if is_owed else pace._replace(full=None)
 
 
 def kept(connection: str, before: Pace, new: Pace) -> Write:

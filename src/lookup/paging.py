@@ -105,8 +105,8 @@ def _cursor(rule: Expression | None, current: Any, body: Any, answer: Answer) ->
 
 def _goes_on(before: State, now: State, sync: Sync, records: int) -> bool:
     if sync.next:
-        if now.next and now.next == before.next:
-            raise BadPage("the cursor leads to the same page again")
+        if now.next and (now.next == before.next or (before.pages and not (before.latest or now.latest))):
+            raise BadPage("the cursor leads nowhere: to the same page, or from one empty page to the next")
         return bool(now.next)
     if records and sync.last and now.last in ("", before.last):
         raise BadPage("the last record of this page has no key from which the next one could begin")

@@ -16,7 +16,6 @@ from mapping.language.expression import Expression, View, is_empty
 from mapping.language.model import SCOPES_OF_API, SCOPES_OF_CALL, Api, Call, Token
 from mapping.language.rule import Template
 
-LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d{1,5}(?=/|$)")
 HTTPS_PORTS = (None, 443)
 VARIABLES = {*SCOPES_OF_API, *SCOPES_OF_CALL} - {"settings"}
 JSON = "application/json"
@@ -56,8 +55,12 @@ def build(  # noqa: PLR0913 - all that a request is made of
     no https or its host does not fit.
     """
     filling = _Filling(secret, settings, ids, known)
-    base = _local(secret) if loopback else None
-    url = (base or filling.address(api.url, api.hosts)) + filling.path(call.path)
+    local = _local(secret) if loopback else ""
+    if local and ("secret", "url") in variables(api.url):
+        base = (filling.text(api.url, encoded=True, first=True) or "").rstrip("/")
+    else:
+        base = local or filling.address(api.url, api.hosts)
+    url = base + filling.path(call.path)
     if query := list(filling.query(call.query)):
         url += "?" + urlencode(query, quote_via=quote, safe="", errors="replace")
     body = None
@@ -80,17 +83,19 @@ def token_request(
 ) -> Request:
     """Return the request for an access token, which `answer.token` reads. Raises OperatorError as `build` does."""
     filling = _Filling(secret, settings, (), {})
-    url = filling.address(token.url, api.hosts)
-    if loopback and (base := _local(secret)):
-        url = LOOPBACK.match(base)[0] + urlsplit(url).path  # type: ignore[index]  # it has matched
+    if loopback and (local := _local(secret)):
+        path = urlsplit(filling.text(token.url, encoded=True, first=True) or "").path
+        url = urlsplit(local)._replace(path=path, query="").geturl()
+    else:
+        url = filling.address(token.url, api.hosts)
     form = {"grant_type": token.grant, **dict(filling.query(token.fields))}
     return Request("POST", url, {"Accept": JSON, "Content-Type": FORM}, urlencode(form, errors="replace").encode())
 
 
-def _local(secret: Mapping[str, str]) -> str | None:
+def _local(secret: Mapping[str, str]) -> str:
     """Return the address of a CRM on this machine, if the secret names one."""
     given = secret.get("url", "").rstrip("/")
-    return given if LOOPBACK.match(given) and re.fullmatch(r"[!-~]+", given) else None
+    return given if re.fullmatch(r"http://127\.0\.0\.1:\d{1,5}(/[!-~]*)?", given) else ""
 
 
 class _Moment(dict[str, Any]):

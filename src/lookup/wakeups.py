@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from aws.queues import Message, Queue, dumps
+from aws.queues import Message, Queue
 from aws.table import Cards
 from cards.key import pace_key
 from cards.write import Write
@@ -23,7 +23,7 @@ MOST_WANTED = 10_000  # rows of a connection
 def wake(wakeups: Queue, connections: Iterable[str], delay: int = 0) -> None:
     """Say that these connections want records; a wake-up that is lost loses nothing, for the sweep sends another."""
     messages = [
-        Message(dumps({"schema": SCHEMA, "connection": name}), group=name if name.isascii() else "", delay=delay)
+        Message(json.dumps({"schema": SCHEMA, "connection": name}), group=name if name.isascii() else "", delay=delay)
         for name in connections
     ]
     try:

@@ -5,14 +5,15 @@ from typing import Any, NamedTuple
 
 from aws.queues import Queue
 from aws.table import Cards
-from cards.card import Card, is_deleted
+from cards.card import Card
+from cards.endpoints import is_deleted
 from cards.key import pace_key
 from connections import Connection
 from event import Event
 from lookup.pace import Pace
 from lookup.rows import wanted
 from lookup.wakeups import MOST_WANTED, wake
-from mapping.language.model import Lookup
+from mapping.language import loader, model
 from mapping.outcome import Outcome, Want
 
 SETTLE_SECONDS = 3  # so that the events of one save share a request
@@ -90,9 +91,10 @@ class Wanting(NamedTuple):
             wake(self.wakeups, [self.connection], SETTLE_SECONDS)
 
 
-def outcomes_of(body: Any, calls: Mapping[str, Lookup]) -> list[Outcome]:
+def outcomes_of(body: Any, mapping: model.Mapping) -> list[Outcome]:
     """Return what it means that records are to be wanted again, as `event.wanted_again` writes it."""
     given = body if isinstance(body, dict) else {}
+    calls = loader.load(mapping.api_name).calls if mapping.api_name else {}
     lookup, ids = calls.get(str(given.get("lookup"))), given.get("ids")
     if lookup is None or not isinstance(ids, list) or not ids:
         return [Outcome("reject", code="no-match", reason="the mapping of this connection has no such look-up")]

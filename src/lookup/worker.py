@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from aws.chunks import chunks
 from aws.queues import Queue
 from aws.secrets import Secret
-from aws.table import Cards, chunks
+from aws.table import Cards
 from cards.key import pace_key
 from cards.write import Write
 from connections import Connection, api_key_of, connection_of
@@ -113,9 +114,10 @@ class Run:
 
     def _leased(self, connection: Connection) -> int | None:
         worker, now = self._worker, self._worker.clock()
-        taken = worker.cards.write(lease(connection.name, worker.new_id(), self._ends_at + LEASE_GRACE_MS, now))
-        pace = Pace.of(taken.row)
-        if not taken.done:
+        until = self._ends_at + LEASE_GRACE_MS
+        is_ours = worker.cards.write(lease(connection.name, worker.new_id(), until, now)).done
+        pace = Pace.of(worker.cards.row(pace_key(connection.name)))
+        if not is_ours:
             return self._later(connection, pace, now)
         a_round = Round(worker, connection, pace, self._ends_at)
         try:

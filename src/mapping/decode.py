@@ -11,6 +11,7 @@ One decision for each doubtful thing:
 | half a surrogate pair | accepted (some CRMs cut texts inside an emoji); `normalize.text` drops it |
 | a DTD | not accepted: entity attacks need one |
 | no charset named | UTF-8, else Windows-1251 |
+| U+FFFD in UTF-8, whatever charset is named | UTF-8: a gateway has read the body as that, and what was none is lost |
 | JSON sent as a form or as plain text | read as JSON: `curl -d` and many no-code tools do that |
 | JSON whose keys have a form's brackets | read as that form: automation tools hand forms on so |
 | a file in `multipart/form-data` | ignored |
@@ -35,6 +36,7 @@ MAX_XML_DEPTH = 64
 MAX_FORM_FIELDS = 5_000
 
 _Record = TypeVar("_Record")
+_LOST = "\ufffd".encode()
 _GZIP = b"\x1f\x8b"
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _TEXT_CODECS = re.compile(r"utf-(8|16|32).*|ascii|iso8859-\d+|cp\d+|koi8-[rut]|mac-cyrillic")
@@ -50,7 +52,7 @@ def decoded(body: bytes, headers: Mapping[str, str], most: int = MAX_BYTES) -> A
 
 def has_lost_letters(body: bytes) -> bool:
     """Return whether a body holds U+FFFD: what a gateway or program writes for bytes that it took for UTF-8 wrongly."""
-    return b"\xef\xbf\xbd" in body or b"%EF%BF%BD" in body.upper()
+    return _LOST in body or b"%EF%BF%BD" in body.upper()
 
 
 def bounded(records: list[_Record]) -> list[_Record]:
@@ -115,8 +117,8 @@ def _charset(content_type: str) -> str | None:
 
 def _text(body: bytes, named: str | None) -> str:
     marked = next(bom for bom in _BOMS if body.startswith(bom)) if body.startswith(_MARKS) else None
-    told = _BOMS[marked] if marked else named
-    for codec in (told,) if told else ("utf-8", "cp1251"):
+    given = _BOMS[marked] if marked else None if _LOST in body else named
+    for codec in (given,) if given else ("utf-8", "cp1251"):
         try:
             return body.decode(codec)
         except UnicodeDecodeError:

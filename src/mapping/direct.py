@@ -103,7 +103,7 @@ class Contact(_Person):
 
 
 class Lead(_Person):
-    """A lead: with `contactId` it changes what it names on that contact's card, without it is a card of its own."""
+    """A lead: with `contactId` it changes what it names on that contact's card, without it is a separate card."""
 
     model_config = ConfigDict(
         json_schema_extra={"required": ["kind"], "anyOf": [{"required": ["leadId"]}, {"required": ["contactId"]}]}

@@ -16,6 +16,7 @@ from mapping.outcome import Outcome, Step, Want
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
 MAX_DIRECTIONS = 5_000  # phones and e-mails of one event: each may take 0.1 ms
 MAX_WARNINGS = 20
+LONGEST_MARK = 40
 MOST_TITLES = 8  # of records that took nothing
 LOST = "\ufffd"  # what decoders write for bytes that are no letters
 WHAT = {"phones": "phone number", "emails": "e-mail address"}
@@ -26,7 +27,7 @@ _TELLING_OF_A_PERSON = ("fullName", "phones", "emails")
 _NO_DATA = "the record has an id but no {} that this mapping reads; keys seen: {}"
 _NO_ID_OF = "the id does not look like one that the look-up '{}' may ask for"
 _NO_CHANGE = "this update changes nothing that the mapping can use: other fields, or only a part of a name"
-_DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was not UTF-8, or its charset was not named"
+_DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was not UTF-8"
 
 
 class Answer(NamedTuple):
@@ -48,6 +49,26 @@ def answer(mapping: Mapping, body: Any) -> Answer | None:
     return Answer(reply.status, reply.content_type, json.dumps({key: known.get(key) for key in reply.echo}))
 
 
+def read(  # noqa: PLR0913 - the engine's whole interface
+    mapping: Mapping,
+    body: bytes,
+    settings: Table[str, str],
+    headers: Table[str, str],
+    query: Table[str, str],
+    *,
+    trace: bool = False,
+    lookup: str = "",
+    most: int = decode.MAX_BYTES,
+) -> list[Outcome]:
+    """Decode a body of at most so many bytes and return what its event means, as `run` does.
+
+    Raise SenderError for one that is not readable.
+    """
+    lost = decode.has_lost_letters(body)
+    decoded = decode.decoded(body, headers, most)
+    return run(mapping, decoded, settings, headers, query, trace=trace, lost=lost, lookup=lookup)
+
+
 def run(  # noqa: PLR0913 - the engine's whole interface
     mapping: Mapping,
     body: Any,
@@ -65,8 +86,9 @@ def run(  # noqa: PLR0913 - the engine's whole interface
 
     `settings` are the connection's: `crm_url`, `country` (default UA), `time_zone` (default Europe/Kyiv), `responsible`
     (the id where no employee is, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any),
-    and free ones. With `trace` the outcomes also tell how each field came about. `lost` says that the body has lost
-    letters on its way: each outcome then warns of it. `lookup` is the name of the look-up whose answer the body is.
+    `mark_deleted` (what is posted before the name of a deleted card; by default it is not posted), and free ones. With
+    `trace` the outcomes also say how each field came about. `lost` says that the body has lost letters on its way:
+    each outcome then warns of it. `lookup` is the name of the look-up whose answer the body is.
     """
     directions = count(1)
     lower = {name.lower(): value for name, value in headers.items()}
@@ -106,7 +128,8 @@ class _Event:
         self.taken: dict[int, Any] = {}  # by identity; the values keep the identities alive
         self.country = settings.get("country") or "UA"
         self.zone = mapping.time_zone or settings.get("time_zone") or "Europe/Kyiv"
-        self.nobody = settings.get("responsible") or "0"
+        self.default_responsible = settings.get("responsible") or "0"
+        self.mark = normalize.text(settings.get("mark_deleted"), LONGEST_MARK)  # before the name of a deleted card
         self.hosts = tuple(host.strip().lower() for host in settings.get("link_hosts", "").split(",") if host.strip())
         self.steps: list[Step] | None = [] if traced else None
         self.partial = False  # whether the record at hand may be about any of its fields
@@ -138,7 +161,7 @@ class _Event:
         return found
 
     def _take(self, item: Any) -> None:
-        """Note that a record has taken an item: no other gets it. Lone texts have no identity of their own."""
+        """Note that a record has taken an item: no other gets it. Lone texts have no identity."""
         if isinstance(item, dict | list) or item is self.view.scopes[""]:
             self.taken[id(item)] = item
 
@@ -255,7 +278,7 @@ class _Event:
         identity = self._scalar(field, rule, "id", item)
         if identity is None:
             return self._without_id(outcome, field, rule, item)
-        fields = {field: identity, "deleted": True} if record.do == "delete" else {}
+        fields = {field: identity, "deleted": self.mark or True} if record.do == "delete" else {}
         reason = record.message or record.title
         return outcome._replace(card=f"{record.section}:{identity}", fields=fields, code=record.code, reason=reason)
 
@@ -275,7 +298,7 @@ class _Event:
         if not self._is_telling(outcome.kind, section, fields, item):
             return self._without_data(outcome, item)
         if outcome.kind != "organization":
-            self._add_nobody(section, fields)
+            self._add_default(section, fields)
         kind = "lead" if field == "leadId" else outcome.kind
         return outcome._replace(card=f"{kind}:{identity}", fields={field: identity, **fields})
 
@@ -311,23 +334,23 @@ class _Event:
         if (
             fields.get(telling[0])
             or "halfName" in fields
-            or any(self._is_told(name, section, item) for name in telling)
+            or any(self._is_given(name, section, item) for name in telling)
         ):
             return True
         return self.partial and any(name not in section.rules or not _is_made(section.rules[name]) for name in fields)
 
-    def _is_told(self, name: str, section: Section, item: Any) -> bool:
+    def _is_given(self, name: str, section: Section, item: Any) -> bool:
         rule = section.rules.get(name)
         if rule is not None:
             return rule.is_present(item, self.view)
         return any(self._is_block_present(name, block, item) for block in section.blocks.get(name, ()))
 
-    def _add_nobody(self, section: Section, fields: dict[str, Any]) -> None:
+    def _add_default(self, section: Section, fields: dict[str, Any]) -> None:
         """Set the connection's default where the event says that no one is responsible or its CRM never says who is."""
         if "responsible" in fields or (not self.partial and "responsible" not in section.rules):
-            fields["responsible"] = fields.get("responsible") or self.nobody
-        elif not self.partial and self.nobody != "0":
-            fields["nobody"] = self.nobody  # counts while the card knows no responsible
+            fields["responsible"] = fields.get("responsible") or self.default_responsible
+        elif not self.partial and self.default_responsible != "0":
+            fields["defaultResponsible"] = self.default_responsible  # counts while the card knows no responsible
 
     def _id(self, field: str, kind: str, section: Section, item: Any) -> str | None:
         return self._scalar(field, section.rules.get(field), SECTIONS[kind][field], item)
@@ -453,16 +476,20 @@ class _Event:
 
     def _spoken_of(self, kind: str, name: str, block: Block, item: Any) -> list[dict[str, Any]] | None:
         each, rule = block.each, block.rules[NEEDED[kind]]
-        unsure = each.keys is None if each else self.partial  # a path, and a value, can be read before it is asked for
-        if unsure and not self.whole and not self._is_block_present(kind, block, item):
+        asked = each is not None or self.partial  # a lone value can be read before it is asked for
+        if asked and not self.whole and not self._is_block_present(kind, block, item):
             return None
         currents = [item] if each is None else as_list(each.read(item, self.view))
         entries = self._read_entries(kind, name, block, currents) if currents else []
         if entries or self.whole:
             return entries
-        if each is None or not currents:
-            return [] if self._is_block_present(kind, block, item) else None
-        return [] if any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES]) else None
+        if each is None:
+            return [] if asked or self._is_block_present(kind, block, item) else None
+        return (
+            []
+            if not currents or any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES])
+            else None
+        )
 
     def _read_entries(self, kind: str, name: str, block: Block, currents: list[Any]) -> list[dict[str, Any]]:
         if len(currents) > MAX_ENTRIES:

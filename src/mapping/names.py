@@ -1,6 +1,6 @@
 """The usual names of a contact's fields and of what happens to it: one table for `generic`, `bridge new` and imports.
 
-Names are compared as `plain` writes them. Ukrainian and Russian ones stand here too: home-made CRMs have such fields.
+Names are compared as `plain` writes them. Ukrainian and Russian ones are here too: home-made CRMs have such fields.
 """
 
 import re
@@ -136,7 +136,7 @@ OTHERS = frozenset((  # of which no contact is made, whatever else the event hol
     "file", "attachment", "document", "product", "campaign", "review", "rating", "article", "reminder", "recording",
     "voicemail", "inbox", "channel", "pipeline", "workflow", "team", "talk", "reaction", "survey", "ping",
 ))  # fmt: skip
-TRADE = frozenset((  # their own contact may stand in them
+TRADE = frozenset((  # their own contact may be in them
     "deal", "opportunity", "order", "invoice", "ticket", "payment", "booking", "appointment", "reservation", "quote",
     "subscription", "checkout", "cart", "refund", "transaction", "estimate", "contract", "issue", "case", "job",
     "visit", "purchase", "sale",

@@ -34,7 +34,8 @@ class Outcome(NamedTuple):
     """What becomes of a record; all but a `change` and a `lookup` have a code and a reason that quote no data.
 
     `change`: `fields` go into the card. `delete`: the record was deleted in the CRM at `changed_at`; `fields` hold the
-    card's id and `deleted: True`, to be stamped and merged like any other field, so that later data revive the card.
+    card's id and `deleted` (True, or the connection's mark), to be stamped and merged like any other field, so that
+    later data revive the card.
     `erase`: the CRM asks to forget the person; the card is to be erased for good, `fields` are empty. `lookup`: the
     event names only an id; `wants` holds the one record that is to be read. `skip`: a rule names the record as
     unwanted. `reject`: it cannot be used and is kept.
@@ -67,15 +68,15 @@ class Outcome(NamedTuple):
 def compact(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome as `events/<crm>/<case>.expected.json` holds it: what is not its default, times in ISO 8601.
 
-    Warnings stand without their lines, which change with every edit of the file.
+    Warnings are without their lines, which change with every edit of the file.
     """
     default = Outcome(outcome.result)._replace(trace=outcome.trace)
-    told = {
-        "index" if name == "position" else name: value  # as senders are told
+    given = {
+        "index" if name == "position" else name: value  # as senders get it
         for name, value in outcome._asdict().items()
         if value != getattr(default, name)
     }
-    shown = {"result": outcome.result, **told}
+    shown = {"result": outcome.result, **given}
     if outcome.changed_at is not None:
         moment = datetime.fromtimestamp(outcome.changed_at / 1000, UTC)
         shown["changed_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

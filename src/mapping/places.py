@@ -1,5 +1,6 @@
-"""Where the records of an event lie, and what they are, told by the usual names of fields and events (`names.py`)."""
+"""Where the records of an event are, and what they are, by the usual names of fields and events (`names.py`)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -10,7 +11,10 @@ from mapping.names import plain
 DEEPEST = 6  # tables above the contact
 ANY = 3  # the rank of a table whose name says nothing
 NAMED, EMPTY_DIRECTION, DIRECTION = 1, 2, 3  # how strongly a table looks like a contact
-_UNREADABLE_IDS = ("evt_", "evt-", "event_", "msg_", "wh_", "whk_", "req_")  # of an event or its delivery
+_ID_OF_EVENT = re.compile(  # or of its delivery
+    r"(?:evt|event|msg|message|wh|whk|whevt|webhook|hook|req|request|dlv|delivery|notif|notification)[_-]",
+    re.IGNORECASE,
+)
 
 NOTHING: frozenset[str] = frozenset()
 _EVENTS = frozenset(names.EVENTS)
@@ -27,7 +31,7 @@ Fields = dict[str, "Field"]  # by plain name
 
 
 class Field(NamedTuple):
-    """A field of a record: its own name, its value, and where it lies below the record."""
+    """A field of a record: its own name, its value, and where it is below the record."""
 
     name: str
     value: Any
@@ -35,7 +39,7 @@ class Field(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A table that may be the contact: where it lies in the body, its fields, and the fields of the tables above it."""
+    """A table that may be the contact: where it is in the body, its fields, and the fields of the tables above it."""
 
     path: Path
     table: dict[str, Any]
@@ -58,9 +62,9 @@ class Record(NamedTuple):
 
 
 def records(body: Any, outside: frozenset[str]) -> list[Record]:
-    """Return where the event's records lie, and of which kind they are; raise TooLarge for too many.
+    """Return where the event's records are, and of which kind they are; raise TooLarge for too many.
 
-    `outside` are the words of the event's name that stand beside the body.
+    `outside` are the words of the event's name beside the body.
     """
     tables = enumerate(decode.bounded(body)) if isinstance(body, list) else [(None, body)]
     return [record for index, table in tables for record in _records(index, _opened(table), outside)]
@@ -79,7 +83,7 @@ def _records(index: int | None, body: Any, outside: frozenset[str]) -> list[Reco
 
 
 def words_outside(headers: Mapping[str, str], query: Mapping[str, str]) -> frozenset[str]:
-    """Return the words of the event's name that stand beside the body."""
+    """Return the words of the event's name beside the body."""
     said = [value for name, value in headers.items() if names.EVENT_HEADER.fullmatch(name)]
     said += [value for name, value in query.items() if plain(name) in names.SPOKEN]
     return NOTHING.union(*map(names.words, said))
@@ -101,7 +105,7 @@ def _tells(name: str) -> bool:
 
 
 def _opened(table: Any) -> Any:
-    """Return a table with the JSON read that stands in its texts, as forms have it."""
+    """Return a table with the JSON in its texts read, as forms have it."""
     if not isinstance(table, dict):
         return table
     return {
@@ -149,7 +153,7 @@ def _strength(fields: Fields, usual: Mapping[str, list[Field]]) -> int:
 
 
 def _places(place: Place, said: frozenset[str]) -> Iterator[Place]:
-    """Yield every table that may be the contact; below one with a phone or an e-mail only where records lie."""
+    """Yield every table that may be the contact; below one with a phone or an e-mail only where records are."""
     has_direction = place.strength > NAMED
     if has_direction and not (said & names.TRADE or (said and _NAME.isdisjoint(place.usual))):
         yield place
@@ -219,7 +223,7 @@ def _chosen(places: list[Place], said: frozenset[str]) -> list[Place]:
 
 
 def _may_be_bare(place: Place, said: frozenset[str]) -> bool:
-    """Return whether a table without phone and e-mail may be a record: it has an id, and lies where records do."""
+    """Return whether a table without phone and e-mail may be a record: it has an id, and is where records are."""
     keys = [step for step in place.path if isinstance(step, str)]
     return not _ID.isdisjoint(place.usual) and all(
         _rank(key) < ANY or "." in key or (names.words(key) & said) for key in keys
@@ -359,12 +363,12 @@ def value_of(place: Place, name: str) -> Any:
 
 
 def scalar(value: Any) -> Any:
-    """Return the one value of what stands in a field, or None."""
+    """Return the one value of a field, or None."""
     return one_value(value)[1]
 
 
 def one_value(value: Any) -> tuple[Path, Any]:
-    """Return the one value of a list of one, or of a table such as `{"value": …}` or `{"id": …}`, and where it lies."""
+    """Return the one value of a list of one, or of a table such as `{"value": …}` or `{"id": …}`, and where it is."""
     if isinstance(value, list) and len(value) == 1:
         path, inner = one_value(value[0])
         return (0, *path), inner
@@ -377,13 +381,15 @@ def one_value(value: Any) -> tuple[Path, Any]:
 
 
 def own_id(place: Place) -> Field | None:
-    """Return the field that is the record's own id."""
+    """Return the field that is the record's own id: beside the name of a customer's event `customer_id`, not `id`."""
     found = place.usual.get("externalId", ())
+    if len(found) > 1 and not names.SPOKEN.isdisjoint(place.fields):
+        found = sorted(found, key=lambda one: plain(one.name).removesuffix("id") not in place.said)
     return next((one for one in found if _is_id(normalize.identity(scalar(one.value)))), None)
 
 
 def _is_id(identity: str | None) -> bool:
-    return identity is not None and not identity.startswith(_UNREADABLE_IDS)
+    return identity is not None and not _ID_OF_EVENT.match(identity)
 
 
 def ids_above(place: Place) -> list[str]:
@@ -401,7 +407,7 @@ def with_envelopes(fields: Fields) -> Iterator[Fields]:
 
 
 def without_tenant(place: Place, *, is_event: bool) -> Fields:
-    """Return the fields of a record, but not the account of the CRM's user that stands beside an event's name."""
+    """Return the fields of a record, but not the account of the CRM's user beside an event's name."""
     if not is_event and names.SPOKEN.isdisjoint(place.fields):
         return place.fields
     return {name: field for name, field in place.fields.items() if name not in names.TENANT}

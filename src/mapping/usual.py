@@ -66,10 +66,10 @@ def _ids(record: Record, above: list[Fields]) -> dict[str, Any]:
     lead = normalize.identity(value_of(place, "leadId"))
     if record.kind.endswith("lead"):
         return {"leadId": lead or own, "contactId": normalize.identity(value_of(place, "contactId"))}
-    beside = (normalize.identity(scalar(value)) for value in _values(above, *ids_above(place)))
+    beside = (normalize.identity(scalar(value)) for value in _values(above, *(ids_above(place) if above else ())))
     identity = own or next(filter(None, beside), None)
     ids: dict[str, Any] = {"externalId": identity} if identity or "externalId" in place.usual else {}
-    return ids | ({"leadId": lead} if "leadId" in place.usual else {})
+    return {**ids, "leadId": lead} if "leadId" in place.usual else ids
 
 
 def _name(place: Place, *, partial: bool) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _name(place: Place, *, partial: bool) -> dict[str, Any]:
 
 
 def _owner(place: Place) -> dict[str, Any]:
-    """Return who is responsible; an employee of whom only other things than an id are told is not read."""
+    """Return who is responsible; an employee of whom the event gives no id is not read."""
     found = field_of(place, "responsible")
     owner = scalar(found.value) if found else None
     return {"responsible": owner} if found and (owner is not None or is_blank(found.value)) else {}
@@ -127,7 +127,7 @@ def _of_table(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _with_code(number: Any, own: Mapping[str, Any]) -> Any:
-    """Return a number with the calling code that stands beside it, unless it begins with it."""
+    """Return a number with the calling code beside it, unless it begins with it."""
     given = next((own[name] for known in names.CALLING_CODE for name in own if name.endswith(known)), None)
     code, digits = (normalize.text(given) or "").lstrip("+0"), normalize.text(number) or ""
     if not (code.isdecimal() and code.isascii() and len(code) <= 4) or digits.startswith(("+", "00", code)):  # noqa: PLR2004

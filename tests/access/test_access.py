@@ -143,7 +143,7 @@ def test_a_body_without_the_token_in_its_place_is_denied(body, headers):
 
 
 @pytest.mark.parametrize("field", ["", "[]", ".", None, 7])
-def test_a_connection_without_a_field_admits_nobody(field):
+def test_a_connection_without_a_field_admits_no_request(field):
     assert not proves({**BODY_TOKEN, "field": field}, Request(b'{"": "secret"}', JSON))
 
 
@@ -310,7 +310,7 @@ def test_a_connection_without_its_key_admits_no_request(name, secret):
 
 
 @pytest.mark.parametrize(("name", "secret"), [("close", "  "), ("close", "xyz"), ("standard-webhooks", "whsec_")])
-def test_a_key_that_is_none_when_decoded_admits_nobody(name, secret):
+def test_a_key_that_is_none_when_decoded_admits_no_request(name, secret):
     empty = SENDERS["close"].send("", BODY, NOW)
 
     assert not proves(SENDERS[name].entry(secret), empty)
@@ -536,7 +536,7 @@ class Recording(dict):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_every_header_that_a_scheme_reads_stands_in_its_row(scheme):
+def test_every_header_that_a_scheme_reads_is_in_its_row(scheme):
     asked = set()
     for sender in SENDERS.values():
         entry = sender.entry(KEY)
@@ -560,7 +560,7 @@ def test_what_proves_is_in_a_header_that_events_lose_and_not_beside_it(name):
     assert not SENDERS[name].proof or not proves(SENDERS[name].entry(KEY), bare)
 
 
-def test_without_the_secret_nobody_can_say():
+def test_without_the_secret_nothing_can_be_said():
     with pytest.raises(Unavailable):
         admit(Secret(Broken(), "connections"), request())
 

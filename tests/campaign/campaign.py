@@ -18,8 +18,8 @@ import time_machine
 from botocore.exceptions import BotoCoreError
 from moto import mock_aws
 
-from cards.card import UNNAMED, Card, Stamped, compose, digest, is_left_behind, merge
-from cards.endpoints import ORGANIZATION_NAME
+from cards.card import UNNAMED, Card, digest, is_left_behind, merge
+from cards.endpoints import ORGANIZATION_NAME, Stamped, compose
 from cards.key import key_of
 from delivery.ringostat import Ringostat
 from errors import BridgeError, Unavailable

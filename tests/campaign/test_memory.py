@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from aws.queues import Message, Queue
 from aws.table import Cards
 from cards import write
-from cards.card import Card, Refusal, Stamped
+from cards.card import Card, Refusal
+from cards.endpoints import Stamped
 from cards.key import members_page, throttle_key
 from cards.write import Write
 from delivery import state

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cards.card import Card, Stamped, absorb, apply, compose, digest, merge, stamped
-from cards.endpoints import endpoint_of
+from cards.card import Card, absorb, apply, digest, merge, stamped
+from cards.endpoints import Stamped, compose, endpoint_for
 from cards.key import key_of
 
 KEY = "106#Pipedrive#contact:42"
@@ -92,8 +92,8 @@ def test_a_key_never_is_a_phone_or_an_email(card, key):
 
 
 def test_organizations_have_their_own_endpoint():
-    assert endpoint_of("106#X#organization:1").name == "organizations"
-    assert endpoint_of(KEY).name == "contacts"
+    assert endpoint_for("organization").name == "organizations"
+    assert endpoint_for("contact").name == "contacts"
 
 
 def test_a_contact_is_composed_with_every_key_of_the_contract():

@@ -85,7 +85,7 @@ def serving():
     """Run the server; the CRM's `url` is its address."""
     crm = Crm()
 
-    class Door(BaseHTTPRequestHandler):
+    class Api(BaseHTTPRequestHandler):
         def do_POST(self):
             length = int(self.headers.get("content-length") or 0)
             status, headers, body = crm.answer(self.path, json.loads(self.rfile.read(length) or b"{}"))
@@ -101,7 +101,7 @@ def serving():
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     thread = Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     crm.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -74,7 +74,7 @@ def test_an_empty_answer_connects_without_look_ups(online, crm):
     assert crm.asked == []
 
 
-def test_with_yes_nothing_is_asked_and_it_is_told_what_is_missing(online):
+def test_with_yes_nothing_is_asked_and_the_output_says_what_is_missing(online):
     done = online("connect", "bitrix24", *GIVEN)
 
     assert done.code == 0
@@ -185,7 +185,7 @@ def test_when_a_key_ends_is_kept_beside_it(online, crm):
         ("bitrix24", ["--api", "expires=soon", "--api-url", "https://x.bitrix24.eu/"], "expires"),
     ],
 )
-def test_what_is_wrong_with_a_key_is_told_without_it(online, preset, words, reason):
+def test_what_is_wrong_with_a_key_is_said_without_it(online, preset, words, reason):
     done = online("connect", preset, *GIVEN, *words)
 
     assert done.code == 1
@@ -200,9 +200,9 @@ def test_a_stack_without_look_ups_says_how_to_deploy_them(online, crm):
     refused = online("connect", "bitrix24", *GIVEN, "--api-url", crm.api_url)
     done = online("connect", "bitrix24", *GIVEN)
 
-    for told in (refused.err, done.out):
-        assert 'parameter_overrides = ["Lookups=true"]' in told
-        assert "`make deploy`" in told
+    for output in (refused.err, done.out):
+        assert 'parameter_overrides = ["Lookups=true"]' in output
+        assert "`make deploy`" in output
     assert refused.code == 1
     assert done.code == 0
     assert "lookups" not in entries()["new"]

@@ -139,7 +139,7 @@ def test_a_stopped_sweep_is_found(doctor):
     assert "schedule of SweepFunction" in the_only_one(wrong(doctor()[1]))[0]
 
 
-def test_cards_that_nobody_delivers_are_found(doctor, bridge):
+def test_cards_that_are_not_delivered_are_found(doctor, bridge):
     bridge.post("acme", person())
     bridge.clock.pass_(3600)
     doctor.stack.clock = bridge.clock.now

@@ -103,7 +103,7 @@ def test_each_answer_has_its_words(api, key, words):
     assert len(Api.asked) == 1, "a redirect is not followed: it would carry the key away"
 
 
-def test_nobody_who_answers_is_told():
+def test_a_ringostat_that_does_not_answer_is_reported():
     assert "does not answer" in auth_check.fault("http://127.0.0.1:9", "good")
 
 

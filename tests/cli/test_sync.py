@@ -403,7 +403,7 @@ def test_an_interrupted_run_is_named_before_it_is_forgotten(syncing, crm):
         (["--since", "soon"], "write it like 90min"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_is_asked(syncing, crm, words, reason):
+def test_what_is_wrong_is_said_before_anything_is_asked(syncing, crm, words, reason):
     done = syncing(*words)
 
     assert done.code == 1
@@ -411,7 +411,7 @@ def test_what_is_wrong_is_told_before_anything_is_asked(syncing, crm, words, rea
     assert crm.asked == []
 
 
-def test_what_a_connection_lacks_is_told_with_what_to_do(syncing, online):
+def test_what_a_connection_lacks_is_said_with_what_to_do(syncing, online):
     syncing.stack.put("ApiKeysSecret", {})
 
     assert "bridge connect bitrix24 --name acme-b24 --replace asks for one" in syncing().err

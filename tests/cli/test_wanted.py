@@ -1,4 +1,4 @@
-"""What connections want from their CRMs, as `due`, `status` and `doctor` tell it."""
+"""What connections want from their CRMs, as `due`, `status` and `doctor` say it."""
 
 import time
 
@@ -164,7 +164,7 @@ def test_a_connection_that_could_look_up_and_does_not_is_noted(online, wanting, 
     assert f"bridge connect bitrix24 --name {NAME} --replace" in done.out
 
 
-def test_in_a_stack_without_look_ups_it_is_told_how_to_deploy_them(online, wanting, bridge):
+def test_in_a_stack_without_look_ups_it_says_how_to_deploy_them(online, wanting, bridge):
     entry(bridge, lookups=False)
     lookup_things = ("ApiKeysSecret", "LookupQueue", "LookupFunction")
     online.stack.ids = {name: known for name, known in online.stack.ids.items() if name not in lookup_things}

@@ -146,20 +146,23 @@ def test_what_a_too_big_array_held_is_simply_unposted_when_the_posting_ends_earl
     assert {judged[record] for record in range(5, 10)} == {Judgement("unposted", "slow-down")}
 
 
-def test_nothing_is_started_without_time():
-    remote = Remote()
-
-    assert dict(post_all(range(3), remote, may_start=lambda: False)) == dict.fromkeys(
-        range(3), Judgement("unposted", "no-time")
-    )
-    assert remote.posts == []
+UNPOSTED = [Judgement("unposted", "no-time"), Judgement("unposted", "circuit-open")]
 
 
-def test_a_bisection_that_runs_out_of_time_keeps_what_it_knows():
-    remote = Remote({0})
-    judged = dict(post_all(range(10), remote, may_start=lambda: len(remote.posts) < 3))
+@pytest.mark.parametrize("held_back", UNPOSTED)
+def test_nothing_is_started_where_nothing_may_be_posted(held_back):
+    remote = Remote(then={1: held_back})
 
-    assert len(remote.posts) == 3
+    assert dict(post_all(range(3), remote)) == dict.fromkeys(range(3), held_back)
+    assert len(remote.posts) == 1
+
+
+@pytest.mark.parametrize("held_back", UNPOSTED)
+def test_a_bisection_that_may_not_go_on_keeps_what_it_knows(held_back):
+    remote = Remote({0}, then={4: held_back})
+    judged = dict(post_all(range(10), remote))
+
+    assert len(remote.posts) == 4
     assert set(judged.values()) == {Judgement("ambiguous", "refused-array")}
 
 

@@ -199,7 +199,7 @@ def test_an_early_answer_to_a_large_request_is_read(serve, client):
     assert post(client(serve(answer, reads=False)), {"fullName": "x" * 5_000_000}).status == 413
 
 
-def test_a_request_that_nobody_reads_ends_by_the_deadline(serve, client):
+def test_a_request_that_is_not_read_ends_by_the_deadline(serve, client):
     server = serve(lambda server, _: server.stopped.wait(3), reads=False)
 
     assert post_in_time(client(server, deadline_seconds=SHORT), {"fullName": "x" * 20_000_000}) == Answer(

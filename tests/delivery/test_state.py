@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from aws.table import chunks
+from aws.chunks import chunks
 from cards.card import Card, Refusal, is_confirmed
 from delivery import state
 from delivery.classify import Judgement
@@ -195,8 +195,10 @@ def test_a_wakeup_comes_again_only_for_what_may_be_tried_soon(judgement, again_a
 def test_content_that_was_due_for_fourteen_days_is_given_up():
     old = DUE._replace(due_since=NOW - 14 * 86_400_000 - 1)
 
-    assert state.judged(old, Judgement("ambiguous", "503"), NOW, POLICY, 0.5).refusal.code == "expired"
-    assert state.judged(old, Judgement("confirmed"), NOW, POLICY, 0.5).refusal is None
+    assert (
+        state.judged(old, Judgement("ambiguous", "503"), NOW, POLICY, 0.5).record.changes["refused"].code == "expired"
+    )
+    assert state.judged(old, Judgement("confirmed"), NOW, POLICY, 0.5).record.changes["refused"] is None
 
 
 def test_a_retry_lets_a_refused_card_be_posted_again():

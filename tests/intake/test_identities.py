@@ -2,7 +2,7 @@
 
 import pytest
 
-from cards.card import compose
+from cards.endpoints import compose
 from cli.identities import keys_of
 from connections import connection_of
 from local.in_process import CONNECTIONS

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from cards.card import compose, stamped
+from cards.card import stamped
+from cards.endpoints import compose
 from cards.key import key_of, members_page
 from cards.write import Write
 from errors import Unavailable

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cards.card import compose
+from cards.endpoints import compose
 from cards.key import key_of
 
 WHOLE = {"type": "ContactCreate", "id": "c-1", "name": "Олена Коваль", "phone": "+380670000001", "assignedTo": "u-7"}

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from aws.client import Failure
 from aws.table import Cards
-from cards.card import compose, stamped
-from cards.endpoints import ORGANIZATION_NAME
+from cards.card import stamped
+from cards.endpoints import ORGANIZATION_NAME, compose
 from cards.key import key_of
 from cards.write import RENAMED_AFTER_MS
 from intake.merging import Merging

@@ -269,7 +269,7 @@ def test_a_connection_can_name_the_hosts_that_links_may_lead_to(fields):
     assert fields(text, body, settings={"link_hosts": "example.com, example.org"})["contactLink"] is None
 
 
-def test_nobody_responsible_is_the_connections_default(fields):
+def test_no_one_responsible_is_the_connections_default(fields):
     text = SECTION.replace("[contact]", '[contact]\nresponsible = "owner"')
     body, settings = {"id": 1, "name": "a"}, {"responsible": "12"}
 
@@ -278,12 +278,16 @@ def test_nobody_responsible_is_the_connections_default(fields):
     assert fields(SECTION, body, settings=settings)["responsible"] == "12"
 
 
-def test_an_event_that_does_not_say_who_is_responsible_changes_nobody(fields):
+def test_an_event_that_does_not_say_who_is_responsible_changes_no_one(fields):
     text = SECTION.replace("[contact]", '[contact]\nresponsible = "owner"')
     body = {"id": 1, "name": "a"}
 
     assert "responsible" not in fields(text, body)
-    assert fields(text, body, settings={"responsible": "12"}) == {"externalId": "1", "fullName": "a", "nobody": "12"}
+    assert fields(text, body, settings={"responsible": "12"}) == {
+        "externalId": "1",
+        "fullName": "a",
+        "defaultResponsible": "12",
+    }
 
 
 def test_phones_and_emails_have_labels_extensions_and_a_primary(fields):

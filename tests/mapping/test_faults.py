@@ -31,7 +31,7 @@ FAULTS = [
     ("full written as partial", "engine", 'self.partial = record.carries in ("partial", "changes")', "self.partial = True"),
     ("partial written as full", "engine", 'self.partial = record.carries in ("partial", "changes")', "self.partial = False"),
     ("a deal that renames its contact", "engine", "item, OF_A_CONTACT)", 'item, {*OF_A_CONTACT, "fullName"})'),
-    ("nobody responsible", "engine", 'fields.get("responsible") or self.nobody', 'fields.get("responsible")'),
+    ("nobody responsible", "engine", 'fields.get("responsible") or self.default_responsible', 'fields.get("responsible")'),
     ("body changed", "language/expression", "_is_by_number(value) else [value]", "_is_by_number(value) else [value.setdefault('x', 1) and value if isinstance(value, dict) else value]"),
     (
         "lists allocated by index",
@@ -73,7 +73,7 @@ FAULTS = [
     ("a deal without an owner is unwanted", "engine", 'and not self._is_there(rule, item, "0")', ""),
     ("an id of no use is empty", "engine", "if rule is not None and self._is_there(rule, item):", "if False:"),
     ("the first phone or none", "engine", "return given if seen[given][0] else None", "return given"),
-    ("the first time or none", "engine", "if given is None or normalize.time(given, self.zone) is not None:", "if True:"),
+    ("the first time or none", "engine", "return None if read[given] is None else given", "return given"),
     ("letters that were lost", "engine", "if self.damaged and outcome.result", "if False and outcome.result"),
     ("a text cut in silence", "engine", "if self.longest:", "if False:"),
     ("phones dropped without their number", "engine", "self.dropped += dropped", "self.dropped = dropped"),

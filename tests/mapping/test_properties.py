@@ -20,7 +20,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from cards.card import compose, stamped
+from cards.card import stamped
+from cards.endpoints import compose
 from cards.key import key_of
 from errors import BadBody, BadMapping, SenderError, TooLarge
 from mapping import engine, normalize

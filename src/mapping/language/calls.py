@@ -37,7 +37,7 @@ _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _NAMES = "|".join(dict.fromkeys((*SCOPES_OF_CALL, *SCOPES_OF_API)))
 _OPENING = re.compile(r"\{(?=\$)")
 _WHOLE = re.compile(rf"\$(?:{_NAMES})(?:\.\w+)*")  # all of a text: its braces were forgotten
-_BARE = re.compile(rf"\$(?:{_NAMES})\b|\{{[\w.]+\}}")
+_BARE = re.compile(rf"{_WHOLE.pattern}\b|\{{[\w.]+\}}")
 _NO_CALL = Call("GET", Template((), link=False), {}, None)
 
 

@@ -449,7 +449,7 @@ def _asked(node: Node, following: str) -> Iterator[tuple[str, str]]:
         yield node["value"], following
     children = [child for child in node["children"] if isinstance(child, dict)]
     names = [child["value"] if child["type"] == "field" else "" for child in children[1:]]
-    for child, name in zip(children, [*names, ""], strict=True):
+    for child, name in zip(children, [*names, ""], strict=False):
         yield from _asked(child, name if node["type"] == "subexpression" else "")
 
 

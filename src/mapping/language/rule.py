@@ -8,6 +8,7 @@ from mapping import normalize
 from mapping.language.expression import Expression, View, is_empty
 from mapping.language.positions import Place
 
+NOT_IN_TABLE = "not-in-table"  # in the warning of a value that a table lacks
 Convert = Callable[[Any], str | None]  # from what was found to a text, or None where it is empty for this field
 
 
@@ -138,7 +139,7 @@ class Adjusted(NamedTuple):
         if translated is None:
             hashed = hashlib.sha256(found.encode(errors="replace")).hexdigest()[:12]
             named = f"[lookups.{self.lookup}]" if isinstance(self.lookup, str) else "its table"
-            view.warnings.append(f"{place_of(self.rule)}: not-in-table: {named} lacks a value (sha256 {hashed}…)")
+            view.warnings.append(f"{place_of(self.rule)}: {NOT_IN_TABLE}: {named} lacks a value (sha256 {hashed}…)")
         return translated
 
     def is_present(self, current: Any, view: View) -> bool:

@@ -1,0 +1,73 @@
+"""The walk of one event, traced in this process: how often a call enters another module of `src`.
+
+docs/architecture.md tells the walk hop by hop. `mapping` counts as one module: it is a compiler, and pure.
+"""
+
+import inspect
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SRC = f"{ROOT / 'src'}/"
+PERSON = json.loads((ROOT / "events/pipedrive/person-with-odd-phones.json").read_text("utf-8"))
+
+
+def module_of(frame):
+    path = frame.f_code.co_filename
+    if not path.startswith(SRC):
+        return None
+    module = path.removeprefix(SRC).removesuffix(".py")
+    return "mapping" if module.startswith("mapping/") else module
+
+
+def caller_of(frame):
+    """Return the nearest module of ours that a call comes from."""
+    while (frame := frame.f_back) is not None:
+        if module := module_of(frame):
+            return module
+    return None
+
+
+@contextmanager
+def walked():
+    """Yield the steps: (from, to, function). That a generator goes on is no call; comprehensions are none either."""
+    steps, generators = [], []
+
+    def seen(frame, event, _):
+        name = frame.f_code.co_name
+        if event != "call" or name.startswith("<") or frame in generators or not (module := module_of(frame)):
+            return
+        if frame.f_code.co_flags & inspect.CO_GENERATOR:
+            generators.append(frame)
+        if (caller := caller_of(frame)) != module:
+            steps.append((caller, module, name))
+
+    sys.setprofile(seen)
+    try:
+        yield steps
+    finally:
+        sys.setprofile(None)
+
+
+def changed(name, day):
+    person = {**PERSON["data"], "name": name}
+    meta = {**PERSON["meta"], "timestamp": f"2026-05-{day}T10:00:00.000Z"}
+    return json.dumps({**PERSON, "data": person, "meta": meta})
+
+
+def test_the_walk_of_one_event_is_short(bridge, ringostat):
+    bridge.post("acme", changed("Olena", 20))
+    bridge.deliver()
+    bridge.clock.pass_(100)
+
+    with walked() as in_api:
+        answer = bridge.post("acme", changed("Olena Koval", 21))
+    with walked() as in_deliver:
+        bridge.deliver()
+
+    assert answer.body["accepted"] == 1
+    assert bridge.due() == []
+    assert len(in_api) <= 35, in_api
+    assert len(in_deliver) <= 28, in_deliver
