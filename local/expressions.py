@@ -66,9 +66,9 @@ def _compared(compare, left, right):
 
 @cache
 def clauses(update):
-    """Return an update expression as (SET: name and value, REMOVE: names, ADD: name and value)."""
+    """Return an update expression as SET (name, a name that must be absent or none, value), REMOVE (names) and ADD."""
     parts = CLAUSE.split(update)[1:]
     found = dict(zip(parts[::2], parts[1::2], strict=True))
-    sets = [tuple(re.findall(r"[#:]\w+", pair)) for pair in found.get("SET", "").split(",") if pair.strip()]
+    sets = re.findall(r"(#\w+) = (?:if_not_exists\((#\w+), )?(:\w+)", found.get("SET", ""))
     adds = [tuple(re.findall(r"[#:]\w+", pair)) for pair in found.get("ADD", "").split(",") if pair.strip()]
     return sets, re.findall(r"#\w+", found.get("REMOVE", "")), adds

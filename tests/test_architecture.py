@@ -35,12 +35,12 @@ ROOMS = {  # what each may import beside itself
     "event": INNER | {"inbox_message"},
     "aws": INNER | {"cards", "settings"},
     "access": INNER | {"aws", "connections", "event", "mapping"},
-    "lookup": INNER | {"mapping", "wire"},
     "delivery": INNER | {"aws", "cards", "connections", "exchange", "telemetry", "wire"},
+    "lookup": INNER | {"aws", "cards", "connections", "delivery", "event", "exchange", "mapping", "telemetry", "wire"},
     "intake": INNER
-    | {"access", "aws", "cards", "connections", "delivery", "event", "mapping", "settings", "telemetry"},
+    | {"access", "aws", "cards", "connections", "delivery", "event", "lookup", "mapping", "settings", "telemetry"},
     "handlers": INNER
-    | {"access", "aws", "clock", "connections", "delivery", "event", "intake", "settings", "telemetry"},
+    | {"access", "aws", "clock", "connections", "delivery", "event", "intake", "lookup", "settings", "telemetry"},
 }
 PURE = (
     "cards",
@@ -51,8 +51,10 @@ PURE = (
     "delivery.state",
     "delivery.throttle",
     "lookup.answer",
+    "lookup.pace",
     "lookup.paging",
     "lookup.request",
+    "lookup.rows",
     "wire",
 )
 NETWORK = {"aws_lambda_powertools", "boto3", "botocore", "http.client", "socket", "ssl", "urllib3"}

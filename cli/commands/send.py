@@ -84,6 +84,6 @@ def _words(answer: dict[str, Any]) -> str:
         return str(answer["detail"])
     if answer.get("queued"):
         return "kept whole in the inbox queue"
-    counts = {name: answer.get(name) for name in ("accepted", "unchanged", "stale", "skipped", "rejected")}
+    counts = {name: answer.get(name) for name in ("accepted", "unchanged", "stale", "lookup", "skipped", "rejected")}
     numbers = {name: len(found) if isinstance(found, list) else found for name, found in counts.items()}
     return ", ".join(f"{number} {name}" for name, number in numbers.items() if number)

@@ -24,6 +24,7 @@ class Write(NamedTuple):
     condition: str = ""
     values: Mapping[str, Any] = {}
     members: frozenset[str] = frozenset()  # keys to add to the row's `members`
+    once: Mapping[str, Any] = {}  # attributes to set where the row has none
 
 
 def renaming(organization: str, now: int) -> Write:

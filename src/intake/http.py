@@ -27,7 +27,7 @@ def page() -> Response[str]:
 def taken(request_id: str, verdicts: Sequence[Verdict]) -> Response[str]:
     """Answer 202 with the verdicts: everything is in the table, or whole in a queue."""
     body: dict[str, Any] = {"request_id": request_id}
-    for result in ("accepted", "unchanged", "stale"):
+    for result in ("accepted", "unchanged", "stale", "lookup"):
         body[result] = sum(verdict.result == result for verdict in verdicts)
     body["skipped"] = [verdict.answered("code", "reason") for verdict in verdicts if verdict.result == "skipped"]
     body["rejected"] = [

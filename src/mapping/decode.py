@@ -28,6 +28,7 @@ from urllib.parse import unquote_plus
 from errors import BadBody, TooLarge, UnsupportedBody
 
 MAX_BYTES = 512 * 1024
+MAX_ANSWER_BYTES = 2 * 1024 * 1024  # of a CRM's API: records of which many stand in one answer
 MAX_RECORDS = 1_000  # of one event
 MAX_JSON_DEPTH = 32
 MAX_FORM_DEPTH = 16
@@ -44,9 +45,9 @@ _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM
 _MARKS = tuple(_BOMS)
 
 
-def decoded(body: bytes, headers: Mapping[str, str]) -> Any:
-    """Decode a body by its headers, whose names are in lower case, as `decode` does."""
-    return decode(body, headers.get("content-type", ""), headers.get("content-encoding", ""))
+def decoded(body: bytes, headers: Mapping[str, str], most: int = MAX_BYTES) -> Any:
+    """Decode a body of at most so many bytes by its headers, whose names are in lower case, as `decode` does."""
+    return decode(body, headers.get("content-type", ""), headers.get("content-encoding", ""), most)
 
 
 def has_lost_letters(body: bytes) -> bool:
@@ -61,14 +62,14 @@ def bounded(records: list[_Record]) -> list[_Record]:
     return records
 
 
-def decode(body: bytes, content_type: str, content_encoding: str = "") -> Any:
+def decode(body: bytes, content_type: str, content_encoding: str = "", most: int = MAX_BYTES) -> Any:
     """Return a body as dicts, lists, texts, numbers, booleans and None.
 
     Raises BadBody where the bytes are not what their content type says, TooLarge over a limit, UnsupportedBody for a
     content type or charset that no decoder reads.
     """
-    if len(body) > MAX_BYTES:
-        raise TooLarge(f"A request may have {MAX_BYTES // 1024} KiB.")
+    if len(body) > most:
+        raise TooLarge(f"A request may have {most // 1024} KiB.")
     if not body.strip():
         raise BadBody("The body is empty.")
     if content_encoding.strip().lower() not in ("", "identity") or body.startswith(_GZIP):

@@ -58,10 +58,14 @@ def read(  # noqa: PLR0913 - the engine's whole interface
     *,
     trace: bool = False,
     lookup: str = "",
+    most: int = decode.MAX_BYTES,
 ) -> list[Outcome]:
-    """Decode a body and return what its event means, as `run` does; raise SenderError for one that is not readable."""
+    """Decode a body of at most so many bytes and return what its event means, as `run` does.
+
+    Raise SenderError for one that is not readable.
+    """
     lost = decode.has_lost_letters(body)
-    decoded = decode.decoded(body, headers)
+    decoded = decode.decoded(body, headers, most)
     return run(mapping, decoded, settings, headers, query, trace=trace, lost=lost, lookup=lookup)
 
 

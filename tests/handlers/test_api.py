@@ -43,6 +43,7 @@ def test_an_event_becomes_a_card_and_a_ring(nowhere):
         "accepted": 1,
         "unchanged": 0,
         "stale": 0,
+        "lookup": 0,
         "skipped": [],
         "rejected": [],
     }

@@ -158,6 +158,7 @@ VERDICTS = {
     "accepted": 1,
     "unchanged": 1,
     "stale": 0,
+    "lookup": 0,
     "skipped": [{"index": 2, "code": "no-contact", "reason": "the deal names no contact"}],
     "rejected": [{"index": 3, "code": "bad-field", "field": "phones[0].value", "reason": "must be a text"}],
 }
@@ -298,7 +299,7 @@ def _schemas():
         "skipped": {"type": "array", "items": _record("index", "code", "reason")},
         "rejected": {"type": "array", "items": _record("index", "code", "field", "reason")},
     }
-    verdicts = {"request_id": TEXT, **dict.fromkeys(("accepted", "unchanged", "stale"), COUNT), **lists}
+    verdicts = {"request_id": TEXT, **dict.fromkeys(("accepted", "unchanged", "stale", "lookup"), COUNT), **lists}
     queued = {"request_id": TEXT, "queued": {"const": True}}
     return {
         "Event": {
