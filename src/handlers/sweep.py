@@ -28,11 +28,15 @@ LOOKUPS = Waker(CARDS, Queue(sqs(PATIENT), SETTINGS.lookup_queue_url)) if SETTIN
 SPREADER = Spreader(CARDS, SWEEPER.wakeups, SETTINGS.card_retention_days)
 
 
-@flushing
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> int:  # noqa: ARG001 - Lambda's signature
-    """Wake what is wanted and what is due now, and give organizations' new names to their contacts."""
-    now = clock.now()
+def swept(now: int) -> int:
+    """Wake what is wanted and due, then give organizations' new names to their contacts; `now` is ms since 1970."""
     circuits = LOOKUPS.sweep(now) if LOOKUPS else 0
     woken = SWEEPER.sweep(now, circuits)
     SPREADER.spread(now)
     return woken
+
+
+@flushing
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> int:  # noqa: ARG001 - Lambda's signature
+    """Wake what is wanted and what is due now, and give organizations' new names to their contacts."""
+    return swept(clock.now())
