@@ -127,7 +127,8 @@ def test_a_stopped_poller_is_found(doctor, state):
     found = wrong(doctor()[1])
 
     assert list(found) == [
-        f"{function} does not poll its queue ({state})" for function in ("InboxFunction", "DeliverFunction")
+        f"{function} does not poll its queue ({state})"
+        for function in ("InboxFunction", "DeliverFunction", "LookupFunction")
     ]
     assert all("enable the trigger" in remedy for remedy in found.values())
 
