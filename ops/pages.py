@@ -4,7 +4,6 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-
 MOST_RECORDS = 250  # in one message: ten of them are merged in a few of the inbox function's 30 seconds
 LARGEST_BODY = 130_000  # bytes in one message: base64 takes a third more, and SQS's smallest limit is 256 KiB
 
