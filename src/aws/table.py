@@ -47,10 +47,6 @@ class Written(NamedTuple):
     card: Card | None
 
 
-def _always() -> bool:
-    return True
-
-
 class Cards:
     """The table, read and written by key. Every method raises Unavailable when DynamoDB fails."""
 
@@ -66,9 +62,7 @@ class Cards:
     def read(self, keys: Sequence[str]) -> dict[str, Card]:
         """Return the cards that exist, read consistently: one call, or one per hundred keys."""
         if len(keys) == 1:
-            item = self._client.call("GetItem", TableName=self._table, Key=_key(keys[0]), ConsistentRead=True).get(
-                "Item"
-            )
+            item = self._item(keys[0])
             return {keys[0]: card_of(item)} if item else {}
         return {card.key: card for card in map(card_of, self._items(keys))}
 
@@ -148,8 +142,9 @@ class Cards:
 
     def members(self, organization: str) -> list[tuple[str, ...]]:
         """Return the contacts that name an organization by its id, or once did, by pages."""
-        items = {item["key"]["S"]: item for item in self._items(members_pages(organization))}
-        return [_members(items.get(page)) for page in members_pages(organization)]
+        pages = members_pages(organization)
+        members = {item["key"]["S"]: _plain(item["members"]) for item in self._items(pages)}
+        return [members.get(page, ()) for page in pages]
 
     def renamed(self, now: int, limit: int) -> list[str]:
         """Return at most `limit` organizations whose names must be given to their contacts by `now`."""
@@ -173,7 +168,7 @@ class Cards:
                 return True
         raise Unavailable("Other requests kept writing to a card that is to be erased.")
 
-    def write_all(self, writes: Sequence[Write], in_time: Callable[[], bool] = _always) -> dict[str, Card | None]:
+    def write_all(self, writes: Sequence[Write], in_time: Callable[[], bool] = lambda: True) -> dict[str, Card | None]:
         """Do writes of different rows; return the rows, as they are, of those that did not happen (None: no row).
 
         One write is one call, many are one call per hundred. A transaction is all or nothing, so the writes of one that
@@ -190,10 +185,6 @@ class Cards:
                 conflicts |= self._write_each(chunk, in_time)
         return conflicts
 
-    def note(self, notes: Sequence[Write], in_time: Callable[[], bool] = _always) -> None:
-        """Do writes of rows that are no cards, which have no condition; a full row of members takes no more."""
-        self.write_all(notes, in_time)
-
     def _write_each(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
         conflicts: dict[str, Card | None] = {}
         failure: Failure | None = None
@@ -203,7 +194,7 @@ class Cards:
             try:
                 done, item = self._tried(write)
             except Failure as error:
-                if not (write.members and error.aws_code == "ValidationException"):  # such a row is full: 400 KiB
+                if not (write.members and error.aws_code == "ValidationException"):  # full: 400 KiB
                     failure = error
                 continue
             if not done:
@@ -273,10 +264,6 @@ class Cards:
                 break
             more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
         return keys
-
-
-def _members(item: Item | None) -> tuple[str, ...]:
-    return tuple(item.get("members", {}).get("SS", ())) if item else ()
 
 
 def _tombstone(key: str, row: Mapping[str, Any], now: int) -> Write:

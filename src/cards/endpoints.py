@@ -170,25 +170,18 @@ _OF_CONTACT = (
     *("projectId", "fullName", "origin", "externalId", "leadId", "responsible", "staffId", "contactLink", "leadLink"),
     *("dealLink", "googleClientId", "contactDirections", "organizations"),
 )
-_PARTS = {"contactDirections": ("type", "name", "value"), "organizations": _OF_ORGANIZATION}
+_ORGANIZATION: Mapping[str, tuple[str, ...]] = dict.fromkeys(_OF_ORGANIZATION, ())
+_CONTACT: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(_OF_CONTACT, ()),
+    "contactDirections": ("type", "name", "value"),
+    "organizations": _OF_ORGANIZATION,
+}
 
 # In the order in which they are posted: a contact may name an organization.
 ENDPOINTS = {
     endpoint.name: endpoint
     for endpoint in (
-        Endpoint(
-            "organizations",
-            "/minicrm/organizations/sync",
-            ("organization",),
-            dict.fromkeys(_OF_ORGANIZATION, ()),
-            _organization,
-        ),
-        Endpoint(
-            "contacts",
-            "/minicrm/contacts/sync",
-            ("contact", "lead"),
-            {name: _PARTS.get(name, ()) for name in _OF_CONTACT},
-            _contact,
-        ),
+        Endpoint("organizations", "/minicrm/organizations/sync", ("organization",), _ORGANIZATION, _organization),
+        Endpoint("contacts", "/minicrm/contacts/sync", ("contact", "lead"), _CONTACT, _contact),
     )
 }

@@ -321,11 +321,6 @@ def _ids(events: Sequence[Mapped]) -> list[str]:
     return list(dict.fromkeys(text for text in found if text and EVENT_ID.fullmatch(text)))[:MOST_IDS]
 
 
-def keep(event: Event, inbox: Queue) -> None:
-    """Put an event whole into the inbox queue, with its first time of arrival."""
-    inbox.send(Message(wrapped(event)))
-
-
 def reject(event: Event, rejected: Queue, code: str, reason: str) -> None:
     """Put an event whole into the rejected queue, where it can be read, and replayed once its cause is fixed."""
     rejected.send(Message(wrapped(event), {"connection": event.connection, "code": code, "reason": reason[:1000]}))

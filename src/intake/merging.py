@@ -13,7 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from aws.table import Cards
-from cards.card import UNNAMED, Absorbed, Card, absorb, is_confirmed, name_for_contacts, named_by_id, with_names
+from cards.card import Absorbed, Card, absorb, is_confirmed, name_for_contacts, named_by_id, with_names
 from cards.endpoints import ORGANIZATION_NAME, Fields
 from cards.key import IsPersonal, employer_key, identity_in, members_page, project_of
 from cards.write import Write, merged, renaming
@@ -67,13 +67,12 @@ class Merging:
                 self.spread(organization, list(chain.from_iterable(self.cards.members(organization)))[:AT_ONCE])
         return Merged(verdicts, self.due)
 
-    def spread(self, organization: str, contacts: Sequence[str]) -> Merged:
+    def spread(self, organization: str, contacts: Sequence[str]) -> None:
         """Give the name of an organization to those contacts that still name it by its id."""
         self._read([organization, *contacts])
         name = name_for_contacts(self.known[organization])
         found = {key: identity_in(organization, named_by_id(self.known[key].fields)) for key in contacts}
         self._write({key: [{ORGANIZATION_NAME + one: name}] for key, one in found.items() if one is not None})
-        return Merged({}, self.due)
 
     def _employers(self, contact: str, fields: Fields) -> Employers:
         """Return the keys, by id, of the organizations that fields of a contact name by id only."""
@@ -113,7 +112,8 @@ class Merging:
         """Note what must be known before cards are written: new members of organizations, and new names."""
         members: dict[str, set[str]] = {}
         employed_by: list[str] = []
-        renamed = [key for key, was in before.items() if _is_renamed(was, self.known[key])]
+        names = {key: (name_for_contacts(was), name_for_contacts(self.known[key])) for key, was in before.items()}
+        renamed = [key for key, (old, new) in names.items() if old.value != new.value]  # cards of contacts have none
         for key, of_it in employers.items():
             for identity, organization in of_it.items():
                 if ORGANIZATION_NAME + identity not in before[key].fields:
@@ -123,7 +123,7 @@ class Merging:
         notes = [renaming(key, self.now) for key in renamed]
         notes += [Write(page, {}, members=frozenset(keys)) for page, keys in members.items()]
         if notes:
-            self.cards.note(notes, self.in_time)
+            self.cards.write_all(notes, self.in_time)
             self._read(employed_by)
 
     def _writes(self, before: Mapping[str, Card], employers: Mapping[str, Employers]) -> Iterator[Write]:
@@ -146,11 +146,6 @@ class Merging:
     def _written(self, before: Card, after: Card) -> Write:
         due_at = None if after.hash == before.hash else max(self.now + SWEEP_AFTER_MS, after.not_before or 0)
         return merged(before, after, due_at=due_at, expires_at=self.expires_at)
-
-
-def _is_renamed(before: Card, after: Card) -> bool:
-    """Return whether an organization has another name; cards of contacts have no field of that name."""
-    return bool(before.fields.get("name", UNNAMED).value != after.fields.get("name", UNNAMED).value)
 
 
 def _must_wake(before: Card, after: Card) -> bool:

@@ -3,13 +3,13 @@
 from aws_lambda_powertools.event_handler import Response
 
 from access import admit
-from aws.queues import Queue
+from aws.queues import Message, Queue
 from aws.secrets import Secret
 from connections import Connection
 from errors import BridgeError, MethodNotAllowed, SenderError
-from event import Event, Request
+from event import Event, Request, wrapped
 from intake import http
-from intake.ingest import Stores, ingest, keep
+from intake.ingest import Stores, ingest
 from mapping import engine
 from mapping.decode import decoded
 from mapping.language import loader
@@ -39,7 +39,10 @@ def _take_query(request: Request, connections: Secret, stores: Stores, inbox: Qu
 
 
 def _take(event: Event, connection: Connection, stores: Stores, inbox: Queue) -> Response[str]:
-    """Ingest the event; whatever goes wrong but the sender's own faults, keep it whole in the inbox queue instead."""
+    """Ingest the event; whatever goes wrong but the sender's own faults, keep it whole in the inbox queue instead.
+
+    Raise Unavailable if that queue does not take it.
+    """
     declared = None
     try:
         mapping = loader.load(connection.mapping)
@@ -49,11 +52,6 @@ def _take(event: Event, connection: Connection, stores: Stores, inbox: Queue) ->
         raise
     except Exception as error:  # noqa: BLE001 - nothing that a verified CRM sent may be lost to our own fault
         failed("kept in the inbox queue", error, request_id=event.request_id, connection=event.connection)
-        usual = _kept(event, inbox)
+        inbox.send(Message(wrapped(event)))
+        usual = http.queued(event.request_id)
     return Response(declared.status, declared.content_type, declared.body) if declared else usual
-
-
-def _kept(event: Event, inbox: Queue) -> Response[str]:
-    """Acknowledge what the inbox queue has taken; raise Unavailable if it has not."""
-    keep(event, inbox)
-    return http.queued(event.request_id)

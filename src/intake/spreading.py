@@ -42,8 +42,8 @@ class Spreader(NamedTuple):
             end += 1
         contacts = list(chain.from_iterable(pages[row["page"] : end]))
         merging = Merging(self.cards, connection="", now=now, expires_at=expiry(self.retention_days, now))
-        due = merging.spread(organization, contacts).due
-        wake(self.wakeups, due)
+        merging.spread(organization, contacts)
+        wake(self.wakeups, merging.due)
         self.cards.write(spread(organization, row["due_at"], None if end == len(pages) else end))
-        logger.info("name spread", organization=organization, contacts=len(contacts), changed=len(due))
+        logger.info("name spread", organization=organization, contacts=len(contacts), changed=len(merging.due))
         return len(contacts)

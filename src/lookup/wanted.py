@@ -85,7 +85,7 @@ class Wanting(NamedTuple):
         if not writes or self.wakeups is None:
             return
         self.cards.enrol(self.connection, "wanting")
-        self.cards.note(writes, in_time)
+        self.cards.write_all(writes, in_time)
         # What an answer wants is read by the worker that got the answer: it must not feed its own queue.
         if not all(debt.depth for debt in debts.values()):
             wake(self.wakeups, [self.connection], SETTLE_SECONDS)

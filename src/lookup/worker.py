@@ -301,7 +301,7 @@ class Round:
         self._count_missing(lookup, rows, read)
         bare = {outcome.card for outcome in outcomes if outcome.result == "change" and not _directions(outcome)}
         now = self._worker.clock()
-        self._worker.cards.note(
+        self._worker.cards.write_all(
             [
                 postponed(row, now + AGAIN_MS, again=1)
                 if lookup.kind in ("contact", "lead") and f"{lookup.kind}:{row.id}" in bare and not row.again
@@ -339,7 +339,7 @@ class Round:
         """Read rows later, each by its own failures; give up those that have been wanted for 14 days."""
         now = self._worker.clock()
         self._give_up([row for row in rows if self._is_old(row)], "lookup-expired")
-        self._worker.cards.note(
+        self._worker.cards.write_all(
             [
                 postponed(row, now + max(read.seconds * 1000, self._backoff(row.tries)), tries=row.tries + 1)
                 for row in rows
@@ -361,7 +361,7 @@ class Round:
             logger.warning("given up", connection=self._connection.name, lookup=row.lookup, record=row.id, code=code)
             event = wanted_again(self._connection.name, row.lookup, [row.id], now=now, request_id=self._request_id)
             self._worker.reject(event, code, REASONS[code])
-        self._worker.cards.note([cleared(row, now) for row in rows])
+        self._worker.cards.write_all([cleared(row, now) for row in rows])
         count("RecordsRejected", len(rows))
 
 

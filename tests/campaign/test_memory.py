@@ -124,7 +124,7 @@ calls = st.one_of(
     st.tuples(st.just("write_all"), st.lists(writes, min_size=1, max_size=3, unique_by=lambda write: write.key)),
     st.tuples(st.just("read"), st.sampled_from([KEYS[:1], KEYS])),
     st.tuples(st.just("due"), st.sampled_from([106, 107]), nows, st.integers(1, 3), st.booleans()),
-    st.tuples(st.just("note"), st.lists(notes, min_size=1, max_size=2, unique_by=lambda note: note.key)),
+    st.tuples(st.just("write_all"), st.lists(notes, min_size=1, max_size=2, unique_by=lambda note: note.key)),
     st.tuples(st.just("members"), st.just(ORGANIZATION)),
     st.tuples(st.just("renamed"), nows.map(lambda now: now + write.RENAMED_AFTER_MS), st.integers(1, 3)),
     st.tuples(st.just("left_behind"), st.sampled_from([106, 107]), nows, st.integers(1, 3)),

@@ -33,8 +33,9 @@ def options(case):
         yield from ("--header", f"{name}:{value}")
     for name, value in request.get("settings", {}).items():
         yield from ("--setting", f"{name}={value}")
-    if "content_type" in request:
-        yield from ("--content-type", request["content_type"])
+    for name in ("content_type", "lookup"):
+        if name in request:
+            yield from (f"--{name.replace('_', '-')}", request[name])
     yield case.body
 
 
@@ -50,7 +51,7 @@ def test_json_says_what_the_engine_does(case, explained):
     told = explained(*options(case))["outcomes"]
 
     outcomes = case.outcomes()
-    assert {one["result"] for one in told} <= {"change", "skip", "reject"}
+    assert {one["result"] for one in told} <= {"change", "lookup", "skip", "reject"}
     assert {one["result"] for one in told if one["do"]} <= {"skip"}
     assert [(one["do"] or one["result"], one["card"], one["code"]) for one in told] == [
         (outcome.result, outcome.card or None, outcome.code or None) for outcome in outcomes

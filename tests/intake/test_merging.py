@@ -166,13 +166,11 @@ class Contended:
         return getattr(self._cards, name)
 
     def write_all(self, writes, in_time):
-        if self._times:
+        cards = [write.key for write in writes if "rev" in write.changes]
+        if self._times and cards:
             self._times -= 1
             at = 100 - self._times
-            merge(
-                self._cards,
-                {write.key: [stamped({"staffId": str(at)}, changed_at=at, received_at=at)] for write in writes},
-            )
+            merge(self._cards, {key: [stamped({"staffId": str(at)}, changed_at=at, received_at=at)] for key in cards})
         return self._cards.write_all(writes, in_time)
 
 
