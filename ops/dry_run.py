@@ -9,6 +9,7 @@ from cards.endpoints import Composed, compose
 from cards.key import key_of
 from errors import SenderError
 from mapping import engine
+from mapping.decode import has_lost_letters
 from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.language.model import SECTIONS, Mapping
@@ -32,13 +33,15 @@ class Trial(NamedTuple):
 def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
     try:
-        outcomes = engine.read(
-            connection.mapping, sample.body, connection.settings, sample.headers, sample.query, trace=trace
+        body = sample.decoded()
+        lost = has_lost_letters(sample.body)
+        outcomes = engine.run(
+            connection.mapping, body, connection.settings, sample.headers, sample.query, trace=trace, lost=lost
         )
     except SenderError as error:
         refused = Outcome("reject", code=error.code, reason=str(error))
         return Trial(sample, [refused], engine.Answer(error.status, "application/problem+json", ""))
-    return Trial(sample, outcomes, _answer(connection, sample.decoded(), outcomes))
+    return Trial(sample, outcomes, _answer(connection, body, outcomes))
 
 
 def _answer(connection: Offline, body: Any, outcomes: list[Outcome]) -> engine.Answer:

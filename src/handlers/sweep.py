@@ -26,10 +26,14 @@ SWEEPER = Sweeper(
 SPREADER = Spreader(CARDS, SWEEPER.wakeups, SETTINGS.card_retention_days)
 
 
-@flushing
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> int:  # noqa: ARG001 - Lambda's signature
-    """Wake what is due now, and give organizations' new names to their contacts."""
-    now = clock.now()
+def swept(now: int) -> int:
+    """Wake what is due, then give organizations' new names to their contacts; `now` is in ms since 1970, UTC."""
     woken = SWEEPER.sweep(now)
     SPREADER.spread(now)
     return woken
+
+
+@flushing
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> int:  # noqa: ARG001 - Lambda's signature
+    """Wake what is due now, and give organizations' new names to their contacts."""
+    return swept(clock.now())
