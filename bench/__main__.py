@@ -1,6 +1,6 @@
 """`python -m bench [SUBJECT …]`: measure, print, and write results.json and docs/performance.md after all.
 
-Each subject runs in a process of its own, so that none inherits another's imports, caches or patches. What the
+Each subject runs in a separate process, so that none inherits another's imports, caches or patches. What the
 functions print meanwhile goes nowhere.
 """
 
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
 
 def measured_apart(subject: str) -> dict[str, Any] | None:
-    """Return what a process of its own measures."""
+    """Return what a separate process measures."""
     BUILD.mkdir(parents=True, exist_ok=True)
     into = BUILD / f"{subject}.json"
     into.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 `cold_child.py WHAT FOLDER…`: the event comes by standard input, the folders are all there is to import from.
 """
 
-# ruff: noqa: ANN001, ANN002, ANN201, PLC0415 - a program of its own: imports are what it measures
+# ruff: noqa: ANN001, ANN002, ANN201, PLC0415 - a separate program: imports are what it measures
 
 import os
 import sys

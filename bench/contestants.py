@@ -1,4 +1,4 @@
-"""Ours and what a user would pick instead, each started as it would run, each before a stub of its own."""
+"""Ours and what a user would pick instead, each started as it would run, each with its own stub."""
 
 import json
 import os

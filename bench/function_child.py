@@ -5,7 +5,7 @@ API Gateway's event of a request, which each POST completes, or null if the body
 port and serves until it is killed; one invocation at a time, as in Lambda.
 """
 
-# ruff: noqa: ANN001, ANN002, ANN201 - a program of its own, like cold_child.py
+# ruff: noqa: ANN001, ANN002, ANN201 - a separate program, like cold_child.py
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""What AWS does around the functions, in a process of its own: its stores over HTTP, a queue's poller, the schedule.
+"""What AWS does around the functions, in a separate process: its stores over HTTP, a queue's poller, the schedule.
 
 `python -m bench.lambda_service` prints the address of the stores. Then it reads one line of JSON from standard input,
 `{"polls": {"queue", "url", "visibility", "receives"}, "every_minute": url}`, and invokes those functions until it is
@@ -30,11 +30,11 @@ def main() -> None:
     aws.secrets |= SECRETS
     sys.stdout.write(AwsServer(aws).url + "\n")
     sys.stdout.flush()
-    told = json.loads(sys.stdin.readline())
-    if polls := told.get("polls"):
+    order = json.loads(sys.stdin.readline())
+    if polls := order.get("polls"):
         aws.memory = Memory(_now, polls["receives"])
         threading.Thread(target=_poll, args=(aws, polls["queue"], polls["url"], polls["visibility"])).start()
-    while url := told.get("every_minute"):
+    while url := order.get("every_minute"):
         time.sleep(EVERY_SECONDS)
         POOL.request("POST", url, json={})
     threading.Event().wait()

@@ -22,7 +22,7 @@ class Outage(NamedTuple):
         return self.per_second * self.lasts
 
     @property
-    def told(self) -> str:
+    def described(self) -> str:
         """Say so."""
         rate = f"{self.per_second} changes a second for {self.lasts} s"
         return f"{rate}, of {self.persons} persons at random; down after {self.down[0]} s"

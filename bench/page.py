@@ -58,7 +58,7 @@ CALLS = {
 
 
 def written(page: str, results: Mapping[str, Any]) -> str:
-    """Return the page with its tables made anew."""
+    """Return the page with its new tables."""
     for name, lines in tables(results).items():
         block = "\n".join([f"<!-- {name}: `make bench` writes this table -->", *lines, "<!-- end -->"])
         page = re.sub(rf"<!-- {name}: .*?<!-- end -->", lambda _, block=block: block, page, flags=re.DOTALL)
@@ -83,7 +83,7 @@ def tables(results: Mapping[str, Any]) -> dict[str, list[str]]:
     }
     outage = {
         "cards wrong for ever": (down, "{}: cards wrong for ever"),
-        "of these, the CRM was told that all went well": (down, "{}: of these silently"),
+        "of these, answered with success": (down, "{}: of these silently"),
         "events that the CRM must send again": (down, "{}: events refused"),
         "last card right, after the outage": (down, "{}: last card right"),
     }
@@ -140,5 +140,5 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def write() -> None:
-    """Write the page's tables anew."""
+    """Write the page's tables again."""
     PAGE.write_text(written(PAGE.read_text("utf-8"), json.loads(RESULTS.read_text("utf-8"))), "utf-8")

@@ -13,7 +13,6 @@ from bench.environment import QUEUES, SECRETS, TABLE
 from bench.stand_in import Aws
 from cards.endpoints import Endpoint
 from connections import Connection, connection_of
-from delivery.answer import Answer
 from delivery.ringostat import Ringostat
 from delivery.throttles import Throttles
 from delivery.wakeups import wakeups_of
@@ -22,6 +21,7 @@ from event import Event
 from handlers import api, deliver, inbox, sweep
 from intake.ingest import Stores, Verdict, ingest
 from local.in_process import record_of
+from wire import Answer
 
 CONNECTIONS = json.loads(SECRETS["connections"])
 
@@ -86,7 +86,7 @@ class World:
 def joined(name: str) -> Connection:
     """Return a connection by its name."""
     connection = connection_of(CONNECTIONS, name)
-    assert connection is not None  # noqa: S101 - they stand in environment.py
+    assert connection is not None  # noqa: S101 - they are in environment.py
     return connection
 
 

@@ -1,7 +1,8 @@
 """Golden cases: `<crm>/<case>.json`, `.form` or `.xml` as a CRM sends it, and `<case>.expected.json`, its outcomes.
 
-`<case>.request.json` beside them may add `content_type`, `headers`, `query` and `settings`. The mapping is the file
-`<crm>.toml` beside the folder, else the preset with the folder's name.
+`<case>.request.json` beside them may add `content_type`, `headers`, `query`, `settings` and `lookup`. The mapping is
+the file `<crm>.toml` beside the folder, else the preset with the folder's name; with `lookup`, the name of the look-up
+that the body answers, it is the one that `api` names there.
 """
 
 import json
@@ -43,12 +44,18 @@ class Case(NamedTuple):
     def mapping(self) -> str:
         """The name or file of its mapping."""
         own = self.body.parent.with_suffix(".toml")
-        return str(own) if own.exists() else self.body.parent.name
+        name = str(own) if own.exists() else self.body.parent.name
+        return (mapping_of(name).api_name or name) if self.request.get("lookup") else name
 
     def outcomes(self) -> list[Outcome]:
         """Return what the event means; raises BadMapping, and ValueError for a `.request.json` that is no JSON."""
         request = self.request
-        given = Given(request.get("content_type", ""), request.get("headers", {}), request.get("query", {}))
+        given = Given(
+            request.get("content_type", ""),
+            request.get("headers", {}),
+            request.get("query", {}),
+            request.get("lookup", ""),
+        )
         connection = Offline(mapping_of(self.mapping), 106, {**SETTINGS, **request.get("settings", {})})
         samples = samples_of(self.body.read_bytes(), TYPES[self.body.suffix])
         return [outcome for sample in samples for outcome in tried(connection, given.over(sample)).outcomes]
@@ -71,4 +78,4 @@ def found(folder: Path) -> Iterator[Case]:
 
 
 def _has_mapping(case: Case) -> bool:
-    return case.mapping in loader.presets() or case.mapping.endswith(".toml")
+    return case.mapping in loader.mappings() or case.mapping.endswith(".toml")

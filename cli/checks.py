@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, NamedTuple
 
@@ -11,17 +11,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from access import fault
 from aws.client import Failure
-from connections import Connection, auth_key_of, connection_of
+from connections import Connection, api_key_of, auth_key_of, connection_of
 from delivery.policy import EVER_MS, LEFT_COUNTED
-from errors import BadConnection, BadMapping, BridgeError
+from errors import BadConnection, BadMapping, BridgeError, OperatorError
+from lookup.request import needs
 from mapping.language import loader
-from ops import auth_check
+from ops import api_keys, auth_check, wanted
 from ops.blockers import troubles
+from ops.crm import Crm, Dialect, api_of
 from ops.stack import Stack
 from ops.times import shown
 
 CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
 OVERDUE_MS = 5 * 60_000  # the sweep runs every minute
+KEY_ENDS_SOON_MS = 30 * 86_400_000
 PAGES = 5  # of the table, a megabyte each, in which the last events are looked for
 
 
@@ -98,7 +101,7 @@ def _keyless(connection: Connection, keys: dict[str, Any]) -> str:
 
 
 def _keys(stack: Stack) -> dict[str, Any]:
-    """Return the auth keys, empty where they cannot be read: that has a check of its own."""
+    """Return the auth keys, empty where they cannot be read: another check reports that."""
     try:
         return stack.secret("AuthKeysSecret")
     except (ClientError, BotoCoreError, BridgeError, click.ClickException):
@@ -131,8 +134,12 @@ def queues(stack: Stack) -> Iterator[Finding]:
         "RejectedQueue": "bridge rejected list shows why; fix the mapping, then bridge rejected replay",
         "DeadDeliveryQueue": "a fault of the bridge itself: read the log of DeliverFunction; no card is lost, they "
         "stay due",
+        "DeadLookupQueue": "a fault of the bridge itself: read the log of LookupFunction; no record is lost, they stay "
+        "wanted",
     }
-    for name in ("InboxQueue", "DeliveryQueue", "RejectedQueue", "DeadDeliveryQueue"):
+    for name in ("InboxQueue", "DeliveryQueue", "RejectedQueue", "DeadDeliveryQueue", "LookupQueue", "DeadLookupQueue"):
+        if name not in stack.ids:
+            continue  # the stack was deployed without look-ups
         depth = stack.depth(name)
         wrong = depth and name in remedies
         yield Finding("wrong" if wrong else "fine", f"{name} holds {depth}", remedies[name] if wrong else "")
@@ -141,7 +148,9 @@ def queues(stack: Stack) -> Iterator[Finding]:
 @surviving("the triggers", "allow lambda:ListEventSourceMappings, or look at the functions in the console")
 def triggers(stack: Stack) -> Iterator[Finding]:
     """Check that the queues are polled and that the sweep has its schedule."""
-    for function in ("InboxFunction", "DeliverFunction"):
+    for function in ("InboxFunction", "DeliverFunction", "LookupFunction"):
+        if function not in stack.ids:
+            continue  # as above
         answer = stack.client("lambda").list_event_source_mappings(FunctionName=stack.ids[function])
         states = [mapping["State"] for mapping in answer["EventSourceMappings"]]
         if states and all(state in ("Enabled", "Enabling", "Updating", "Creating") for state in states):
@@ -175,6 +184,74 @@ def deliveries(stack: Stack) -> Iterator[Finding]:
         yield Finding("fine", "the table can be read; no card ever came")
 
 
+@surviving("the look-ups", "repair the secret ApiKeysSecret: one JSON object with an entry for each connection")
+def look_ups(stack: Stack) -> Iterator[Finding]:
+    """Check that each connection whose mapping looks records up has a key that its CRM takes and that does not end."""
+    entries, keys = stack.secret("ConnectionsSecret"), api_keys.of(stack)
+    for name in sorted(entries):
+        try:
+            connection = connection_of(entries, name)
+            dialect = api_of(loader.load(connection.mapping)) if connection else None
+        except (BadConnection, BadMapping):
+            continue  # reported among the connections
+        if connection and dialect and connection.lookups:
+            yield from _key(stack, connection, dialect, api_key_of(keys, name))
+        elif connection and dialect and name in keys:
+            remedy = f'write "lookups": true into its entry in ConnectionsSecret, or {_again(connection)}'
+            yield Finding("note", f"{name} has an API key that is not used", remedy)
+        elif connection and dialect:
+            way = _again(connection) if api_keys.are_kept(stack) else api_keys.HOW_TO_DEPLOY
+            yield Finding("note", f"{name} looks nothing up: what its events leave out stays unknown", way)
+
+
+def _key(stack: Stack, connection: Connection, dialect: Dialect, key: Mapping[str, str]) -> Iterator[Finding]:
+    """Check a connection's API key: that it is whole, how long it lasts, and that the CRM takes it."""
+    name, again = connection.name, _again(connection)
+    lacking = [field for field in needs(dialect.api) if not key.get(field)]
+    if lacking:
+        yield Finding("wrong", f"{name} is to look records up, and its API key lacks {' and '.join(lacking)}", again)
+        return
+    end, now = api_keys.end_of(key), stack.clock()
+    if end is not None and end < now + KEY_ENDS_SOON_MS:
+        words = "ended" if end < now else "ends"
+        yield Finding("wrong", f"{name}: the API key {words} {shown(end, now)}", f"make a new one in the CRM, {again}")
+    try:
+        fault = Crm(stack, connection, dialect, key).fault()
+    except OperatorError as error:
+        fault = str(error)
+    if fault:
+        remedy = f"nothing is lost, but its records are not read; see the CRM, then {again}"
+        yield Finding("wrong", f"{name}: {fault}", remedy)
+    else:
+        yield Finding("fine", f"{name}: {dialect.mapping.crm} takes the API key")
+
+
+def _again(connection: Connection) -> str:
+    return (
+        f"bridge connect {connection.mapping} --name {connection.name} --replace with --api-url, --api-token or --api"
+    )
+
+
+@surviving("the wanted records", "check that you may read CardsTable and its index")
+def wanted_records(stack: Stack) -> Iterator[Finding]:
+    """Check that what connections want from their CRMs is read, or say why it waits."""
+    now = stack.clock()
+    for name in stack.cards.wanting():
+        held = list(wanted.troubles(stack.cards, name, now))
+        yield from (Finding("wrong", trouble.what, trouble.remedy) for trouble in held)
+        found = wanted.wanted(stack.cards, name)
+        if found is None:
+            continue
+        what = f"{name} wants {found.counted} from its CRM, the oldest since {shown(found.oldest, now)}"
+        if wanted.overdue(found, now):
+            remedy = (
+                "they wait for the above" if held else "see whether SweepFunction and LookupFunction run: their logs"
+            )
+            yield Finding("wrong", what, remedy)
+        else:
+            yield Finding("note", what)
+
+
 @surviving("the cards left behind", "check that you may read CardsTable and its index")
 def left_behind(stack: Stack) -> Iterator[Finding]:
     """Count what a person must remove at Ringostat."""
@@ -198,22 +275,20 @@ def clocks(stack: Stack) -> Iterator[Finding]:
         yield Finding("fine", "this machine's clock agrees with AWS's")
         return
     minutes, side = abs(ahead) // 60_000, "ahead of" if ahead > 0 else "behind"
-    remedy = (
-        "set it by NTP: requests signed with its time are refused, and a CRM on this machine stamps changes wrongly"
-    )
+    remedy = "set it by NTP: requests signed with its time are denied, and a CRM on this machine stamps changes wrongly"
     yield Finding("wrong", f"this machine's clock is {minutes} min {side} AWS's", remedy)
 
 
 @surviving("the alarms", "allow cloudwatch:DescribeAlarms, or look at the alarms in the console")
 def alarms(stack: Stack) -> Iterator[Finding]:
-    """List the stack's alarms that ring."""
+    """List the stack's alarms that are active."""
     own = set(stack.ids.values())
     pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(StateValue="ALARM")
-    ringing = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["AlarmName"] in own]
-    for alarm in ringing:
+    active = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["AlarmName"] in own]
+    for alarm in active:
         yield Finding("wrong", f"alarm {alarm['AlarmName']}", alarm.get("AlarmDescription", "see docs/operations.md"))
-    if not ringing:
-        yield Finding("fine", "no alarm rings")
+    if not active:
+        yield Finding("fine", "no alarm is active")
 
 
 @surviving("the last events", "check that you may scan CardsTable")
@@ -222,7 +297,7 @@ def last_events(stack: Stack) -> Iterator[Finding]:
     entries, now = stack.secret("ConnectionsSecret"), stack.clock()
     newest, whole = _newest(stack)
     for name in sorted(newest.keys() - entries.keys()):
-        remedy = f"its requests are refused: bridge connect PRESET --name {name}, or take the hook out of the CRM"
+        remedy = f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM"
         yield Finding("wrong", f"cards came by the connection {name}, which is gone", remedy)
     for name in sorted(newest.keys() & entries.keys()):
         later = "" if whole else " or later"
@@ -261,6 +336,8 @@ CHECKS: tuple[Check, ...] = (
     queues,
     triggers,
     deliveries,
+    look_ups,
+    wanted_records,
     left_behind,
     clocks,
     alarms,

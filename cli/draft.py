@@ -1,4 +1,4 @@
-"""A mapping drafted from one sample: where the contact lies and what its fields are called, as `generic` finds them.
+"""A mapping drafted from one sample: where the contact is and what its fields are called, as `generic` finds them.
 
 No value gets into the draft, but the event's name.
 """
@@ -19,19 +19,21 @@ from mapping.places import (
     Record,
     Step,
     field_of,
-    fields_of,
     ids_above,
     is_blank,
     link_of,
     one_value,
     own_id,
+    place_of,
     records,
     with_envelopes,
+    without_tenant,
+    words_outside,
 )
 
 KINDS = ("contact", "lead", "deleted contact", "deleted lead")  # that a draft is made for, the best first
 OTHERS = ("responsible", "contactLink", "leadLink", "dealLink", "googleClientId")
-NO_ID, NO_PHONE = "id_of_the_contact", "phone_of_the_contact"  # where no name tells
+NO_ID, NO_PHONE = "id_of_the_contact", "phone_of_the_contact"  # where no name says which it is
 FEWEST_DIGITS = 9  # of what may be a phone, judged by its value alone
 MOST_CANDIDATES = 5
 _PHONE = re.compile(r"[+(]?[\d\s().-]{9,24}")
@@ -67,16 +69,16 @@ class Said(NamedTuple):
 
 
 def draft(body: Any, crm: str = "", headers: Mapping[str, str] | None = None) -> Draft:
-    """Return a valid mapping for bodies like this one; what no name tells is in its comments and in `missing`."""
-    found = [one for one in records(body, headers or {}, {}) if one.kind in KINDS]
-    record = min(found, key=lambda one: KINDS.index(one.kind), default=Record("unknown", Place((), {}, {}, ())))
+    """Return a valid mapping for bodies like this one; what no name identifies is in its comments and in `missing`."""
+    found = [one for one in records(body, words_outside(headers or {}, {})) if one.kind in KINDS]
+    record = min(found, key=lambda one: KINDS.index(one.kind), default=Record("unknown", Place((), {}, {})))
     fields = _Fields(record, _texts(body), headers or {})
-    told = fields.told()
+    expressions = fields.expressions()
     lines = [*_head(crm), *_event(fields), *_records(fields), *_contact(fields), *_blocks(fields)]
-    missing = [_missing(field, body, told) for field in told if not told[field]]
+    missing = [_missing(field, body, expressions) for field in expressions if not expressions[field]]
     if fields.deleted:
         missing.append("contact: the sample is a deletion; draft from a sample of a change")
-    return Draft("\n".join(lines) + "\n", told, tuple(missing))
+    return Draft("\n".join(lines) + "\n", expressions, tuple(missing))
 
 
 def _texts(body: Any) -> frozenset[str]:
@@ -89,9 +91,9 @@ def _head(crm: str) -> Lines:
     yield "#:schema ../mapping.schema.json"
     yield "# Drafted from one sample by the names of its fields: compare it with what `bridge explain` shows."
     yield "format  = 1"
-    yield f"crm     = {_toml(crm or 'CRM')}     # the name that its contacts bear in Ringostat; never change it later"
+    yield f"crm     = {_toml(crm or 'CRM')}     # the name of this CRM in Ringostat; never change it later"
     yield 'verify  = "path-token, header-token"     # how its requests can prove where they come from'
-    yield '# carries = "partial"     # if its events hold only what changed: half a name replaces no whole one'
+    yield '# carries = "partial"     # if its events hold only what changed: half a name must not replace a whole one'
     yield ""
 
 
@@ -192,21 +194,11 @@ class _Fields:
         """Return the expression of a field."""
         field = link_of(self.place, name) if name.endswith("Link") else field_of(self.place, name)
         if field is None:
-            return self._profile() if name == "contactLink" else None
+            return None
         if field.value == []:
             return self._own(field._replace(path=(*field.path, 0)))
         known = is_blank(field.value) or one_value(field.value)[1] is not None
         return self._own(field) if known else None
-
-    def _profile(self) -> str | None:
-        """Return the link of a table such as `profile: {url}`."""
-        for field in self.place.fields.values():
-            inner = field.value if isinstance(field.value, dict) and plain(field.name) == "profile" else {}
-            if key := next(
-                (key for key in inner if plain(key) in ("url", "link", "href") and normalize.link(inner[key])), None
-            ):
-                return _toml(_expression((*self.prefix, *field.path, key)))
-        return None
 
     def identity(self) -> str | None:
         """Return the contact's own id, else what holds it says as `contact_id`."""
@@ -222,12 +214,12 @@ class _Fields:
         if said and names_of:
             return f"contains([{', '.join(map(_text, dict.fromkeys(names_of)))}], {said.expression})"
         flags = [self.place.fields[name] for name in names.DELETED_FLAGS if name in self.place.fields]
-        told = next((flag for flag in flags if self.deleted and not is_blank(flag.value)), None)
-        return _expression((*self.prefix, *told.path)) if told else None
+        flag = next((flag for flag in flags if self.deleted and not is_blank(flag.value)), None)
+        return _expression((*self.prefix, *flag.path)) if flag else None
 
     def time(self) -> str | None:
         """Return when the contact changed, else when its event was sent."""
-        own = [self.place.fields[name] for name in names.NAMES["changedAt"] if name in self.place.fields]
+        own = self.place.usual.get("changedAt", ())
         found = next((field for field in own if normalize.time(field.value, "UTC") is not None), None)
         return self._own(found) or self._above(*names.NAMES["changedAt"], *names.SENT_AT)
 
@@ -244,8 +236,7 @@ class _Fields:
         """Return the rule of the name: the whole one, else its parts in the order of a Ukrainian address book."""
         field = field_of(self.place, "fullName")
         if field and isinstance(field.value, dict):
-            inner = self.place._replace(fields=fields_of(field.value), path=(*self.prefix, *field.path))
-            return _Fields(Record("contact", inner)).full_name()
+            return _Fields(Record("contact", place_of((*self.prefix, *field.path), field.value))).full_name()
         whole = self.found("fullName")
         parts = [part for name in ("last", "first", "patronymic") if (part := self.found(name))]
         joined = f"{{ join = [{', '.join(parts)}] }}" if len(parts) > 1 else "".join(parts)
@@ -275,8 +266,7 @@ class _Fields:
 
     def organizations(self) -> Iterator[Block]:
         """Yield the block of the contact's company, if the sample has its id; not the CRM user's own account."""
-        beside_event = any(name in self.place.fields for name in names.SPOKEN)
-        fields = {name: one for name, one in self.place.fields.items() if not (beside_event and name in names.TENANT)}
+        fields = without_tenant(self.place, is_event=False)
         for name in names.COMPANIES:
             inner = fields[name].value if name in fields else None
             table = inner[0] if isinstance(inner, list) and inner else inner
@@ -300,16 +290,16 @@ class _Fields:
             if self.listed and any(isinstance(step, int) for step in path):
                 continue  # it is another one for each item
             before = "$." if self.listed and fields is not self.place.fields else ""
-            told = [table[name] for table in with_envelopes(fields) for name in names.EVENTS if name in table]
+            named = [table[name] for table in with_envelopes(fields) for name in names.EVENTS if name in table]
             found += [
-                (before + _expression((*path, *one.path)), one.value) for one in told if isinstance(one.value, str)
+                (before + _expression((*path, *one.path)), one.value) for one in named if isinstance(one.value, str)
             ]
         headers = [(name, text) for name, text in self.headers.items() if names.EVENT_HEADER.fullmatch(name)]
         found += [(f"$headers.{quoted(name)}", text) for name, text in headers]
         events = [_said(expression, value) for expression, value in found if names.words(value)]
         return min(events, key=lambda said: not said.subject, default=None)
 
-    def told(self) -> dict[str, list[str]]:
+    def expressions(self) -> dict[str, list[str]]:
         """Return for each of the fields that matter the expressions that were found for it."""
         scalars = {"fullName": self.full_name(), "externalId": self.identity(), "time": self.time()}
         blocks = {"phones": self.directions(email=False), "emails": self.directions(email=True)}
@@ -318,7 +308,7 @@ class _Fields:
 
 
 def _with_code(value: str, known: Mapping[str, str], entry: Mapping[str, Any]) -> str:
-    """Return the rule of a number, behind the calling code that stands beside it."""
+    """Return the rule of a number, behind the calling code beside it."""
     code = next((key for usual in names.CALLING_CODE for name, key in known.items() if name.endswith(usual)), None)
     given = next((str(entry[key]) for key in entry if quoted(key) == code), "")
     if code is None or not re.fullmatch(r"\+?\d{1,4}", given):
@@ -327,7 +317,7 @@ def _with_code(value: str, known: Mapping[str, str], entry: Mapping[str, Any]) -
 
 
 def _levels(path: Path) -> Iterator[Path]:
-    """Yield where the tables above a record lie: a list is no table."""
+    """Yield where the tables above a record are; a list is no table."""
     at = 1 if path and isinstance(path[0], int) else 0
     while at < len(path):
         yield path[:at]
@@ -352,7 +342,7 @@ def _subject(value: str) -> str:
     return start[0] if start and names.words(start[0]) & {*names.CONTACTS, *names.LEADS} else ""
 
 
-def _missing(field: str, body: Any, told: Mapping[str, list[str]]) -> str:
+def _missing(field: str, body: Any, found: Mapping[str, list[str]]) -> str:
     """Say that a field was not found, and what of the sample looks like it by its value."""
     what = {
         "externalId": "externalId: no name looks like the contact's id; put the right one in the place of \""
@@ -360,7 +350,7 @@ def _missing(field: str, body: Any, told: Mapping[str, list[str]]) -> str:
         + '"',
         "fullName": "fullName: no name looks like a person's name",
         "phones": "phones: no name looks like a phone"
-        + ("" if told["emails"] else f'; put the right one in the place of "{NO_PHONE}"'),
+        + ("" if found["emails"] else f'; put the right one in the place of "{NO_PHONE}"'),
         "emails": "emails: no name looks like an e-mail address",
         "time": "time: no name looks like the time of the change, so arrival counts",
     }[field]

@@ -23,6 +23,7 @@ VERBS = {
     "send": "Send a sample through the real API, signed as the CRM would.",
     "doctor": "Look for what keeps contacts from Ringostat, with a remedy for each.",
     "import": "Import contacts from a CSV or NDJSON file, through the inbox queue.",
+    "sync": "Read all records of a CRM and bring them to Ringostat: the first fill.",
     "status": "Show one card: its fields, what Ringostat confirmed, what comes next.",
     "due": "List the cards that Ringostat has not confirmed yet, newest first.",
     "rejected": "List, show and replay events that were rejected.",

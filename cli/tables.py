@@ -103,7 +103,7 @@ def _matched(headers: Sequence[str], given: Mapping[str, str]) -> list[str]:
         raise click.BadParameter(f"{both} are both {twice}: ignore one with 'HEADER='", param_hint="--map")
     if "externalId" not in fields:
         raise click.BadParameter("no header looks like an id: say 'HEADER=externalId'", param_hint="--map")
-    # A company's name is no id: it would stand beside the company that the CRM tells of.
+    # A company's name is no id: it would be shown beside the company that the CRM sends.
     return fields if "companyId" in fields else ["" if field == "companyName" else field for field in fields]
 
 

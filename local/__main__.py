@@ -6,11 +6,13 @@ import sys
 import time
 from types import FrameType
 
+from local.crm import KEY
 from local.examples import command
 from local.logs import readable
 from local.ministack import NotReady
-from local.world import AUTH_KEY, PROJECT, TOKEN, World
+from local.world import AUTH_KEY, PROJECT, TOKEN, Ports, World, variable
 
+PORTS = Ports(bridge=8080, ringostat=8081, crm=8082)
 FOLLOW_SECONDS = 0.2
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -22,6 +24,7 @@ def welcome(world: World) -> str:
 The bridge is running.
 
   Contact book   {world.ringostat_url}/
+  CRMs to edit   {world.crms.url}/  the key of their APIs is {KEY}
   CRMs call      {world.bridge_url}/crm/demo-<preset>/{TOKEN}
   Ringostat      {world.ringostat_url}  project {PROJECT}, auth-key {AUTH_KEY}
   Emulated AWS   {world.aws.endpoint}
@@ -43,11 +46,11 @@ def follow(world: World) -> None:
         time.sleep(FOLLOW_SECONDS)
 
 
-def port(variable: str, default: int) -> int:
+def port(name: str, default: int) -> int:
     """Return a port from the environment; raise NotReady if it is none."""
-    text = os.environ.get(variable) or str(default)
+    text = os.environ.get(variable(name)) or str(default)
     if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - the last port there is
-        raise NotReady(f"{variable} must be the number of a port.")
+        raise NotReady(f"{variable(name)} must be the number of a port.")
     return int(text)
 
 
@@ -59,12 +62,12 @@ def end(_number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Run the world on the ports of BRIDGE_PORT and RINGOSTAT_PORT; return an exit code."""
+    """Run the world on the ports of BRIDGE_PORT, RINGOSTAT_PORT and CRM_PORT; return an exit code."""
     for number in ENDS:
         signal.signal(number, end)
     os.environ.pop("AWS_PROFILE", None)  # boto3 insists that a profile exists, though nothing here uses one
     try:
-        with World(bridge_port=port("BRIDGE_PORT", 8080), ringostat_port=port("RINGOSTAT_PORT", 8081)) as world:
+        with World(ports=Ports(*map(port, Ports._fields, PORTS))) as world:
             print(welcome(world), flush=True)
             follow(world)
     except NotReady as error:

@@ -26,19 +26,15 @@ def _parsed(condition):
 
 
 def _either(tokens):
-    tests = [_both(tokens)]
-    while tokens and tokens[0] == "OR":
-        tokens.pop(0)
-        tests.append(_both(tokens))
-    return lambda operand: any(test(operand) for test in tests)
+    return _folded(tokens, "OR", any, lambda tokens: _folded(tokens, "AND", all, _single))
 
 
-def _both(tokens):
-    tests = [_single(tokens)]
-    while tokens and tokens[0] == "AND":
+def _folded(tokens, word, fold, part):
+    tests = [part(tokens)]
+    while tokens and tokens[0] == word:
         tokens.pop(0)
-        tests.append(_single(tokens))
-    return lambda operand: all(test(operand) for test in tests)
+        tests.append(part(tokens))
+    return lambda operand: fold(test(operand) for test in tests)
 
 
 def _single(tokens):
@@ -70,9 +66,9 @@ def _compared(compare, left, right):
 
 @cache
 def clauses(update):
-    """Return an update expression as (SET: name and value, REMOVE: names, ADD: name and value)."""
+    """Return an update expression as SET (name, a name that must be absent or none, value), REMOVE (names) and ADD."""
     parts = CLAUSE.split(update)[1:]
     found = dict(zip(parts[::2], parts[1::2], strict=True))
-    sets = [tuple(re.findall(r"[#:]\w+", pair)) for pair in found.get("SET", "").split(",") if pair.strip()]
+    sets = re.findall(r"(#\w+) = (?:if_not_exists\((#\w+), )?(:\w+)", found.get("SET", ""))
     adds = [tuple(re.findall(r"[#:]\w+", pair)) for pair in found.get("ADD", "").split(",") if pair.strip()]
     return sets, re.findall(r"#\w+", found.get("REMOVE", "")), adds

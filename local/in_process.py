@@ -26,12 +26,24 @@ from delivery.ringostat import Ringostat
 from delivery.throttles import Throttles
 from delivery.wakeups import wakeups_of
 from delivery.worker import Run
-from handlers import api, deliver, inbox, sweep
+from handlers import api, deliver, inbox, lookup, sweep
+from intake.ingest import take_answer
 from intake.spreading import Spreader
 from local import template
+from lookup.rows import Row
+from lookup.tokens import Tokens
+from lookup.wakeups import Wakeup
+from lookup.worker import Run as LookupRun
+from ops.samples import is_text
 from settings import SETTINGS
 
 AUTH_KEYS = {"106": {"auth_key": "local-key"}, "107": {"auth_key": "other-key"}}
+QUEUES = (
+    SETTINGS.inbox_queue_url,
+    SETTINGS.rejected_queue_url,
+    SETTINGS.delivery_queue_url,
+    SETTINGS.lookup_queue_url,
+)
 TABLE = template.load()["Resources"]["CardsTable"]["Properties"]
 START = 1_780_000_000_000  # May 2026
 
@@ -64,7 +76,7 @@ api.STORES = api.STORES._replace(seconds=60)  # on a busy machine emulated AWS i
 
 @cache
 def aws(service):
-    """Return a client for what stands around the functions; their own know only what they call."""
+    """Return a client for what is around the functions; their own know only what they call."""
     return botocore.session.Session().create_client(service, config=Config(retries={"total_max_attempts": 1}))
 
 
@@ -86,7 +98,7 @@ CLIENTS = [make(patience) for make in (dynamodb, secretsmanager, sqs) for patien
 def overheard(hear, clients=CLIENTS):
     """Tell of every request of the functions before it is sent: `hear(client, operation, parameters)`.
 
-    What it raises stands for AWS's answer.
+    What it raises takes the place of AWS's answer.
     """
 
     def heard(client, exchange, operation, body):
@@ -122,7 +134,7 @@ def unreachable(service, operation=""):
 
 
 class Clock:
-    """Ms since 1970 that pass only when told to."""
+    """Ms since 1970 that pass only on demand."""
 
     def __init__(self, now=START):
         self.time = now
@@ -147,6 +159,15 @@ class Context:
         return 60_000
 
 
+class _Hidden:
+    """A queue that notes for how long a wake-up was hidden."""
+
+    seconds = None
+
+    def hide(self, seconds):
+        (self.seconds,) = seconds.values()
+
+
 @dataclass
 class Answer:
     status: int
@@ -163,10 +184,11 @@ class Bridge:
         self._seconds = 0.0
         wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         aws("dynamodb").create_table(TableName=SETTINGS.cards_table, **{name: TABLE[name] for name in wanted})
-        for url in (SETTINGS.inbox_queue_url, SETTINGS.rejected_queue_url, SETTINGS.delivery_queue_url):
+        for url in QUEUES:
             aws("sqs").create_queue(QueueName=url.rpartition("/")[2])
         self.put_secret(SETTINGS.connections_secret, CONNECTIONS)
         self.put_secret(SETTINGS.auth_keys_secret, AUTH_KEYS)
+        self.put_secret(SETTINGS.api_keys_secret, {})
         self.cards = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
         self._forget_other_bridges()
         self.throttles = Throttles(self.cards, deliver.POLICY)
@@ -181,9 +203,18 @@ class Bridge:
             **worker,
         )
 
+        self.reader = lookup.WORKER._replace(
+            api_keys=Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret, lambda: self._seconds),
+            tokens=Tokens(lookup.FETCHER, self.clock.now, loopback=True),
+            ingest=partial(take_answer, lookup.STORES, self.clock.now),
+            clock=self.clock.now,
+            sleep=self.clock.pass_,
+            jitter=lambda: 0.5,
+        )
+
     def _forget_other_bridges(self):
         """Forget what handlers keep for the life of a process."""
-        for stores in (api.STORES, inbox.STORES):
+        for stores in (api.STORES, inbox.STORES, lookup.STORES):
             stores.cards.forget()
             stores.flood.forget()
         self._forget_connections()
@@ -203,8 +234,11 @@ class Bridge:
         self._forget_connections()
 
     def _forget_connections(self):
-        for secret in (api.CONNECTIONS, inbox.CONNECTIONS):
+        for secret in (api.CONNECTIONS, inbox.CONNECTIONS, lookup.WORKER.connections):
             secret.forget()
+
+    def put_api_keys(self, value):
+        aws("secretsmanager").put_secret_value(SecretId=SETTINGS.api_keys_secret, SecretString=json.dumps(value))
 
     def put_auth_keys(self, value):
         aws("secretsmanager").put_secret_value(SecretId=SETTINGS.auth_keys_secret, SecretString=json.dumps(value))
@@ -213,11 +247,13 @@ class Bridge:
         self._seconds += 61
 
     def post(self, connection, body, token="local", **request):
-        """Send a CRM's request through `api`; bytes go base64-encoded, as API Gateway does with what is no text."""
+        """Send a CRM's request through `api`; bytes arrive as API Gateway hands them over."""
         return self.request("POST", f"/crm/{connection}" + (f"/{token}" if token else ""), body, **request)
 
     def request(self, method, path, body="", *, content_type="application/json", headers=None, query=None):
         self._count += 1
+        if isinstance(body, bytes) and is_text(content_type):
+            body = body.decode("utf-8", "replace")
         raw = isinstance(body, bytes)
         if not isinstance(body, str | bytes):
             body = json.dumps(body, ensure_ascii=False)
@@ -263,13 +299,26 @@ class Bridge:
             SETTINGS.delivery_queue_url, lambda event: Run(self.worker, ends_at).deliver(wakeups_of(event))
         )
 
+    def look_up(self, connection, seconds=60):
+        """Let `lookup` take a wake-up; return when it wants to see it again (ms), None if it is done with it."""
+        hidden = _Hidden()
+        run = LookupRun(self.reader._replace(wakeups=hidden), self.clock.time + seconds * 1000)
+        run.look_up([Wakeup("message", "receipt", 1, connection)])
+        return None if hidden.seconds is None else self.clock.time + hidden.seconds * 1000
+
+    def wanted(self, connection):
+        """Return the rows of the records that a connection wants, now or later."""
+        keys = self.cards.wanted(connection, EVER_MS, 20_000)
+        return [Row.of(connection, row) for row in self.cards.rows(keys).values()]
+
     def due(self, project=106):
         """Return the keys of all cards that are due, now or later."""
         return self.cards.due(project, EVER_MS, 10_000)
 
     def sweep(self):
         sweeper = sweep.SWEEPER._replace(cards=self.cards, throttles=self.throttles)
-        woken = sweeper.sweep(self.clock.now())
+        circuits = sweep.LOOKUPS._replace(cards=self.cards).sweep(self.clock.now())
+        woken = sweeper.sweep(self.clock.now(), circuits)
         Spreader(self.cards, sweeper.wakeups, SETTINGS.card_retention_days).spread(self.clock.now())
         return woken
 

@@ -87,7 +87,7 @@ class Memory:
         names, values = params["ExpressionAttributeNames"], params.get("ExpressionAttributeValues", {})
         sets, removes, adds = clauses(params["UpdateExpression"])
         row = {"key": {"S": key}, **self.rows.get(key, {})}
-        row |= {names[name]: values[value] for name, value in sets}
+        row |= {names[name]: values[value] for name, once, value in sets if names.get(once) not in row}
         for name in removes:
             row.pop(names[name], None)
         for name, value in adds:

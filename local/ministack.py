@@ -1,4 +1,4 @@
-"""The emulated AWS: MiniStack as a process of its own, in its own virtual environment, on loopback."""
+"""The emulated AWS: MiniStack as a separate process, in its own virtual environment, on loopback."""
 
 import os
 import signal

@@ -1,6 +1,6 @@
 """The stack: template.yaml itself deployed to MiniStack, with the two things that it does not do supplied.
 
-MiniStack runs `python3.13` functions in a way of its own, so the runtime is swapped for `provided.al2023` with a
+MiniStack runs `python3.13` functions in its own way, so the runtime is swapped for `provided.al2023` with a
 bootstrap that starts AWS's runtime client; and it does not read the routes that SAM writes into an HTTP API's body.
 """
 

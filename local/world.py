@@ -1,4 +1,4 @@
-"""The world: emulated AWS with the deployed stack, the Ringostat emulator, and the address that CRMs call."""
+"""The world: emulated AWS with the deployed stack, emulators of Ringostat and of CRMs, and the address they call."""
 
 import json
 import os
@@ -20,12 +20,15 @@ from urllib.parse import quote
 from boto3.dynamodb.types import TypeDeserializer
 
 from local import stack, template
+from local.crm import Crms
+from local.crm.dialect import Event
 from local.emulator import Emulator
 from local.front import Front
 from local.logs import Logs
 from local.ministack import REGION, MiniStack, NotReady
 from local.page.desk import Desk
 from local.page.samples import Try
+from mapping.language.loader import API_SUFFIX
 from ops.stack import Stack
 
 SOURCE = template.ROOT / "src"
@@ -59,38 +62,47 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
+class Ports(NamedTuple):
+    """Where what people open listens; 0 takes any free port."""
+
+    bridge: int = 0
+    ringostat: int = 0
+    crm: int = 0
+
+
+FREE = Ports()
+
+
 class World:
     """The running system. A context manager; `stop` leaves neither a process nor a file behind.
 
-    Port 0 takes any free one. `enforce_roles` lets each function do only what its role permits. `changed` is a
-    template to deploy in place of template.yaml. Raise NotReady if something is missing or a port is taken.
+    `enforce_roles` lets each function do only what its role permits. `changed` is a template to deploy in place of
+    template.yaml. Raise NotReady if something is missing or a port is taken.
     """
 
     def __init__(
         self,
         *,
-        bridge_port: int = 0,
-        ringostat_port: int = 0,
+        ports: Ports = FREE,
         enforce_roles: bool = False,
         changed: template.Template | None = None,
         source: Path = SOURCE,
     ) -> None:
-        _refuse_taken(bridge_port, "BRIDGE_PORT")
-        _refuse_taken(ringostat_port, "RINGOSTAT_PORT")
+        for name, port in ports._asdict().items():
+            _check_free(port, variable(name))
         self.connections = {f"demo-{path.stem}": _connection(path.stem) for path in _presets(source)}
         self._directory = Path(tempfile.mkdtemp(prefix="ringostat-bridge-"))
         self._stops: list[Callable[[], None]] = [lambda: shutil.rmtree(self._directory, ignore_errors=True)]
         self.logs = Logs(self._directory)
         try:
-            self._start(bridge_port, ringostat_port, changed, source, enforce_roles=enforce_roles)
+            self._start(ports, changed, source, enforce_roles=enforce_roles)
         except BaseException:
             self.stop()
             raise
 
     def _start(
         self,
-        bridge_port: int,
-        ringostat_port: int,
+        ports: Ports,
         changed: template.Template | None,
         source: Path,
         *,
@@ -98,9 +110,11 @@ class World:
     ) -> None:
         self.aws = MiniStack(self._directory, enforce_roles=enforce_roles)
         self._stops.append(self._end_processes)
-        self.ringostat = Emulator(ringostat_port, keys={PROJECT: AUTH_KEY})
+        self.ringostat = Emulator(ports.ringostat, keys={PROJECT: AUTH_KEY})
         self._stops.append(self.ringostat.stop)
         self.ringostat_url = self.ringostat.url
+        self.crms = Crms(ports.crm)
+        self._stops.append(self.crms.stop)
         self.aws.wait()
         parameters = PARAMETERS | {"RingostatUrl": self.ringostat_url}
         self.ids = stack.deploy(self.aws, changed or template.load(), source, parameters)
@@ -108,12 +122,18 @@ class World:
         self._settle()
         host = f"{self.ids['HttpApi']}.execute-api.127.0.0.1:{self.aws.port}"
         parts = {"endpoint": self.aws.endpoint, "region": REGION, "ids": self.ids}
-        front = Front(bridge_port, self.aws.port, host, parts)
+        front = Front(ports.bridge, self.aws.port, host, parts)
         self._stops.append(front.stop)
         self.bridge_url = front.url
+        self.crms.send = self._tell
         self._open_desk(front)
         self._warm_up()
         self._sweep_on()
+
+    def _tell(self, crm: str, event: Event) -> tuple[int, str]:
+        """Post an event of a CRM to its connection."""
+        answer = self.post(f"demo-{crm}", event.body, event.content_type)
+        return answer.status, answer.body.decode("utf-8", "replace")
 
     def _open_desk(self, front: Front) -> None:
         """Let Ringostat's page show the bridge too."""
@@ -243,8 +263,14 @@ def request(method: str, url: str, body: bytes | None = None, headers: Mapping[s
         return Answer(error.code, dict(error.headers), error.read())
 
 
+def variable(port: str) -> str:
+    """Return the variable of the environment that names a port."""
+    return f"{port.upper()}_PORT"
+
+
 def _presets(source: Path) -> list[Path]:
-    return sorted((source / "mapping" / "presets").glob("*.toml"))
+    found = (source / "mapping" / "presets").glob("*.toml")
+    return sorted(path for path in found if not path.stem.endswith(API_SUFFIX))
 
 
 def _connection(preset: str) -> dict[str, Json]:
@@ -258,7 +284,7 @@ def _connection(preset: str) -> dict[str, Json]:
     }
 
 
-def _refuse_taken(port: int, variable: str) -> None:
+def _check_free(port: int, variable: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -40,13 +40,13 @@ def why_left(card: Card) -> str:
 
 
 def story(card: Card, now: int) -> Iterator[tuple[str, str]]:
-    """Yield what there is to tell of a card's delivery: a short title and a sentence each."""
+    """Yield what is known of a card's delivery: a short title and a sentence each."""
     if card.erased is not None:
         yield "erased", f"{shown(card.erased, now)}; later events of it are skipped"
         yield from _left(card, now)
         return
     if card.hash is None:
-        yield "waits for", WAITING.get(card.waiting or "", "a first event of its own")
+        yield "waits for", WAITING.get(card.waiting or "", "its first event")
     yield from _left(card, now)
     yield "confirmed", _confirmed(card, now)
     if card.refused:

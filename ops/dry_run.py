@@ -9,7 +9,6 @@ from cards.endpoints import Composed, compose
 from cards.key import key_of
 from errors import SenderError
 from mapping import engine
-from mapping.decode import has_lost_letters
 from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.language.model import SECTIONS, Mapping
@@ -18,12 +17,12 @@ from ops.offline import Offline
 from ops.samples import Sample
 
 DIRECTIONS = ("phones", "emails")
-KNOWN = ("change", "delete", "erase")  # results of a body that a mapping knows
+KNOWN = ("change", "delete", "erase", "lookup")  # results of a body that a mapping knows
 USUAL = engine.Answer(202, "application/json", "")  # a verdict for each record
 
 
 class Trial(NamedTuple):
-    """One event, what became of it, and what its sender would be told."""
+    """One event, what became of it, and the answer its sender would get."""
 
     sample: Sample
     outcomes: list[Outcome]
@@ -33,15 +32,26 @@ class Trial(NamedTuple):
 def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
     try:
-        body = sample.decoded()
-        lost = has_lost_letters(sample.body)
-        outcomes = engine.run(
-            connection.mapping, body, connection.settings, sample.headers, sample.query, trace=trace, lost=lost
+        body = sample.decoded()  # a message that wraps nothing says so here
+        outcomes = engine.read(
+            api_of(connection) if sample.lookup else connection.mapping,
+            sample.body,
+            connection.settings,
+            sample.headers,
+            sample.query,
+            trace=trace,
+            lookup=sample.lookup,
         )
     except SenderError as error:
-        refused = Outcome("reject", code=error.code, reason=str(error))
-        return Trial(sample, [refused], engine.Answer(error.status, "application/problem+json", ""))
+        rejected = Outcome("reject", code=error.code, reason=str(error))
+        return Trial(sample, [rejected], engine.Answer(error.status, "application/problem+json", ""))
     return Trial(sample, outcomes, _answer(connection, body, outcomes))
+
+
+def api_of(connection: Offline) -> Mapping:
+    """Return the mapping that says how the CRM is asked and reads what it answers; raises BadMapping."""
+    name = connection.mapping.api_name
+    return loader.load(name) if name else connection.mapping
 
 
 def _answer(connection: Offline, body: Any, outcomes: list[Outcome]) -> engine.Answer:
@@ -121,12 +131,13 @@ def document(connection: Offline, trials: Iterable[Trial]) -> dict[str, Any]:
 
 
 def _outcome(connection: Offline, outcome: Outcome) -> dict[str, Any]:
-    """Return an outcome as one of change, skip and reject; `do` says what else becomes of the card."""
+    """Return an outcome as one of change, lookup, skip and reject; `do` says what else becomes of the card."""
     body = composed(connection, outcome)
     changed = body is not None
     marks = outcome.result in ("delete", "erase")  # takes nothing of the record's data
     return {
         "result": "skip" if marks else outcome.result,
+        "wants": [want._asdict() for want in outcome.wants],
         "do": outcome.result if marks else None,
         "record": outcome.record or None,
         "kind": outcome.kind or None,

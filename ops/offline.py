@@ -31,7 +31,7 @@ class Offline(NamedTuple):
 
 def mapping_of(name: str) -> Mapping:
     """Return a preset by its name, or the mapping of a file; raises BadMapping with all problems."""
-    if name not in loader.presets() and (name.endswith(".toml") or Path(name).is_file()):
+    if name not in loader.mappings() and (name.endswith(".toml") or Path(name).is_file()):
         return loader.load_file(name)
     return loader.load(name)
 

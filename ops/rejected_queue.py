@@ -40,7 +40,7 @@ class Rejection(NamedTuple):
 
     @property
     def event(self) -> tuple[str, str, int]:
-        """What tells an event from others, however often it was rejected."""
+        """What identifies an event, however often it was rejected."""
         return self.connection, self.request_id, self.received_at
 
 
@@ -108,7 +108,7 @@ class Held:
 
 
 def rejection_of(message: dict[str, Any]) -> Rejection:
-    """Return what a received message holds: a rejected event, or what is none and lies there as it came."""
+    """Return what a received message holds: a rejected event, or one that wraps no event and is there as it came."""
     attributes = {name: entry.get("StringValue", "") for name, entry in message.get("MessageAttributes", {}).items()}
     event, problem = event_of(message)
     return Rejection(

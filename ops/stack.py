@@ -31,7 +31,7 @@ DENIED = frozenset(("AccessDenied", "AccessDeniedException", "AWS.SimpleQueueSer
 
 
 class Signed(NamedTuple):
-    """A client of boto3, signed in as its user is, with the door of the functions' own clients."""
+    """A client of boto3, signed in as its user is, with the interface of the functions' own clients."""
 
     client: Any
 
@@ -168,7 +168,7 @@ def of_stack(command: Callable[..., int]) -> Callable[..., int]:
         try:
             return command(stack=_reached(stack_name, local=local), **others)
         except ClientError as error:
-            raise click.ClickException(_refused(error)) from None
+            raise click.ClickException(_answered(error)) from None
         except BotoCoreError as error:
             raise click.ClickException(_unreached(error)) from None
         except BridgeError as error:
@@ -188,7 +188,7 @@ def _reached(name: str | None, *, local: bool) -> Stack:
     return in_aws(name)
 
 
-def _refused(error: ClientError) -> str:
+def _answered(error: ClientError) -> str:
     """Return what AWS answered: its text only where that names rights, because other texts may quote what was sent."""
     code = error.response.get("Error", {}).get("Code", "unknown")
     if code in DENIED:

@@ -50,15 +50,15 @@ def _scalar(name: str, section: Section, outcome: Outcome) -> Iterator[Row]:
 
 def _entries(name: str, section: Section, outcome: Outcome) -> Iterator[Row]:
     blocks = section.blocks.get(name, ())
-    told: set[str] = set()
+    seen: set[str] = set()
     for number, block in enumerate(blocks):
         field = f"{name}.{number}"
         steps = [step for step in outcome.trace if step.field == field]
         for step in steps:
             named = _named(outcome, step) if name == "organizations" else ""
-            again = "told already" if str(step.value).casefold() in told else ""
+            again = "repeated" if str(step.value).casefold() in seen else ""
             yield Row(BLOCKS[name], _entry(step, named), _why(step, again))
-            told |= {str(step.value).casefold()} if step.value else set()
+            seen |= {str(step.value).casefold()} if step.value else set()
         if not steps:
             each = block.each.source if block.each else "it"
             yield Row(BLOCKS[name], "null", f"{block.place}: {each} is empty")
@@ -85,8 +85,8 @@ def _why(step: Step, more: str = "") -> str:
 
 def _raw(step: Step) -> str:
     """Return what was found, where it is not what came of it."""
-    told = len(step.sources) == 1 and isinstance(step.raw, str) and step.raw not in ("", step.value)
-    return f"from {_shown(step.raw)}" if told and (step.field[-1].isdigit() or step.value is None) else ""
+    plain = len(step.sources) == 1 and isinstance(step.raw, str) and step.raw not in ("", step.value)
+    return f"from {_shown(step.raw)}" if plain and (step.field[-1].isdigit() or step.value is None) else ""
 
 
 def _shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the two secrets hold: who may send us events, and the keys with which we speak to Ringostat."""
+"""What the secrets hold: who may send us events, and the keys with which we speak to Ringostat and to CRMs."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ class Connection(NamedTuple):
     project: int
     verify: Mapping[str, Any]  # empty for a connection that sends by the queue alone: no request proves anything
     settings: Mapping[str, str]  # what mappings may see: country, time_zone, crm_url …, never the verification
+    lookups: bool = False  # whether the key to the CRM's API is known, with which records are looked up
 
 
 def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
@@ -22,9 +23,10 @@ def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
     if entry is None:
         return None
     try:
-        own = {"mapping", "project", "verify"}
+        own = {"mapping", "project", "verify", "lookups"}
         settings = {key: str(value) for key, value in entry.items() if key not in own}
-        return Connection(name, str(entry["mapping"]), int(entry["project"]), dict(entry.get("verify", {})), settings)
+        verify, lookups = dict(entry.get("verify", {})), entry.get("lookups") is True
+        return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadConnection(
             f"The entry of connection {name!r} needs mapping and project (a number); verify must be an object."
@@ -36,3 +38,9 @@ def auth_key_of(entries: Mapping[str, Any], project: int) -> str | None:
     entry = entries.get(str(project))
     key = entry.get("auth_key") if isinstance(entry, dict) else None
     return key if isinstance(key, str) and key else None
+
+
+def api_key_of(entries: Mapping[str, Any], connection: str) -> Mapping[str, str]:
+    """Return the fields of a connection's key to its CRM's API, of the API keys secret; empty without one."""
+    entry = entries.get(connection)
+    return {name: str(value) for name, value in entry.items()} if isinstance(entry, dict) else {}

@@ -2,17 +2,19 @@
 
 This is the only writer and the only reader of that message. An event has a proof behind it: `access.admit` makes one of
 a request that proves itself, and `queued` one of a message, because the policy of the queue says who may send there.
+The answer to a request of our own is one too.
 """
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from errors import NotFound
 
 # https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event
 Record = Mapping[str, Any]
+WANTED = "application/vnd.ringostat-bridge.wanted+json"  # a look-up and the ids of records
 
 
 class Request(NamedTuple):
@@ -35,7 +37,9 @@ class Request(NamedTuple):
 class Event(NamedTuple):
     """One thing a CRM or another system sent us, proved and without its proofs.
 
-    Header names are in lower case; `received_at` is the first time of arrival, in ms since 1970, UTC.
+    Header names are in lower case; `received_at` is the first time of arrival, in ms since 1970, UTC. Of an answer of
+    the CRM's API it is the moment when its request was begun; `lookup` names the look-up that it answers, and `depth`
+    says how many look-ups led to this one.
     """
 
     connection: str
@@ -44,6 +48,22 @@ class Event(NamedTuple):
     query: Mapping[str, str]
     received_at: int
     request_id: str
+    lookup: str = ""
+    depth: int = 0
+
+
+def answered(  # noqa: PLR0913 - all that an answer is
+    connection: str, body: bytes, headers: Mapping[str, str], *, asked_at: int, lookup: str, depth: int, request_id: str
+) -> Event:
+    """Return an answer of a connection's CRM as an event: what it says was so when its request was begun."""
+    headers = {**headers, "content-type": "application/json"}
+    return Event(connection, body, headers, {}, asked_at, request_id, lookup, depth)
+
+
+def wanted_again(connection: str, lookup: str, ids: Sequence[str], *, now: int, request_id: str) -> Event:
+    """Return an event that wants records anew: what is kept of a look-up that failed, without any of its answer."""
+    body = json.dumps({"lookup": lookup, "ids": list(ids)}, separators=(",", ":")).encode()
+    return Event(connection, body, {"content-type": WANTED}, {}, now, request_id)
 
 
 def address_of(path: str) -> tuple[str, str]:
@@ -78,7 +98,7 @@ def _raw(body: str, *, is_base64: bool) -> bytes:
     try:
         return base64.b64decode(text) if is_base64 else text
     except ValueError:
-        return text  # no gateway sends that; the sender is told that the body cannot be read
+        return text  # no gateway sends that; the sender is answered that the body cannot be read
 
 
 def wrapped(event: Event) -> str:
@@ -92,6 +112,7 @@ def wrapped(event: Event) -> str:
             "query": dict(event.query),
             "receivedAt": event.received_at,
             "requestId": event.request_id,
+            **({"lookup": event.lookup, "depth": event.depth} if event.lookup else {}),
         },
         separators=(",", ":"),
     )
@@ -112,6 +133,8 @@ def queued(record: Record) -> Event:
         query=inner.query,
         received_at=min(inner.receivedAt or message.received_at, message.received_at),
         request_id=inner.requestId or message.request_id,
+        lookup=inner.lookup,
+        depth=inner.depth,
     )
 
 

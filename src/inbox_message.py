@@ -27,6 +27,8 @@ class InboxMessage(BaseModel):
     query: dict[str, str] = {}
     receivedAt: Annotated[int | None, Field(description="first time of arrival, ms since 1970, UTC")] = None
     requestId: Annotated[str | None, Field(pattern=r"^[!-~]{1,128}$", description="for the logs")] = None
+    lookup: Annotated[str, Field(max_length=40, description="of an answer of the CRM's API: what was looked up")] = ""
+    depth: Annotated[int, Field(ge=0, le=2, description="of such an answer: how many look-ups led to it")] = 0
 
     def raw(self) -> bytes:
         """Return the bytes of the body; raise BadBody for base64 that is none."""

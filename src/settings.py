@@ -12,8 +12,11 @@ class Settings(NamedTuple):
     inbox_queue_url: str
     rejected_queue_url: str
     delivery_queue_url: str
+    lookup_queue_url: str  # empty where look-ups are switched off
     connections_secret: str  # name or ARN
     auth_keys_secret: str  # name or ARN
+    api_keys_secret: str  # name or ARN; empty where look-ups are switched off
+    loopback_api: str  # "true" lets the address of a CRM's API be http://127.0.0.1:PORT
     ringostat_url: str  # scheme and host
     batch_size: int  # cards per POST
     post_deadline_seconds: float

@@ -15,8 +15,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 Result = TypeVar("Result")
 
-# Every name is billed and stands in template.yaml, docs/operations.md and docs/cost.md; more than ten cost money.
-# What API Gateway, SQS and Lambda measure free of charge (requests, refusals by status, queues) is not counted again.
+# Every name is billed and is in template.yaml, docs/operations.md and docs/cost.md; more than ten cost money.
+# What API Gateway, SQS and Lambda measure free of charge (requests by status, queues) is not counted again.
 METRICS = {
     "RecordsAccepted": "records that brought news",
     "RecordsUnchanged": "records that brought nothing new: unchanged, or older than what is known",
@@ -27,7 +27,8 @@ METRICS = {
     "CardsRefused": "cards that Ringostat refused alone",
     "AnswersUnknown": "answers of Ringostat that the bridge does not understand",
     "OldestDueSeconds": "age of the oldest content that Ringostat has not confirmed",
-    "CircuitsOpen": "projects that wait because deliveries failed in a row",
+    "CircuitsOpen": "projects that wait because deliveries failed in a row, and connections whose API key is refused",
+    "OldestWantedSeconds": "age of the oldest record that is to be looked up; with look-ups only",
 }
 
 ADDRESS_OR_NUMBER = re.compile(r"[^\s@]{1,64}@[^\s@]+|\+[0-9][0-9 ().-]{7,20}[0-9]")

@@ -1,5 +1,6 @@
 """The environment of the functions, set before any of them is imported, and the whole bridge inside the process."""
 
+import logging
 import os
 
 import pytest
@@ -10,6 +11,7 @@ from local import environment  # noqa: F401 - sets the environment of the functi
 from local.emulator import Emulator
 from local.in_process import AUTH_KEYS, Bridge
 from tests import answers, canaries
+from tests.servers import Server
 
 # The machine may be busy, and nothing is proven by its speed: no deadline. HYPOTHESIS_PROFILE=slow tries for minutes.
 settings.register_profile("quick", max_examples=150, deadline=None, derandomize=True, database=None)
@@ -63,3 +65,24 @@ def bridge(aws, ringostat):
     """The bridge with its Ringostat."""
     with Bridge(ringostat.url) as bridge:
         yield bridge
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(answer, *arguments, **options):
+        script = answer if callable(answer) else lambda _, connection: connection.sendall(answer)
+        servers.append(Server(script, *arguments, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def seen(caplog, capfd):
+    """Everything that was logged or printed."""
+    caplog.set_level(logging.DEBUG)
+    return lambda: caplog.text + "".join(capfd.readouterr())

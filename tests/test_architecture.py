@@ -26,6 +26,8 @@ ROOMS = {  # what each may import beside itself
     "clock": set(),
     "settings": set(),
     "telemetry": set(),
+    "wire": set(),
+    "exchange": {"wire"},
     "cards": INNER,
     "mapping": INNER,
     "connections": INNER,
@@ -33,23 +35,27 @@ ROOMS = {  # what each may import beside itself
     "event": INNER | {"inbox_message"},
     "aws": INNER | {"cards", "settings"},
     "access": INNER | {"aws", "connections", "event", "mapping"},
-    "delivery": INNER | {"aws", "cards", "connections", "telemetry"},
+    "delivery": INNER | {"aws", "cards", "connections", "exchange", "telemetry", "wire"},
+    "lookup": INNER | {"aws", "cards", "connections", "delivery", "event", "exchange", "mapping", "telemetry", "wire"},
     "intake": INNER
-    | {"access", "aws", "cards", "connections", "delivery", "event", "mapping", "settings", "telemetry"},
+    | {"access", "aws", "cards", "connections", "delivery", "event", "lookup", "mapping", "settings", "telemetry"},
     "handlers": INNER
-    | {"access", "aws", "clock", "connections", "delivery", "event", "intake", "settings", "telemetry"},
+    | {"access", "aws", "clock", "connections", "delivery", "event", "intake", "lookup", "settings", "telemetry"},
 }
 PURE = (
     "cards",
     "mapping",
-    "delivery.answer",
     "delivery.bisect",
     "delivery.classify",
     "delivery.policy",
     "delivery.state",
     "delivery.throttle",
     "lookup.answer",
+    "lookup.pace",
+    "lookup.paging",
     "lookup.request",
+    "lookup.rows",
+    "wire",
 )
 NETWORK = {"aws_lambda_powertools", "boto3", "botocore", "http.client", "socket", "ssl", "urllib3"}
 OUTSIDE = NETWORK | {"clock", "logging", "os", "random", "secrets", "settings", "threading", "time", "uuid"}
@@ -150,7 +156,7 @@ def test_the_core_asks_for_no_present_time(module):
         ("boto3", ["aws"]),
         ("botocore", ["aws"]),
         ("os", ["settings"]),
-        ("urllib3", ["aws.client", "delivery.ringostat"]),
+        ("urllib3", ["aws.client", "delivery.ringostat", "exchange", "lookup.fetch"]),
         ("hmac", ["access"]),
     ],
 )

@@ -33,7 +33,7 @@ def test_a_thousand_due_cards_of_a_project_take_a_post_for_each_hundred():
     assert (ringostat.posts, ringostat.records) == (10, 1000)
 
 
-def test_nothing_new_rings_nobody(bridge):
+def test_nothing_new_sends_no_wake_up(bridge):
     bridge.post("acme", calls.PERSON)
     bridge.deliver()
 

@@ -89,12 +89,12 @@ def test_a_broken_new_value_does_not_replace_a_good_one(time):
 
 
 @pytest.mark.parametrize("text", ["{broken", "[]", '"text"'])
-def test_a_value_that_never_was_an_object_is_the_operators_to_mend(text, time):
+def test_a_value_that_never_was_an_object_is_the_operators_to_fix(text, time):
     with pytest.raises(BadConnection):
         secret(Vault(text), time).read()
 
 
-def test_a_refused_key_is_read_afresh_at_most_once_a_minute(time):
+def test_a_key_that_was_not_accepted_is_read_afresh_at_most_once_a_minute(time):
     vault = Vault({"a": 1})
     cached = secret(vault, time)
     cached.read()
@@ -123,7 +123,7 @@ def test_a_connection_keeps_its_verification_from_mappings():
     assert connection.settings == {"country": "PL", "crm_url": "https://x"}
 
 
-def test_a_connection_of_the_queue_alone_admits_nobody_by_http():
+def test_a_connection_of_the_queue_alone_admits_no_request_by_http():
     connection = connection_of({"acme": {"mapping": "pipedrive", "project": 106}}, "acme")
 
     assert not proves(connection.verify, Request(b"", {}, "token"))
@@ -137,7 +137,7 @@ def test_an_unknown_connection_is_none():
     "change",
     [{"project": "x"}, {"project": None}, {"verify": "secret"}, {"verify": None}, {"mapping": None, "project": "x"}],
 )
-def test_a_broken_entry_is_the_operators_to_mend_and_quotes_no_secret(change):
+def test_a_broken_entry_is_the_operators_to_fix_and_quotes_no_secret(change):
     with pytest.raises(BadConnection) as error:
         connection_of({"acme": {**ENTRY, **change}}, "acme")
 

@@ -29,7 +29,7 @@ def number(text):
 
 
 EVENT = {row["what"]: row for row in table("What one event takes")}
-STANDING = {row["what"]: row for row in table("What stands still takes")}
+STANDING = {row["what"]: row for row in table("Fixed costs")}
 FREE = {row["what"]: number(row["amount"]) for row in table("What AWS gives free of charge each month")}
 MONTHS = table("A month")
 PRICES = {name: number(row["US$ a million units"]) for name, row in (EVENT | STANDING).items()}

@@ -11,7 +11,13 @@ import pytest
 import telemetry
 from cards.key import throttle_key
 from cards.write import Write
-from intake.ingest import COUNTED
+from connections import Connection
+from event import Event
+from handlers import api
+from intake.ingest import COUNTED, Mapped, merge
+from mapping import engine
+from mapping.identity import never
+from mapping.language import loader
 from tests.delivery.test_worker import change, key, woken
 from tests.handlers.test_api import person
 
@@ -119,9 +125,7 @@ def test_a_delivery_counts_its_cards_and_only_the_stacks_name_is_a_dimension(bri
         ({"status": 400}, False),
     ],
 )
-def test_an_answer_that_nobody_understands_is_counted_and_marked_in_the_log(
-    bridge, ringostat, metrics, answer, unknown
-):
+def test_an_answer_that_is_not_understood_is_counted_and_marked_in_the_log(bridge, ringostat, metrics, answer, unknown):
     ringostat.faults(answer)
     change(bridge)
 
@@ -205,6 +209,38 @@ def test_a_time_from_the_future_is_seen_in_the_log(bridge, logged, minutes, ahea
     bridge.post("acme", person(1, when=future))
 
     assert [line.get("ahead", 0) for line in logged()] == [ahead]
+
+
+def test_values_that_a_table_lacks_are_counted_in_the_log(bridge, logged, tmp_path):
+    (tmp_path / "own.toml").write_text(LACKING)
+    event = Event("acme", b"", {}, {}, bridge.clock.now(), "request-1")
+    connection = Connection("acme", "own", 106, {}, {})
+    records = [{"id": 1, "name": "a", "owner": "ірина"}, {"id": 2, "name": "b", "owner": "known"}]
+    outcomes = engine.run(loader.load_file(tmp_path / "own.toml"), records, {}, {}, {})
+    keys = ["106#Own#contact:1", "106#Own#contact:2"]
+
+    merge([Mapped(event, connection, "", outcomes, keys, never)], api.STORES, bridge.clock.now())
+
+    [line] = logged()
+    assert line["not_in_table"] == 1
+    assert "not-in-table: [lookups.staff] lacks a value (sha256 " in line["warnings"][0]
+    assert "ірина" not in json.dumps(line, ensure_ascii=False)
+
+
+LACKING = """
+format = 1
+crm = "Own"
+[[record]]
+each = "$"
+title = "contact"
+[contact]
+externalId = "id"
+fullName = "name"
+staffId = { from = "owner", lookup = "staff" }
+phones = [{ value = "phone" }]
+[lookups.staff]
+"known" = "7"
+"""
 
 
 def test_the_line_of_a_post_names_its_cards_so_that_the_story_of_one_can_be_read(bridge, logged):

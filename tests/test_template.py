@@ -136,7 +136,7 @@ def test_a_queue_that_is_worked_on_has_a_dead_letter_queue(name):
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_refuses_whoever_comes_without_tls(name):
+def test_a_queue_denies_every_request_without_tls(name):
     policies = [resource["Properties"] for resource in of_type("AWS::SQS::QueuePolicy").values()]
     (policy,) = [policy for policy in policies if {"Ref": name} in policy["Queues"]]
 
@@ -267,7 +267,7 @@ def test_time_outs_nest():
     assert FUNCTIONS["ApiFunction"]["Timeout"] < 30  # an HTTP API's own limit
 
 
-def test_every_parameter_is_explained_to_whoever_deploys():
+def test_every_parameter_is_explained_to_the_deployer():
     interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
     grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
 
@@ -288,7 +288,7 @@ ALARMS = {  # each promise: metric, statistic, comparison, threshold, seconds in
     "CircuitOpenAlarm": ("CircuitsOpen", "Minimum", ">", 0, 300),
     "AnswerUnknownAlarm": ("AnswersUnknown", "Sum", ">", 0, 300),
     "SilenceAlarm": ("RecordsAccepted", "Sum", "<", 1, 72 * 3600),
-    "AccessRefusedAlarm": ("4xx", "Sum", ">", 20, 300),
+    "RequestsDeniedAlarm": ("4xx", "Sum", ">", 20, 300),
     "ServerFaultAlarm": ("5xx", "Sum", ">", 0, 300),
     "InboxStuckAlarm": ("ApproximateAgeOfOldestMessage", "Maximum", ">", 300, 300),
     "DeadLetterAlarm": ("ApproximateNumberOfMessagesVisible", "Maximum", ">", 0, 300),
@@ -441,11 +441,12 @@ def test_there_is_a_saved_query_for_each_question():
         "story of one request",
         "rejected by reason",
         "refused cards by code",
+        "cards left behind by day",
         "slow calls of Ringostat",
         "answers of Ringostat",
         "volume by connection",
         "unknown fields and codes",
-        "refused requests",
+        "denied requests",
         "errors",
     }
 

@@ -25,7 +25,7 @@ WITHOUT = "Python 3.13 is not on this machine: built by uv, without byte code; a
 def runtime_python(version: str = "3.13") -> Path | None:
     """Return the interpreter of a version, from PATH or pyenv's own directory; None if this machine has none.
 
-    pyenv's shims stand on PATH for every version that it has installed, and run only those that are chosen: what counts
+    pyenv's shims are on PATH for every version that it has installed, and run only those that are chosen: what counts
     is the interpreter that answers.
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
@@ -39,7 +39,7 @@ def runtime_python(version: str = "3.13") -> Path | None:
 
 
 def by_uv(template: Template) -> Template:
-    """Return a copy that SAM builds by uv; it may lie anywhere."""
+    """Return a copy that SAM builds by uv; it may be anywhere."""
     copy: Template = json.loads(json.dumps(template))
     copy["Globals"]["Function"]["CodeUri"] = str(ROOT / template["Globals"]["Function"]["CodeUri"])
     for name in functions(copy):
@@ -58,7 +58,7 @@ def build(directory: Path = BUILT, *options: str, python: Path | None = None) ->
         template = directory.parent / "by-uv.json"
         template.write_text(json.dumps(by_uv(load())), "utf-8")
         options = ("--beta-features", *options)
-    here = python.parent if python else PROGRAM.parent  # uv lies beside SAM CLI
+    here = python.parent if python else PROGRAM.parent  # uv is beside SAM CLI
     path = os.pathsep.join([str(here), os.environ.get("PATH", os.defpath)])
     command = [PROGRAM, "build", "--template-file", template, "--build-dir", directory, "--no-cached", *options]
     subprocess.run(
@@ -73,7 +73,7 @@ def build(directory: Path = BUILT, *options: str, python: Path | None = None) ->
 
 
 def add_byte_code(folder: Path, python: Path) -> None:
-    """Compile a folder's modules, as they will lie in Lambda; raise CalledProcessError if one cannot be compiled.
+    """Compile a folder's modules, as they will be in Lambda; raise CalledProcessError if one cannot be compiled.
 
     The times of files are lost on the way to Lambda, so what Python compares is a hash of the source. Another Python
     reads the sources.

@@ -1,4 +1,4 @@
-"""`python -m tools.install .venv run`: install requirements/run.txt into a virtual environment, exactly as it stands.
+"""`python -m tools.install .venv run`: install requirements/run.txt into a virtual environment, exactly as it is.
 
 The locks are complete, so pip resolves nothing (`--no-deps`): what an index offers today changes nothing. `pip check`
 then says whether a lock is closed. pip's own lines go to a log, and people read them only when something failed.

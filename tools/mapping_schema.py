@@ -8,12 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from mapping import direct
-from mapping.language.model import ANSWER, BLOCKS, RECORD, RULE, SECTIONS, TOP
+from mapping.language.model import (
+    ALSO,
+    ANSWER,
+    API,
+    BLOCKS,
+    CHECK,
+    GRANTS,
+    LOOKUP,
+    RATE,
+    RECORD,
+    RULE,
+    SECTIONS,
+    SYNC,
+    TOP,
+)
 
 MAPPING_SCHEMA = Path(__file__).parents[1] / "src" / "mapping" / "mapping.schema.json"
 DIRECT_SCHEMA = Path(__file__).parents[1] / "docs" / "direct.schema.json"
 
 _TEXT = {"type": "string"}
+_TEXTS_BY_NAME = {"type": "object", "additionalProperties": _TEXT}
 _REF_RULE = {"$ref": "#/definitions/rule"}
 _VALUES: dict[str, dict[str, Any]] = {
     "text": _TEXT,
@@ -25,19 +40,28 @@ _VALUES: dict[str, dict[str, Any]] = {
     "texts": {"type": "array", "items": _TEXT},
     "as": {"enum": list(SECTIONS)},
     "lookups": {"type": "object", "additionalProperties": {"$ref": "#/definitions/lookup"}},
+    **dict.fromkeys(("url", "path", "facts", "found", "pattern"), _TEXT),
+    **dict.fromkeys(("headers", "query"), _TEXTS_BY_NAME),
+    "number": {"type": "integer", "minimum": 1},
+    "json": {},
 }
 
 
 def mapping_schema() -> dict[str, Any]:
     """Return the schema of mapping files, made of the loader's tables."""
     sections = {name: _table(_section(kinds)) for name, kinds in SECTIONS.items()}
-    special = {"record": {"type": "array", "items": _table(_values(RECORD))}, "answer": _table(_values(ANSWER))}
+    special = {
+        "record": {"type": "array", "items": _table(_record())},
+        "answer": _table(_values(ANSWER)),
+        "api": {"anyOf": [_TEXT, _api()]},
+        "lookup": {"type": "object", "additionalProperties": _lookup()},
+    }
     return {
         "$schema": "http://json-schema.org/draft-04/schema#",
         "title": "A mapping of ringostat-bridge: what an event of one CRM means",
         **_table({**_values(TOP), **special, **sections}),
         "required": ["format"],
-        "definitions": {"rule": _rule(), "lookup": {"type": "object", "additionalProperties": _TEXT}},
+        "definitions": {"rule": _rule(), "lookup": _TEXTS_BY_NAME},
     }
 
 
@@ -50,6 +74,24 @@ def _values(kinds: dict[str, Any]) -> dict[str, Any]:
         key: {"enum": list(kind)} if isinstance(kind, tuple) else _VALUES.get(kind, _REF_RULE)
         for key, kind in kinds.items()
     }
+
+
+def _record() -> dict[str, Any]:
+    return {**_values(RECORD), "also": {"type": "array", "items": {**_table(_values(ALSO)), "required": list(ALSO)}}}
+
+
+def _api() -> dict[str, Any]:
+    token = {"type": "object", "properties": {"url": _TEXT, "grant": {"enum": list(GRANTS)}}}
+    special = {
+        "check": _table(_values(CHECK)),
+        "rate": _table(_values(RATE)),
+        "token": {**token, "additionalProperties": _TEXT, "required": ["url", "grant"]},
+    }
+    return {**_table({**_values(API), **special}), "required": ["url"]}
+
+
+def _lookup() -> dict[str, Any]:
+    return {**_table({**_values(LOOKUP), "sync": _table(_values(SYNC))}), "required": ["records"]}
 
 
 def _fields(kinds: dict[str, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from local.template import Template, load, packaged
 def translated(template: Template) -> Template:
     """Return what AWS makes of the template: CloudFormation without SAM, with the defaults of its parameters.
 
-    Raise `samtranslator.model.exceptions.InvalidDocumentException` if SAM would refuse it.
+    Raise `samtranslator.model.exceptions.InvalidDocumentException` if SAM would not accept it.
     """
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # the translator asks for a region and never calls it
     defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}

@@ -66,7 +66,7 @@ def tables() -> list[Table]:
 
 @contextmanager
 def running(server: Server) -> Iterator[str]:
-    """Run a server in a process of its own; its address ends the first line that it prints."""
+    """Run a server in a separate process; its address ends the first line that it prints."""
     with subprocess.Popen(  # noqa: S603 - our own programs
         [sys.executable, "-m", *server.command], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -82,8 +82,8 @@ def _round(contestant: Contestant, clients: int, events: int) -> Round:
     answers = posted(contestant.url, bodies, clients)
     answered = time.time() - started
     delivered = _delivered(contestant.stub, known, events) - started
-    if refused := [answer.status for answer in answers if not answer.is_success]:
-        raise RuntimeError(f"{contestant.url} refused {len(refused)} events, the first with {refused[0]}")
+    if failed := [answer.status for answer in answers if not answer.is_success]:
+        raise RuntimeError(f"{contestant.url} answered {len(failed)} events with an error, the first with {failed[0]}")
     cpu, aws = cpu_seconds(contestant.processes) - cpu, cpu_seconds(contestant.aws) - aws
     return Round(events, answered, delivered, cpu, aws, [answer.seconds for answer in answers])
 
@@ -155,10 +155,10 @@ def _outage(running: Mapping[str, Contestant], absent: Sequence[str]) -> Table:
         "Ringostat answers 503 for ten seconds (real time, over HTTP)",
         figures,
         [
-            OUTAGE.told,
-            "the CRM does not repeat what was refused",
-            "of the wrong cards, silently: the CRM was told that all went well",
-            "three tries stand a second apart (30 s in the queue), five tries five seconds",
+            OUTAGE.described,
+            "the CRM does not repeat what was answered with an error",
+            "of the wrong cards, silently: answered with success",
+            "three tries are a second apart (30 s in the queue), five tries five seconds",
             "Node-RED and n8n keep in memory what waits: a restart loses it",
             *absent,
         ],
@@ -185,14 +185,14 @@ def _play(name: str, shown_as: str, stub: Stub, url: str, offset: int) -> Sequen
     most = 0 if name == "ours" else None
     return [
         Figure(f"{shown_as}: cards wrong for ever", len(lost), f"of {len(wanted)}", most=most),
-        Figure(f"{shown_as}: of these silently", len(lost & _told_well(sent, answers)), "", most=most),
+        Figure(f"{shown_as}: of these silently", len(lost & _answered_well(sent, answers)), "", most=most),
         Figure(f"{shown_as}: events refused", sum(not one.is_success for one in answers), f"of {len(sent)}", most=most),
         Figure(f"{shown_as}: last card right", last, "s after the outage"),
         Figure(f"{shown_as}: slowest answer", max(one.seconds for one in answers), "s"),
     ]
 
 
-def _told_well(sent: Sequence[Sent], answers: Sequence[Answer]) -> set[int]:
+def _answered_well(sent: Sequence[Sent], answers: Sequence[Answer]) -> set[int]:
     """Return the persons whose newest event was answered with success."""
     last = {change.number: answer for change, answer in zip(sent, answers, strict=True)}
     return {number for number, answer in last.items() if answer.is_success}

@@ -2,18 +2,22 @@
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
 from access.schemes import SCHEMES
-from cli import exits
+from cli import api_key, exits
 from cli.guides import steps
 from cli.terminal import Cell, say
+from connections import api_key_of, connection_of
+from errors import BadConnection, BadMapping
 from mapping.language import loader
 from mapping.language.model import Mapping as Loaded
+from ops import api_keys
 from ops import offline as valid
+from ops.crm import Crm, api_of
 from ops.samples import pairs
 from ops.stack import Stack, of_stack
 
@@ -45,28 +49,37 @@ QUESTIONS = {
 @click.option("--crm-url", metavar="URL", help="Address of your CRM; links begin with it.")
 @click.option("--scheme", type=click.Choice(WAYS), help="How requests are verified.")
 @click.option("--setting", multiple=True, metavar="K=V", help="Any other setting, $settings.K.")
-@click.option("--replace", is_flag=True, help="Replace the connection of this name.")
+@api_key.options
+@click.option("--replace", is_flag=True, help="Replace the connection of this name; it keeps its API key.")
 @click.option("--yes", is_flag=True, help="Take the suggestions for what is not given; ask nothing.")
 @of_stack
 def command(stack: Stack, preset: str, *, setting: tuple[str, ...], replace: bool, **given: Any) -> int:
     """Join a CRM that PRESET (or a mapping of yours in src/mapping/presets) reads to a project, and print what to do.
 
-    It asks for what is not given, makes a long random secret where the scheme needs one, and prints it once.
+    It asks for what is not given, makes a long random secret where the scheme needs one, and prints it once. A key to
+    the CRM's API is tried before it is stored.
     """
     mapping = loader.load(preset)
     asked = Questions(silent=given.pop("yes"))
+    given_key = api_key.given(given)
     entries = stack.secret("ConnectionsSecret")
     name = asked.text("Name of the connection", given["name"], preset)
     _check_name(name, entries, replace=replace)
+    dialect = api_of(mapping)
     entry: dict[str, Any] = {"mapping": preset, "project": asked.project(stack, given["project"])}
     entry["country"] = valid.country(asked.text("Country of phones without a code", given["country"], "UA"))
     zone = asked.text("Time zone of times without one", given["time_zone"], "Europe/Kyiv")
     entry["time_zone"] = valid.time_zone(zone)
-    entry |= _crm_url(mapping, asked, given["crm_url"]) | pairs(setting, "=", "--setting")
+    read_by = [mapping, *([dialect.mapping] if dialect else [])]
+    entry |= _crm_url(read_by, asked, given["crm_url"]) | pairs(setting, "=", "--setting")
     scheme = asked.scheme(mapping, given["scheme"])
     if scheme != QUEUE:
         entry["verify"] = asked.verify(scheme, stack.hooks_url + name)
-    stack.put("ConnectionsSecret", {**entries, name: entry})
+    key = api_key.asked(stack, dialect, given_key, _known(stack, entries, name, mapping), asked.text)
+    if dialect and key and (joined := connection_of({name: entry}, name)):
+        entry["lookups"] = True
+        api_key.tried(Crm(stack, joined, dialect, key), check=not given["no_check"])
+    _store(stack, {**entries, name: entry}, name, key)
     say(f"The connection {name} is stored; it counts within 5 minutes.")
     say()
     if scheme == QUEUE:
@@ -112,7 +125,7 @@ class Questions:
     def verify(self, scheme: str, address: str) -> dict[str, Any]:
         """Return the connection's `verify`.
 
-        Fields that only the CRM can supply stay empty; the connection refuses requests until they are filled.
+        Fields that only the CRM can supply stay empty; the connection denies requests until they are filled.
         """
         entry: dict[str, Any] = {"scheme": scheme}
         for field in SCHEMES[scheme].needs:
@@ -127,6 +140,26 @@ class Questions:
         return entry
 
 
+def _known(stack: Stack, entries: Mapping[str, Any], name: str, mapping: Loaded) -> Mapping[str, str]:
+    """Return the API key of the connection that is replaced, empty if there is none or it is for another API."""
+    try:
+        replaced = connection_of(entries, name)
+        same = replaced is not None and loader.load(replaced.mapping).api_name == mapping.api_name
+    except (BadConnection, BadMapping):
+        same = False
+    return api_key_of(api_keys.of(stack), name) if same else {}
+
+
+def _store(stack: Stack, entries: Mapping[str, Any], name: str, key: Mapping[str, Any] | None) -> None:
+    """Store a connection and its API key: the key first, because who looks up without one gives ids up."""
+    known = api_keys.of(stack)
+    if key is not None and key != known.get(name):
+        stack.put(api_keys.SECRET, {**known, name: key})
+    stack.put("ConnectionsSecret", entries)
+    if key is None and name in known:
+        stack.put(api_keys.SECRET, {other: entry for other, entry in known.items() if other != name})
+
+
 def _check_name(name: str, entries: Mapping[str, Any], *, replace: bool) -> None:
     if not NAME.fullmatch(name):
         raise click.UsageError("a connection's name has small letters, digits and hyphens, at most 63")
@@ -134,9 +167,9 @@ def _check_name(name: str, entries: Mapping[str, Any], *, replace: bool) -> None
         raise click.UsageError(f"there is a connection {name!r} already: choose another --name, or --replace it")
 
 
-def _crm_url(mapping: Loaded, asked: Questions, given: str | None) -> dict[str, str]:
-    """Return the setting crm_url, which is asked only where links of the mapping begin with it."""
-    if given is None and "$settings.crm_url" not in mapping.source.text:
+def _crm_url(mappings: Sequence[Loaded], asked: Questions, given: str | None) -> dict[str, str]:
+    """Return the setting crm_url, which is asked only where links, or the address of the API, begin with it."""
+    if given is None and not any("$settings.crm_url" in mapping.source.text for mapping in mappings):
         return {}
     url = asked.text("Address of your CRM, such as https://acme.example.com (empty: no links)", given).rstrip("/")
     if url and not url.startswith("https://"):

@@ -6,10 +6,11 @@ from cards.card import Card
 from cli import exits
 from cli.terminal import Cell, columns, say
 from delivery.policy import EVER_MS
-from ops.blockers import troubles
+from ops import wanted
+from ops.blockers import Trouble, troubles
 from ops.card_text import next_try, state
 from ops.stack import Stack, of_stack
-from ops.times import away, local
+from ops.times import away, local, shown
 
 
 @click.command(short_help="List the cards that Ringostat has not confirmed yet, newest first.")
@@ -17,7 +18,10 @@ from ops.times import away, local
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many cards.")
 @of_stack
 def command(stack: Stack, project: int | None, limit: int) -> int:
-    """List the cards that are due, newest first: state, key, since when, next try. No personal data."""
+    """List the cards that are due, newest first: state, key, since when, next try. No personal data.
+
+    Then, how many records each connection wants from its CRM. What holds either up comes last.
+    """
     now = stack.clock()
     projects = [project] if project is not None else stack.cards.projects()
     keys = [key for each in projects for key in stack.cards.due(each, EVER_MS, limit + 1, newest=True)]
@@ -25,10 +29,20 @@ def command(stack: Stack, project: int | None, limit: int) -> int:
     for row in columns(_row(card, now) for card in cards[:limit]):
         say(*row)
     say(_counted(len(cards), limit))
-    for each in projects:
-        for trouble in troubles(stack.cards, each, now):
-            say(Cell("held up  ", "bold yellow"), str(trouble))
+    held = [trouble for each in projects for trouble in troubles(stack.cards, each, now)]
+    for name in stack.cards.wanting() if project is None else ():
+        held += _look_ups(stack, name, now)
+    for trouble in held:
+        say(Cell("held up  ", "bold yellow"), str(trouble))
     return exits.FINE
+
+
+def _look_ups(stack: Stack, connection: str, now: int) -> list[Trouble]:
+    """Say what a connection wants from its CRM; return why that waits."""
+    found = wanted.wanted(stack.cards, connection)
+    if found:
+        say(f"{connection} wants {found.counted} from its CRM, the oldest since {shown(found.oldest, now)}")
+    return list(wanted.troubles(stack.cards, connection, now)) if found else []
 
 
 def _row(card: Card, now: int) -> tuple[str, ...]:

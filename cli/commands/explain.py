@@ -10,8 +10,8 @@ import click
 from cards.endpoints import NO_DIRECTION, NO_NAME, Composed
 from cli import exits
 from cli.terminal import Cell, Part, columns, say, say_json
-from mapping.outcome import Outcome
-from ops.dry_run import USUAL, Trial, card_key, composed, document, fitting, moment, tried
+from mapping.outcome import Outcome, Want
+from ops.dry_run import USUAL, Trial, api_of, card_key, composed, document, fitting, moment, tried
 from ops.offline import Offline, of_connection
 from ops.samples import Sample, of_event
 from ops.trace import rows
@@ -20,10 +20,11 @@ STYLES = {
     "change": "bold green",
     "delete": "bold green",
     "erase": "bold green",
+    "lookup": "bold green",
     "skip": "bold yellow",
     "reject": "bold red",
 }
-GONE = {"delete": "deleted", "erase": "erased"}
+GONE = {"delete": "deleted", "erase": "erased", "lookup": "to be read"}
 AROUND = 40  # characters shown on either side of a fault in a body
 WAITING = {NO_DIRECTION: "neither a phone nor an e-mail is known", NO_NAME: "no name is known"}
 
@@ -61,8 +62,9 @@ def _print(connection: Offline, trials: list[Trial]) -> None:
         for name in fitting(connection, trial):
             say()
             say("hint     ", Cell(f"the preset '{name}' reads this body", "yellow"))
-        say()
-        say(f"answer   {_told(trial)}")
+        if not trial.sample.lookup:
+            say()
+            say(f"answer   {_told(trial)}")
     say()
     say(_counted(outcome.result for trial in trials for outcome in trial.outcomes))
 
@@ -70,7 +72,7 @@ def _print(connection: Offline, trials: list[Trial]) -> None:
 def _counted(results: Iterable[str]) -> str:
     count = Counter(results)
     changes = "1 change" if count["change"] == 1 else f"{count['change']} changes"
-    gone = [f"{count[result]} {told}" for result, told in GONE.items() if count[result]]
+    gone = [f"{count[result]} {word}" for result, word in GONE.items() if count[result]]
     return ", ".join([changes, *gone, f"{count['skip']} skipped", f"{count['reject']} rejected"])
 
 
@@ -78,16 +80,17 @@ def _described(sample: Sample) -> str:
     body = sample.body
     kind = {b"{": "JSON", b"[": "JSON", b"<": "XML"}.get(body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1], "a form")
     sent = f", sent as {sample.content_type}" if kind != "JSON" and "json" in sample.content_type else ""
-    return f"{kind}, {len(body)} bytes{sent}" + (f", in {sample.came_as}" if sample.came_as else "")
+    answers = f", an answer to the look-up {sample.lookup}" if sample.lookup else ""
+    return f"{kind}, {len(body)} bytes{sent}{answers}" + (f", in {sample.came_as}" if sample.came_as else "")
 
 
 def _place(sample: Sample, outcome: Outcome) -> Iterator[str]:
     """Yield the line of a body that cannot be read, and a caret where reading stopped."""
-    told = re.search(r"line (\d+) column (\d+)", outcome.reason)
-    if outcome.code != "bad-body" or told is None:
+    place = re.search(r"line (\d+) column (\d+)", outcome.reason)
+    if outcome.code != "bad-body" or place is None:
         return
     lines = (sample.body or b"").decode("utf-8", "replace").splitlines() or [""]
-    line, column = lines[min(int(told[1]), len(lines)) - 1], int(told[2]) - 1
+    line, column = lines[min(int(place[1]), len(lines)) - 1], int(place[2]) - 1
     start = max(0, column - AROUND)
     yield line[start : column + AROUND]
     yield " " * (column - start) + "^"
@@ -105,9 +108,11 @@ def _told(trial: Trial) -> str:
 def _print_outcome(connection: Offline, outcome: Outcome, number: int) -> None:
     body = composed(connection, outcome)
     say(f"{number}. {outcome.record or '(no record)'} -> ", *_result(connection, outcome))
-    if body is None:
+    if body is None and outcome.result != "lookup":
         say(f"   because: {outcome.reason}")
-    for line in _fields(connection, outcome) if body else _refusals(outcome):
+    for want in outcome.wants:
+        say(f"   {_read_of(connection, want)}")
+    for line in _fields(connection, outcome) if body else _mismatches(outcome):
         say("   ", *line)
     for warning in outcome.warnings:
         say("   ", Cell("warning: ", "yellow"), warning)
@@ -122,21 +127,31 @@ def _result(connection: Offline, outcome: Outcome) -> Iterator[Part]:
         yield f" ({outcome.carries})  card {key}"
     elif key:
         yield f"  {outcome.code}  card {key}"
-    else:
+    elif outcome.code:
         yield f"  {outcome.code}" + (f"  {outcome.field}" if outcome.field else "")
+
+
+def _read_of(connection: Offline, want: Want) -> str:
+    """Return in words what will be read from the CRM's API."""
+    api = api_of(connection)
+    reads = api.calls[want.lookup]
+    path = "".join(part if isinstance(part, str) else f"{{{part.source}}}" for part in reads.call.path.parts)
+    several = f", up to {reads.most} in one request" if reads.most > 1 else ""
+    unknown = ", unless its card is known" if want.card else ""
+    return f"will read {want.lookup} {want.id}{unknown}: {reads.call.method} {path}{several}, mapped by {api.name}"
 
 
 def _fields(connection: Offline, outcome: Outcome) -> Iterator[list[Cell]]:
     event = f"   event: {outcome.event_id}" if outcome.event_id else ""
-    yield [Cell(f"changed: {moment(outcome.changed_at) or 'not told; arrival counts'}{event}")]
+    yield [Cell(f"changed: {moment(outcome.changed_at) or 'not sent; arrival counts'}{event}")]
     yield from columns(
         (row.name, Cell(row.shown, "dim" if row.shown == "null" else ""), Cell(row.why, "dim"))
         for row in rows(connection, outcome)
     )
 
 
-def _refusals(outcome: Outcome) -> Iterator[list[Cell]]:
-    """Yield why each record took nothing."""
+def _mismatches(outcome: Outcome) -> Iterator[list[Cell]]:
+    """Yield why each record did not match."""
     for step in outcome.trace:
         if not outcome.record:
             wanted, *found = step.sources

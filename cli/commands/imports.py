@@ -1,9 +1,9 @@
 """`bridge import`: contacts of a file, through the inbox queue."""
 
 import csv
+import hashlib
 import io
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,25 +12,35 @@ from typing import Any, NamedTuple, Self
 import click
 
 from aws.queues import BATCH
-from cli import exits
-from cli.checkpoint import Checkpoint, digest_of, resumed
+from cli import checkpoint, exits, progress
 from cli.rate import Rate
 from cli.tables import Csv, Row, json_rows, text_of
 from cli.terminal import Cell, columns, say
-from errors import Unavailable
 from event import Event, wrapped
+from ops import inbox
 from ops.dry_run import tried
 from ops.offline import Offline
 from ops.samples import Sample, pairs
 from ops.stack import Stack, of_stack
 from ops.times import since
 
-TRIES = 5
 TOGETHER = 25  # records of our own contract in one message: one merge for all of them
 LARGEST_MESSAGE = 45_000  # bytes of records; in base64 a third more, and SQS counts every 64 KiB as a request
-LARGEST_CALL = 150_000  # bytes of the records in one call; with base64 below SQS's smallest limit, 256 KiB
+LARGEST_CALL = inbox.LARGEST_CALL * 3 // 4  # bytes of the records in one call: base64 takes a third more
 COMPACT = (",", ":")
 JSON_TYPE = {"content-type": "application/json"}
+
+
+class Checkpoint(NamedTuple):
+    """Everything up to `line` is in the inbox queue or in the file of rejected lines, which had `size` bytes then."""
+
+    digest: str  # of the imported file
+    where: str  # the inbox queue and the connection
+    as_of: int  # ms since 1970: when the file was written
+    line: int = 0
+    sent: int = 0
+    rejected: int = 0
+    size: int = 0
 
 
 class Mark(NamedTuple):
@@ -57,7 +67,7 @@ class Message(NamedTuple):
 @click.option("--encoding", default="utf-8", show_default=True, help="Of the file; cp1251 for old spreadsheets.")
 @click.option("--as-of", metavar="WHEN", help="When the file was exported; its own time if not given.")
 @click.option("--rate", default=500.0, show_default=True, type=click.FloatRange(0), help="Records a second; 0: all.")
-@click.option("--restart", is_flag=True, help="Begin anew, whatever an interrupted import did.")
+@click.option("--restart", is_flag=True, help="Begin from the start, whatever an interrupted import did.")
 @of_stack
 def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], **given: Any) -> int:
     """Import the contacts of FILE: CSV with headers, or NDJSON with one event of the connection a line.
@@ -70,16 +80,16 @@ def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], 
     text = text_of(file, given["encoding"])
     rows = _rows(file, text, pairs(mapped, "=", "--map"), mapping)
     as_of = since(given["as_of"], stack.clock()) or int(file.stat().st_mtime * 1000)
-    start = Checkpoint(digest_of(file), f"{stack.queue_url('InboxQueue')} {connection}", as_of)
-    beside = file.with_name(file.name + ".checkpoint.json")
+    start = Checkpoint(_digest(file), f"{stack.queue_url('InboxQueue')} {connection}", as_of)
     if not given["dry_run"] and not given["restart"]:
-        start = resumed(beside, start)
+        start = _resumed(file, start)
     if start.line:
         say(f"going on after line {start.line}, {start.sent} records are sent already")
     say("Import only people whose data you may pass on to Ringostat.")
-    with Import(stack, mapping, connection, start, file, send=not given["dry_run"]) as run:
-        run.all(rows, Rate(given["rate"], sleep=stack.sleep), progress(text))
-    say(run.told())
+    sending = Import(stack, mapping, connection, start, file, send=not given["dry_run"])
+    with sending as run, progress.shown(text.count("\n"), "lines") as at:
+        run.all(rows, Rate(given["rate"], sleep=stack.sleep), at)
+    say(run.summary())
     return exits.REJECTED if run.state.rejected else exits.FINE
 
 
@@ -98,29 +108,24 @@ def _rows(file: Path, text: str, given: dict[str, str], mapping: Offline) -> Ite
     return table.rows()
 
 
-def progress(text: str) -> Callable[[Iterable[Row]], Iterator[Row]]:
-    """Return what shows how far the rows are, with rate and time left, on a terminal; elsewhere nothing."""
-    if not sys.stderr.isatty():
-        return iter
-    from rich.console import Console  # noqa: PLC0415 - as in cli.terminal
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def following(rows: Iterable[Row]) -> Iterator[Row]:
-        bar = Progress(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("lines, {task.fields[rate]}/s,"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            console=Console(stderr=True),
+
+def _beside(file: Path) -> Path:
+    return file.with_name(file.name + ".checkpoint.json")
+
+
+def _resumed(file: Path, start: Checkpoint) -> Checkpoint:
+    """Return how far an interrupted import of the same file to the same place has come, else `start`."""
+    path = _beside(file)
+    known = checkpoint.read(path, Checkpoint, "--restart")
+    if known and (known.digest, known.where) != (start.digest, start.where):
+        raise click.ClickException(
+            f"{path.name} is of another file, connection or stack, or the file was changed; --restart begins again"
         )
-        with bar:
-            task = bar.add_task("", total=text.count("\n"), rate=0)
-            for row in rows:
-                bar.update(task, completed=row.line, rate=round(bar.tasks[task].speed or 0))
-                yield row
-
-    return following
+    return known or start
 
 
 class Import:
@@ -129,14 +134,12 @@ class Import:
     def __init__(  # noqa: PLR0913 - what a run is made of
         self, stack: Stack, mapping: Offline, connection: str, state: Checkpoint, file: Path, *, send: bool
     ) -> None:
-        self._client = stack.client("sqs")
-        self._url = stack.queue_url("InboxQueue")
-        self._sleep = stack.sleep
+        self._stack = stack
         self._mapping = mapping
         self._connection = connection
         self._send = send
         self._ours = mapping.mapping.contract == "direct"
-        self._beside = file.with_name(file.name + ".checkpoint.json")
+        self._beside = _beside(file)
         self._rejects = file.with_name(file.name + ".rejected.csv")
         self.state = state
         self.rejected = state.rejected
@@ -162,10 +165,10 @@ class Import:
         if kind is None and not self.noted:
             self._rejects.unlink()
 
-    def all(self, rows: Iterable[Row], rate: Rate, follow: Callable[[Iterable[Row]], Iterator[Row]]) -> None:
-        """Map and send every row after the checkpoint."""
+    def all(self, rows: Iterable[Row], rate: Rate, at: Callable[[int], None]) -> None:
+        """Map and send every row after the checkpoint; `at` is told each line."""
         waiting: list[Message] = []
-        for message in self._messages(follow(row for row in rows if row.line > self.state.line)):
+        for message in self._messages((row for row in rows if row.line > self.state.line), at):
             if len(waiting) == BATCH or sum(one.size for one in waiting) + message.size > LARGEST_CALL:
                 self._flush(waiting, rate)
                 waiting = []
@@ -174,12 +177,13 @@ class Import:
             self._flush(waiting, rate)
         self.state = self.state._replace(rejected=self.rejected)
 
-    def _messages(self, rows: Iterable[Row]) -> Iterator[Message]:
+    def _messages(self, rows: Iterable[Row], at: Callable[[int], None]) -> Iterator[Message]:
         """Yield the rows that the mapping takes, several of our own contract in one message."""
         mark, size = Mark(self.state.line, self.rejected, self.state.size), 0
         records: list[Any] = []
         together = TOGETHER if self._ours else 1
         for row in rows:
+            at(row.line)
             if self._taken(row):
                 length = len(json.dumps(row.record, separators=COMPACT))
                 if records and (len(records) == together or size + length > LARGEST_MESSAGE):
@@ -224,14 +228,14 @@ class Import:
         number = sum(len(message.records) for message in messages)
         if self._send:
             rate.wait(number)
-            self._put([self._wrapped(message) for message in messages])
+            inbox.put(self._stack, [self._wrapped(message) for message in messages])
         mark = messages[-1].mark
         self.state = self.state._replace(
             line=mark.line, sent=self.state.sent + number, rejected=mark.rejected, size=mark.size
         )
         if self._send:
             self._file.flush()
-            self.state.write(self._beside)
+            checkpoint.write(self._beside, self.state)
 
     def _wrapped(self, message: Message) -> str:
         records = message.records if self._ours else message.records[0]
@@ -239,19 +243,7 @@ class Import:
         request_id = f"import-{self.state.digest[:12]}-{message.mark.line}"
         return wrapped(Event(self._connection, body, JSON_TYPE, {}, self.state.as_of, request_id))
 
-    def _put(self, bodies: Sequence[str]) -> None:
-        """Send with one call; what SQS does not take at once, with more calls."""
-        left = list(bodies)
-        for _ in range(TRIES):
-            entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(left)]
-            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-            left = [left[int(entry["Id"])] for entry in answer.get("Failed", ())]
-            if not left:
-                return
-            self._sleep(1)
-        raise Unavailable(f"SQS did not take {len(left)} of {len(bodies)} messages.")
-
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return what came of it."""
         sent = "sent to the inbox queue" if self._send else "would be sent"
         whole = sum(self.codes.values()) == self.state.rejected  # not where another run had begun

@@ -28,7 +28,7 @@ def _crm(_: click.Context, __: click.Parameter, value: str) -> str:
 def command(samples: list[Sample], crm: str) -> int:
     """Draft a mapping from the field names of SAMPLE: bridge new sample.json > my.toml.
 
-    What it found and what it could not tell of name, id, time, phones and e-mails stands on standard error.
+    What it found, and what it could not identify, of name, id, time, phones and e-mails is on standard error.
     """
     sample = samples[0]
     try:

@@ -18,7 +18,7 @@ from ops.samples import Sample, of_event
 def command(samples: list[Sample]) -> int:
     """List each value of SAMPLE with the expression to paste into a mapping.
 
-    In TOML an expression with double quotes stands in single quotes: externalId = '"client-id"'.
+    In TOML an expression with double quotes is written in single quotes: externalId = '"client-id"'.
     """
     return max(_print(sample) for sample in samples)
 

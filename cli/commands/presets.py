@@ -24,18 +24,22 @@ def _print(preset: Mapping) -> None:
     say(Cell(preset.name, "bold"), f"  ({preset.crm})  {preset.title}")
     if preset.verify:
         say(f"    verify  {preset.verify}")
+    if preset.api_name:
+        say("    reads   the records that events only name, with an API key")
     say(f"    set up  {preset.help}")
 
 
 def matrix(presets: list[Mapping]) -> str:
     """Return a Markdown table of the presets, those that only reject last, with links into this repository."""
-    rows = ["| CRM, and how it sends | preset | verified by | tested with |", "|---|---|---|---|"]
+    rows = ["| CRM, and how it sends | preset | verified by | reads its API | tested with |", "|---|---|---|---|---|"]
     for preset in sorted(presets, key=lambda preset: (not _works(preset), preset.title.casefold())):
         guide = f"docs/connect/{preset.name.removesuffix('-v1')}.md"
         proof = preset.verify or "the queue's own policy"
-        rows.append(f"| [{preset.title}]({guide}) | `{preset.name}` | {proof} | [events](events/{preset.name}) |")
+        reads = "yes" if preset.api_name else "no"
+        events = f"[events](events/{preset.name})"
+        rows.append(f"| [{preset.title}]({guide}) | `{preset.name}` | {proof} | {reads} | {events} |")
     return "\n".join(rows)
 
 
 def _works(preset: Mapping) -> bool:
-    return any(record.do == "change" for record in preset.records)
+    return any(record.do in ("change", "lookup") for record in preset.records)

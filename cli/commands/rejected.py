@@ -18,7 +18,7 @@ from ops.stack import Stack, of_stack
 from ops.times import local
 from ops.times import since as parsed
 
-SHORT = 8  # characters of an id that tell messages apart
+SHORT = 8  # characters of an id, enough to distinguish messages
 
 
 @click.group(short_help="List, show and replay events that were rejected.")
@@ -137,7 +137,7 @@ def replay(  # noqa: PLR0913 - click calls it with each option by its name
             for batch in held.batches():
                 run.replay([one for one in batch if _means(chosen, one)], held)
     finally:
-        say(run.told())
+        say(run.summary())
     return exits.WRONG if run.counts["not taken"] else exits.FINE
 
 
@@ -168,10 +168,10 @@ class Replay:
         answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
         return [piece[int(entry["Id"])] for entry in answer.get("Successful", ())]
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return what came of it."""
         notes = {
-            "back": "were rejected again, or stood there twice, and stay",
+            "back": "were rejected again, or were there twice, and stay",
             "not taken": "were not taken by the inbox queue and stay",
             "twice": "could not be deleted and stay; replaying them again does no harm",
         }

@@ -27,11 +27,13 @@ STYLES = {"accepted": "green", "rejected": "red"}
 def command(stack: Stack, samples: list[Sample], connection: str) -> int:
     """Send SAMPLE to the stack's address of a connection, with that connection's proof, and show the answer.
 
-    It takes the way of a real event, so Ringostat is told of its contacts.
+    It is processed like a real event, so its contacts are posted to Ringostat.
     """
     entry = stack.connection(connection)
     if not entry.verify:
-        raise click.ClickException(f"{connection} takes no requests, for it has no verify: it sends by the queue alone")
+        raise click.ClickException(
+            f"{connection} takes no requests, because it has no verify: it sends only by the queue"
+        )
     if problem := fault(entry.verify):
         raise click.ClickException(f"{connection}: {problem}")
     return max(_sent(stack, entry, sample) for sample in samples)
@@ -82,6 +84,6 @@ def _words(answer: dict[str, Any]) -> str:
         return str(answer["detail"])
     if answer.get("queued"):
         return "kept whole in the inbox queue"
-    counts = {name: answer.get(name) for name in ("accepted", "unchanged", "stale", "skipped", "rejected")}
+    counts = {name: answer.get(name) for name in ("accepted", "unchanged", "stale", "lookup", "skipped", "rejected")}
     numbers = {name: len(found) if isinstance(found, list) else found for name, found in counts.items()}
     return ", ".join(f"{number} {name}" for name, number in numbers.items() if number)

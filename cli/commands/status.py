@@ -9,10 +9,12 @@ from cards.key import project_of
 from cli import exits
 from cli.identities import found
 from cli.terminal import Cell, columns, say
+from lookup.rows import Row
+from ops import wanted
 from ops.blockers import troubles
 from ops.card_text import state, story
 from ops.stack import Stack, of_stack
-from ops.times import local
+from ops.times import away, local, shown
 
 STYLES = {"delivered": "green", "refused": "red", "erased": "yellow"}
 
@@ -24,20 +26,33 @@ STYLES = {"delivered": "green", "refused": "red", "erased": "yellow"}
 def command(stack: Stack, connection: str, identity: str) -> int:
     """Show the cards of ID, as the CRM writes it: contact, lead and organization (`lead:42` shows one kind).
 
-    It prints personal data: it is for your own screen.
+    A record that is wanted from the CRM is named too. It prints personal data: it is for your own screen.
     """
     entry = stack.connection(connection)
     cards = found(stack, entry, identity)
     for card in cards.values():
         _print(card, stack)
         say()
-    if not cards:
+    rows = wanted.of_id(stack.cards, entry, identity)
+    for row in rows:
+        say(Cell(f"{row.lookup} {row.id} ", "bold"), Cell("is wanted from the CRM", "cyan"), _words(row, stack.clock()))
+    if not cards and not rows:
         say(f"There is no card of this id: {connection} has accepted no event of it.")
         say(f"Look for rejected ones: bridge rejected list --connection {connection}")
         return exits.WRONG
-    for trouble in troubles(stack.cards, entry.project, stack.clock()):
+    held = list(troubles(stack.cards, entry.project, stack.clock())) if cards else []
+    held += wanted.troubles(stack.cards, connection, stack.clock()) if rows else []
+    for trouble in held:
         say(Cell("held up   ", "bold yellow"), str(trouble))
     return exits.FINE
+
+
+def _words(row: Row, now: int) -> str:
+    """Return since when a record is wanted, and when it is read."""
+    coming = "now" if row.due_at <= now else away(row.due_at, now)
+    tries = f", {row.tries} tries failed" if row.tries else ""
+    again = ", once more because it had neither phone nor e-mail" if row.again else ""
+    return f" since {shown(row.since, now)}, read {coming}{tries}{again}"
 
 
 def _print(card: Card, stack: Stack) -> None:

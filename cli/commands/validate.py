@@ -16,7 +16,7 @@ from ops.offline import mapping_of
 @click.option("--strict", is_flag=True, help="Let warnings fail too, for CI.")
 def command(files: tuple[str, ...], *, strict: bool) -> int:
     """Check mapping FILEs (or presets by name; without any: all presets) and list all their problems."""
-    codes = [_checked(name, strict=strict) for name in files or loader.presets()]
+    codes = [_checked(name, strict=strict) for name in files or loader.mappings()]
     wrong = sum(code != exits.FINE for code in codes)
     say(f"{len(codes) - wrong} fine, {wrong} wrong")
     return max(codes)

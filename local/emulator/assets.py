@@ -1,6 +1,6 @@
-"""The files of the page, and the headers that keep it harmless whatever stands in a contact's name."""
+"""The files of the page, and the headers that keep it harmless, whatever a contact's name holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
@@ -28,10 +28,11 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def asset(path: str) -> Reply | None:
-    """Return a file of the page by its path (`/`, `/page/app.js`), None if there is none."""
+def asset(path: str, folders: Sequence[Path]) -> Reply | None:
+    """Return a file of the page by its path (`/`, `/page/app.js`) from the first folder that has it, or None."""
     name = "index.html" if path == "/" else path.removeprefix(PREFIX)
     if path != "/" and not path.startswith(PREFIX):
         return None
-    file = next((file for file in FOLDER.iterdir() if file.name == name and file.suffix in TYPES), None)
+    files = (file for folder in folders for file in folder.iterdir())
+    file = next((file for file in files if file.name == name and file.suffix in TYPES), None)
     return Reply(HTTPStatus.OK, file.read_bytes(), HEADERS, TYPES[file.suffix]) if file else None

@@ -92,7 +92,7 @@ class Book:
         ]
 
     def call(self, phone: str, mark: int = 0) -> dict[str, Any]:
-        """Log a call of a number, with the data of the client whom the book knows by now."""
+        """Log a call of a number, with the data of the client as the book knows it by now."""
         known = self._client(_digits(phone))
         call = {
             "time": self._clock(),

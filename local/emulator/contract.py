@@ -81,7 +81,7 @@ def array(item: Check, *, at_least_one: bool = False, unique: bool = False) -> C
         for index, one in enumerate(value):
             yield from item(one, f"{path}[{index}]")
             if unique and one in value[:index]:
-                yield Problem(f"{path}[{index}]", "stands there twice")
+                yield Problem(f"{path}[{index}]", "is there twice")
 
     return check
 

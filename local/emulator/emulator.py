@@ -10,14 +10,17 @@ from typing import Any, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
 from local.emulator import shown
+from local.emulator.assets import FOLDER
 from local.emulator.book import Book, Key
 from local.emulator.contract import ITEMS, problems
-from local.emulator.faults import Fault, Faults, fault_of
+from local.emulator.faults import NONE, Fault, Faults, fault_of, instead
 from local.emulator.live import Changes
-from local.emulator.reply import Reply, said
-from local.emulator.server import CONTROL, PART, SYNC, Server
+from local.emulator.reply import Reply, absent, said
+from local.emulator.server import CONTROL, PART, Server
 from local.emulator.traffic import KEPT_REQUESTS, Request, Traffic
 
+SYNC = {f"/minicrm/{name}/sync": name for name in ITEMS}
+ONLINE = "/sipstatus/online"  # changes nothing, so `bridge doctor` tries an auth key with it
 SHOWN = 200  # calls and requests that a page that was just opened lists
 CARDS_A_PIECE = 500
 
@@ -52,9 +55,7 @@ class Emulator:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def _listen(self, port: int) -> None:
-        self._server = Server(port, self.receive, self.online, self.control)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        self._server = Server(port, self.route, self.control, [FOLDER])
 
     def stop(self) -> None:
         """End the server and every connection, late requests included."""
@@ -68,10 +69,7 @@ class Emulator:
 
     def go_down(self) -> None:
         """Refuse and end every connection, until `come_back`."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._server.cut()
-        self._thread.join()
+        self._server.end()
 
     def __enter__(self) -> Self:
         return self
@@ -134,13 +132,13 @@ class Emulator:
     def news(self, since: int) -> tuple[int, Iterator[dict[str, Any]]]:
         """Return the count of changes, and what the page is to show newly since an earlier count, in pieces."""
         with self._lock:
-            count, anew = self.changes.count, since < self._cleared
-            since = 0 if anew else since
+            count, restarted = self.changes.count, since < self._cleared
+            since = 0 if restarted else since
             cards = self._book.since(since)
             calls, requests = self._book.calls_since(since, SHOWN), self._traffic.since(since, SHOWN)
             total = self._traffic.count
         piece = {
-            "anew": anew,
+            "restarted": restarted,
             "projects": list(self._keys),
             "faults": self.coming_faults(),
             "calls": calls,
@@ -163,6 +161,13 @@ class Emulator:
     def coming_faults(self) -> list[dict[str, Any]]:
         """Return the faults not used up yet."""
         return [fault._asdict() for fault in self._faults.coming()]
+
+    def route(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[Fault, Reply | None]:
+        """Handle one request to the API or to a path that there is not."""
+        path = urlsplit(target).path
+        if method == "POST" and path in SYNC:
+            return self.receive(path, headers, body)
+        return NONE, self.online(headers) if (method, path) == ("GET", ONLINE) else absent()
 
     def receive(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[Fault, Reply | None]:
         """Handle one request to the API (header names in lower case).
@@ -222,7 +227,7 @@ class Emulator:
     def control(self, method: str, target: str, body: bytes) -> Reply:
         """Handle a request to the emulator itself."""
         if target.startswith(PART):
-            return self._part.control(method, target, body) if self._part else _absent()
+            return self._part.control(method, target, body) if self._part else absent()
         parts = urlsplit(target)
         query = parse_qs(parts.query)
         routes: Mapping[tuple[str, str], Callable[[], Any]] = {
@@ -241,7 +246,7 @@ class Emulator:
             return Reply(HTTPStatus.OK, b"", {"Cache-Control": "no-store"}, "text/event-stream", stream)
         route = routes.get((method, parts.path.removeprefix(CONTROL)))
         if route is None:
-            return _absent()
+            return absent()
         try:
             return said(HTTPStatus.OK, route())
         except (ValueError, TypeError, KeyError) as error:
@@ -254,23 +259,13 @@ def _pieces(first: dict[str, Any], cards: list[dict[str, Any]]) -> Iterator[dict
         yield {"cards": cards[start : start + CARDS_A_PIECE]}
 
 
-def _absent() -> Reply:
-    return said(HTTPStatus.NOT_FOUND, {"error": "There is no such page."})
-
-
 def _instead(fault: Fault, value: Any, kind: str) -> Reply | None:
     """Return the reply that a fault puts in place of Ringostat's."""
-    if fault.redirect:
-        return Reply(HTTPStatus.TEMPORARY_REDIRECT, b"", {"Location": fault.redirect})
     if fault.refuse:
         places = [index for index, card in enumerate(_records(value, kind)) if fault.means(card)]
         field = next(iter(fault.refuse))
         return _refusal([(f"{kind}[{index}].{field}", "is refused on demand") for index in places])
-    if fault.status is None and fault.body is None:
-        return None
-    if fault.body is None or isinstance(fault.body, str):
-        return Reply(fault.status or 200, (fault.body or "").encode(), fault.headers, "text/plain; charset=utf-8")
-    return said(fault.status or 200, fault.body, fault.headers)
+    return instead(fault)
 
 
 def _refusal(fields: Iterable[tuple[str, str]]) -> Reply:

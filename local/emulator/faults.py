@@ -2,7 +2,10 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple
+
+from local.emulator.reply import Reply, said
 
 
 class Fault(NamedTuple):
@@ -11,8 +14,8 @@ class Fault(NamedTuple):
     `status`, with `headers` and `body`, is answered instead of handling the request; `apply` makes the request land all
     the same. `redirect` answers 307 to that URL. `drop` closes the connection before or after the request lands.
     `delay` is slept before the request lands, even if the client has gone by then. `drip` are the seconds between the
-    bytes of the answer. `truncate` cuts the answer inside its headers or its body. `refuse` are fields of a record: an
-    array that holds such a one is refused with 400, for ever if `times` is not given.
+    bytes of the answer, `pad` the blanks behind it, in bytes. `truncate` cuts it inside its headers or its body.
+    `refuse` are fields of a record: an array that holds such a one is refused with 400, for ever without `times`.
     """
 
     times: int | None = 1
@@ -24,6 +27,7 @@ class Fault(NamedTuple):
     drop: str = ""  # before | after
     delay: float = 0.0
     drip: float = 0.0
+    pad: int = 0
     truncate: str = ""  # headers | body
     refuse: Mapping[str, Any] = {}
 
@@ -35,6 +39,7 @@ class Fault(NamedTuple):
 NONE = Fault()
 STATUSES = range(200, 600)
 MAX_SECONDS = 600
+MAX_PAD = 64 * 1024 * 1024
 WORDS = {"drop": ("before", "after"), "truncate": ("headers", "body")}
 
 
@@ -58,10 +63,24 @@ def _numbers_checked(fault: Fault) -> Fault:
         raise ValueError("times must be a number from 1.")
     if fault.status is not None and (type(fault.status) is not int or fault.status not in STATUSES):
         raise ValueError("status must be a number from 200 to 599.")
+    if type(fault.pad) is not int or not 0 <= fault.pad <= MAX_PAD:
+        raise ValueError(f"pad must be a number of bytes, at most {MAX_PAD}.")
     for name in ("delay", "drip"):
         if type(getattr(fault, name)) not in (int, float) or not 0 <= getattr(fault, name) <= MAX_SECONDS:
             raise ValueError(f"{name} must be seconds, at most {MAX_SECONDS}.")
     return fault
+
+
+def instead(fault: Fault) -> Reply | None:
+    """Return the reply that a fault puts in place of any other, None if it lets the request be handled."""
+    if fault.redirect:
+        return Reply(HTTPStatus.TEMPORARY_REDIRECT, b"", {"Location": fault.redirect})
+    if fault.status is None and fault.body is None:
+        return None
+    if fault.body is None or isinstance(fault.body, str):
+        kind = "html" if (fault.body or "").startswith("<") else "plain"
+        return Reply(fault.status or 200, (fault.body or "").encode(), fault.headers, f"text/{kind}; charset=utf-8")
+    return said(fault.status or 200, fault.body, fault.headers)
 
 
 class Faults:

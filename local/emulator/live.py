@@ -57,7 +57,7 @@ class Changes:
         """Yield an event a piece; only the last has an id, so a page that missed one asks for them all again."""
         for piece in pieces:
             yield b"data: " + json.dumps(piece, separators=(",", ":")).encode() + b"\n\n"
-        yield f"id: {self._epoch}.{count}\nevent: told\ndata:\n\n".encode()
+        yield f"id: {self._epoch}.{count}\nevent: changed\ndata:\n\n".encode()
 
     def _wait(self, seen: int) -> bool:
         with self._condition:

@@ -2,47 +2,57 @@
 
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 from local.emulator.assets import asset
-from local.emulator.contract import ITEMS
 from local.emulator.faults import NONE, Fault
-from local.emulator.reply import Reply, said
+from local.emulator.reply import Reply, absent, said
 
-SYNC = {f"/minicrm/{name}/sync": name for name in ITEMS}
-ONLINE = "/sipstatus/online"  # changes nothing, so `bridge doctor` tries an auth key with it
 CONTROL = "/_emulator/"
 MAX_BODY = 16 * 1024 * 1024
 PART = "/_bridge/"
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
-Receive = Callable[[str, Mapping[str, str], bytes], tuple[Fault, Reply | None]]  # path, headers in lower case, body
-Online = Callable[[Mapping[str, str]], Reply]  # headers in lower case
+# Method, path with query, headers in lower case, body; a fault to show while answering, and the answer (None: hang up).
+Receive = Callable[[str, str, Mapping[str, str], bytes], tuple[Fault, Reply | None]]
 Control = Callable[[str, str, bytes], Reply]  # method, path with query, body
 
 
 class Server(ThreadingTCPServer):
-    """One thread per connection; `cut` ends them."""
+    """One thread per connection; listens from its making until `end`. `folders` hold the files of the page."""
 
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, port: int, receive: Receive, online: Online, control: Control) -> None:
+    def __init__(self, port: int, receive: Receive, control: Control, folders: Sequence[Path]) -> None:
         self.receive = receive
-        self.online = online
         self.control = control
+        self.folders = folders
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop listening, and end all connections; their threads close them."""
+        self.shutdown()
+        self.server_close()
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection."""
@@ -53,12 +63,6 @@ class Server(ThreadingTCPServer):
         """Forget the connection."""
         self._open.discard(request)
         super().shutdown_request(request)
-
-    def cut(self) -> None:
-        """End all connections; their threads close them."""
-        for connection in list(self._open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Be silent about a client that hangs up in the middle: tests do so all the time."""
@@ -80,21 +84,17 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(length))
         path = urlsplit(self.path).path
         headers = {name.lower(): value for name, value in self.headers.items()}
-        if self.command == "POST" and path in SYNC:
-            self._answer(*self.server.receive(path, headers, body))
-        elif (self.command, path) == ("GET", ONLINE):
-            self._send(self.server.online(headers))
-        elif path.startswith((CONTROL, PART)) and self._is_ours():
-            self._send(self.server.control(self.command, self.path, body))
-        elif self.command == "GET" and self._is_ours() and (page := asset(path)):
+        if path.startswith((CONTROL, PART)):
+            self._send(self.server.control(self.command, self.path, body) if self._is_ours() else absent())
+        elif self.command == "GET" and self._is_ours() and (page := asset(path, self.server.folders)):
             self._send(page)
         else:
-            self._send(said(HTTPStatus.NOT_FOUND, {"error": "There is no such page."}))
+            self._answer(*self.server.receive(self.command, self.path, headers, body))
 
     do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - names of http.server
 
     def _is_ours(self) -> bool:
-        """Refuse pages of other sites, which a browser on this machine may have open."""
+        """Deny requests from pages of other sites, which a browser on this machine may have open."""
         host = self.headers.get("Host", "")
         origin = self.headers.get("Origin", f"http://{host}")
         site = self.headers.get("Sec-Fetch-Site", "none")
@@ -112,10 +112,10 @@ class _Handler(BaseHTTPRequestHandler):
         head = [
             f"HTTP/1.1 {reply.status} {PHRASES.get(reply.status, '')}",
             f"Content-Type: {reply.content_type}",
-            "Connection: close" if reply.stream else f"Content-Length: {len(reply.body)}",
+            "Connection: close" if reply.stream else f"Content-Length: {len(reply.body) + fault.pad}",
             *(f"{name}: {value}" for name, value in reply.headers.items()),
         ]
-        text = "\r\n".join([*head, "", ""]).encode() + reply.body
+        text = "\r\n".join([*head, "", ""]).encode() + reply.body + b" " * fault.pad
         if fault.truncate:
             self.close_connection = True
             text = text[:-1] if fault.truncate == "body" else head[0].encode() + b"\r\nContent-Ty"

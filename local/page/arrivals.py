@@ -17,7 +17,7 @@ from mapping.outcome import Outcome
 from ops import dry_run
 from ops.dry_run import tried
 from ops.offline import Offline
-from ops.samples import Sample
+from ops.samples import Sample, delivered
 
 KEPT_EVENTS = 1_000
 KEPT_BYTES = 32 * 1024 * 1024
@@ -153,4 +153,4 @@ def _event(passage: Passage) -> tuple[str, Sample] | None:
         return None
     headers = {name.lower(): text for name, text in passage.headers if name.lower() not in HIDDEN}
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return connection, Sample(passage.body, headers, query)
+    return connection, Sample(delivered(passage.body, headers.get("content-type", "")), headers, query)

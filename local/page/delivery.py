@@ -23,7 +23,7 @@ QUEUES = {"inbox": "InboxQueue", "rejected": "RejectedQueue", "dead": "DeadDeliv
 
 
 class Delivery:
-    """The state of deliveries of one project as it was when last looked up; `told` is called when it has changed."""
+    """The state of deliveries of one project as it was when last looked up; `changed` is called when it has changed."""
 
     def __init__(self, stack: Stack, project: int, recent: Callable[[], Sequence[str]]) -> None:
         self._stack = stack
@@ -34,14 +34,14 @@ class Delivery:
         self._mark = 0
         self._seen: dict[str, Any] = {}
 
-    def watch(self, watched: Callable[[], bool], told: Callable[[], int]) -> Callable[[], None]:
-        """Look again and again in a thread of its own while `watched`; return what ends that."""
+    def watch(self, watched: Callable[[], bool], changed: Callable[[], int]) -> Callable[[], None]:
+        """Look again and again in a separate thread while `watched`; return what ends that."""
 
         def run() -> None:
             while not self._stopped.wait(LOOK_SECONDS):
                 if watched():
                     with suppress(BotoCoreError, ClientError, BridgeError):
-                        self._look(told)
+                        self._look(changed)
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -52,11 +52,11 @@ class Delivery:
 
         return stop
 
-    def _look(self, told: Callable[[], int]) -> None:
+    def _look(self, changed: Callable[[], int]) -> None:
         seen = self.look()
         if seen != self._seen:
             with self._lock:
-                self._seen, self._mark = seen, told()
+                self._seen, self._mark = seen, changed()
 
     def since(self, mark: int) -> dict[str, Any] | None:
         """Return what was last seen, None if it has not changed since."""

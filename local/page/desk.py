@@ -21,7 +21,7 @@ from local.page.samples import Try
 from mapping.identity import personal_ids
 from mapping.language import loader
 from ops.offline import Offline
-from ops.samples import Sample
+from ops.samples import Sample, delivered
 from ops.stack import Stack
 
 SHOWN_EVENTS = 100
@@ -100,7 +100,7 @@ class Desk:
             return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
     def _personal_ids(self, project: int, origin: str) -> IsPersonal:
-        """Return which ids stand in keys as a hash, by the connection that a contact came by."""
+        """Return which ids are hashes in keys, by the connection that a contact came by."""
         for one in self.arrivals.connections.values():
             if (one.project, one.mapping.crm) == (project, origin):
                 return personal_ids(one.settings) if one.mapping.free_ids else None
@@ -131,7 +131,8 @@ class Desk:
         """Return what would become of an event, without sending it."""
         connection, event = self.arrivals.connections[f"demo-{wanted['preset']}"], _tried(wanted)
         headers = {name.lower(): text for name, text in event.all_headers.items()}
-        found = explained.outcomes(connection, Sample(event.body, headers, event.query), {})
+        sample = Sample(delivered(event.body, event.content_type), headers, event.query)
+        found = explained.outcomes(connection, sample, {})
         return {"mapping": connection.mapping.source.name, "outcomes": found}
 
     def _sent(self, wanted: Mapping[str, Any]) -> dict[str, Any]:

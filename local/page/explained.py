@@ -85,7 +85,7 @@ def _outcome(connection: Offline, outcome: Outcome, known: Card | None, received
         "reason": outcome.reason,
         "warnings": list(outcome.warnings),
         "rows": list(_rows(connection, outcome, news, known)) if changed else [],
-        "refusals": list(_refusals(outcome)),
+        "mismatches": list(_mismatches(outcome)),
         "wouldPost": {alone.endpoint: [alone.payload]} if alone and alone.payload else None,
         "waiting": alone.waiting if alone else None,
     }
@@ -118,12 +118,12 @@ def _stamp(name: str, news: Mapping[str, Stamped], known: Card | None) -> dict[s
     return {
         "changedAt": max(stamp.changed_at for stamp in stamps),
         "receivedAt": max(stamp.received_at for stamp in stamps),
-        "stands": all(known.fields.get(field, news[field]).value == news[field].value for field in names),
+        "current": all(known.fields.get(field, news[field]).value == news[field].value for field in names),
     }
 
 
-def _refusals(outcome: Outcome) -> Iterator[str]:
-    """Yield why each record of the mapping took nothing."""
+def _mismatches(outcome: Outcome) -> Iterator[str]:
+    """Yield why each record of the mapping did not match."""
     for step in outcome.trace if not outcome.record else ():
         wanted, *found = step.sources or ("",)
         seen = f"; {', '.join(found)}" if found else ""

@@ -44,10 +44,15 @@ def sample(preset: str, name: str) -> Try:
     path = next((path for path in _files(EVENTS / preset) if path.name == name), None) if _known(preset) else None
     if path is None:
         raise ValueError("There is no such event.")
-    beside = path.with_suffix(".request.json")
-    said = json.loads(beside.read_text("utf-8")) if beside.exists() else {}
+    said = _said(path)
     content_type = said.get("content_type", CONTENT_TYPES[path.suffix])
     return Try(path.read_bytes(), content_type, said.get("query", {}), said.get("headers", {}))
+
+
+def _said(path: Path) -> dict[str, Any]:
+    """Return what lies beside an event: its headers, query and content type."""
+    beside = path.with_suffix(".request.json")
+    return dict(json.loads(beside.read_text("utf-8"))) if beside.exists() else {}
 
 
 def _known(preset: str) -> bool:
@@ -61,6 +66,7 @@ def _files(folder: Path) -> list[Path]:
         if path.suffix in CONTENT_TYPES
         and not path.name.endswith((".expected.json", ".request.json"))
         and path.stat().st_size <= LARGEST
+        and "lookup" not in _said(path)  # an answer of the CRM's API is no event that could be sent
     )
 
 

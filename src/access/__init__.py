@@ -21,7 +21,7 @@ _DUMMY: Mapping[str, Any] = {
 def admit(connections: Secret, request: Request) -> tuple[Event, Connection]:
     """Return the event that a request is, and its connection; raise NotAllowed, or Unavailable if nothing can be said.
 
-    Before a request is refused the secret is read afresh, at most once a minute: the connection may be new.
+    Before a request is denied the secret is read afresh, at most once a minute: the connection may be new.
     """
     entries = connections.read()
     connection = _proved(entries, request)
@@ -55,7 +55,7 @@ def _holds(proof: Callable[..., bool], verify: Mapping[str, Any], request: Reque
 
 
 def _try_the_others(connection: Connection | None, request: Request) -> None:
-    """Do the work of every scheme that was not tried, so that the time of a refusal does not tell which one was.
+    """Do the work of every scheme that was not tried, so that the time of a denial does not reveal which one was.
 
     No body is read for it, because no connection has proved it.
     """

@@ -1,7 +1,7 @@
 """Schemes in which the CRM signs the raw bytes of its request with a secret that it never sends.
 
 Signatures are compared as they are written, not decoded: base64 has several spellings of the same bytes. Below each
-proof stands what a sender does (`sign_…`), for `bridge send`; it signs at the time of the request.
+proof is what a sender does (`sign_…`), for `bridge send`; it signs at the time of the request.
 """
 
 import base64
@@ -53,7 +53,7 @@ def sign_standard_webhooks(*, verify: Mapping[str, Any], request: Request) -> Re
 
 
 # https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation
-# v1 signs no time and no address, and is refused. v2 signs no time: what a replay of it can do is in docs/security.md.
+# v1 signs neither time nor address and is not accepted. v2 signs no time: docs/security.md says what a replay can do.
 _HUBSPOT_DECODED = {f"{ord(letter):02X}": letter for letter in ":/?@!$'()*,;"}
 
 
@@ -96,7 +96,7 @@ def _signed_by_hubspot(secret: str, address: str, request: Request, sent_at: str
 def espocrm(*, verify: Mapping[str, Any], request: Request) -> bool:
     """Check `Signature`, or where it is missing the older `X-Signature`, with `hooks`: {id: secret key}.
 
-    https://docs.espocrm.com/development/webhooks/ — every webhook of an EspoCRM has an id and a key of its own. The new
+    https://docs.espocrm.com/development/webhooks/ — every webhook of an EspoCRM has its own id and key. The new
     header holds the digest in hex, the old one (gone in EspoCRM 11) its bytes.
     """
     name = "signature" if "signature" in request.headers else "x-signature"

@@ -1,6 +1,6 @@
 """Schemes in which the CRM sends the secret itself: in the URL, in a header, in the body, or as user and password.
 
-Beside each proof stands what a sender does (`with_…`), for `bridge send`.
+Beside each proof is what a sender does (`with_…`), for `bridge send`.
 """
 
 import base64

@@ -57,7 +57,7 @@ class Queue:
 
 
 def _entry(message: Message) -> dict[str, Any]:
-    texts = {name: text for name, text in message.attributes.items() if text}  # SQS refuses empty ones
+    texts = {name: text for name, text in message.attributes.items() if text}  # SQS does not accept empty ones
     attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
     return {
         "MessageBody": message.body,

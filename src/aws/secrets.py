@@ -34,7 +34,7 @@ class Secret:
         return self._value
 
     def refresh(self) -> dict[str, Any]:
-        """Read the secret now, for its value was refused; at most once a minute."""
+        """Read the secret now, because its value was not accepted; at most once a minute."""
         now = self._clock()
         if now - self._tried_at >= AGAIN_SECONDS:
             self._fetch(now)

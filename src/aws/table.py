@@ -16,7 +16,16 @@ from aws.chunks import chunks
 from aws.client import Failure, ServiceClient
 from cards.card import Card, Refusal
 from cards.endpoints import Stamped
-from cards.key import PROJECTS, RENAMED, is_organization, left_behind_part, members_pages, project_of, renamed
+from cards.key import (
+    PROJECTS,
+    RENAMED,
+    is_organization,
+    left_behind_part,
+    members_pages,
+    project_of,
+    renamed,
+    wanted_part,
+)
 from cards.write import SCHEMA, Write, renaming
 from errors import Unavailable
 
@@ -44,10 +53,10 @@ class Cards:
     def __init__(self, client: ServiceClient, table: str) -> None:
         self._client = client
         self._table = table
-        self._enrolled: set[int] = set()
+        self._enrolled: set[tuple[str, str]] = set()
 
     def forget(self) -> None:
-        """Forget which projects are enrolled, as a new process has."""
+        """Forget who is enrolled, as a new process has."""
         self._enrolled.clear()
 
     def read(self, keys: Sequence[str]) -> dict[str, Card]:
@@ -65,27 +74,36 @@ class Cards:
         """Return the plain attributes of a row that is no card, empty if there is none."""
         return {name: _plain(value) for name, value in self._item(key).items()}
 
+    def rows(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the plain attributes of rows that are no cards, of those that exist: one call per hundred."""
+        items = self._items(keys) if keys else ()
+        return {item["key"]["S"]: {name: _plain(value) for name, value in item.items()} for item in items}
+
     def _item(self, key: str) -> Item:
         answer = self._client.call("GetItem", TableName=self._table, Key=_key(key), ConsistentRead=True)
         item: Item = answer.get("Item", {})
         return item
 
     def projects(self) -> list[int]:
-        """Return the projects that ever had a card: each has a partition of its own in the index of due cards."""
+        """Return the projects that ever had a card: each has its own partition in the index of due cards."""
         return [int(project) for project in self.row(PROJECTS).get("projects", ())]
 
-    def enrol(self, project: int) -> None:
-        """Note that a project has cards, once in the life of this process."""
-        if project not in self._enrolled:
+    def wanting(self) -> list[str]:
+        """Return the connections that ever wanted a record of their CRM."""
+        return list(self.row(PROJECTS).get("wanting", ()))
+
+    def enrol(self, one: int | str, among: str = "projects") -> None:
+        """Note once in the life of this process that a project has cards, or that a connection is `wanting` records."""
+        if (among, str(one)) not in self._enrolled:
             self._client.call(
                 "UpdateItem",
                 TableName=self._table,
                 Key=_key(PROJECTS),
-                UpdateExpression="ADD #projects :project",
-                ExpressionAttributeNames={"#projects": "projects"},
-                ExpressionAttributeValues={":project": {"SS": [str(project)]}},
+                UpdateExpression=f"ADD #{among} :one",
+                ExpressionAttributeNames={f"#{among}": among},
+                ExpressionAttributeValues={":one": {"SS": [str(one)]}},
             )
-            self._enrolled.add(project)
+            self._enrolled.add((among, str(one)))
 
     def _read_many(self, keys: Sequence[str]) -> Iterator[Item]:
         wanted: Any = {self._table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
@@ -198,8 +216,10 @@ class Cards:
     def _update(self, write: Write) -> dict[str, Any]:
         sets = {name: value for name, value in write.changes.items() if value is not None}
         removes = tuple(name for name, value in write.changes.items() if value is None)
-        expression, names = _expression(tuple(sets), removes, write.condition, adds=bool(write.members))
-        values = {f":set_{name}": _typed(value) for name, value in sets.items()}
+        expression, names = _expression(
+            tuple(sets), removes, write.condition, tuple(write.once), adds=bool(write.members)
+        )
+        values = {f":set_{name}": _typed(value) for name, value in {**sets, **write.once}.items()}
         values |= {f":{name}": _typed(value) for name, value in write.values.items()}
         if write.members:
             values[":members"] = {"SS": sorted(write.members)}
@@ -219,6 +239,10 @@ class Cards:
     def left_behind(self, project: int, now: int, limit: int) -> list[str]:
         """Return the keys of at most `limit` cards of a project that were left behind by `now`, the oldest first."""
         return self._part(left_behind_part(project), now, limit)
+
+    def wanted(self, connection: str, now: int, limit: int) -> list[str]:
+        """Return the keys of records that a connection wants from its CRM by `now`, the first due first."""
+        return self._part(wanted_part(connection), now, limit)
 
     def _part(self, part: str, until: int, limit: int, *, newest: bool = False) -> list[str]:
         keys: list[str] = []
@@ -261,10 +285,12 @@ def card_of(item: Item) -> Card:
 
 @lru_cache
 def _expression(
-    sets: Sequence[str], removes: Sequence[str], condition: str, *, adds: bool
+    sets: Sequence[str], removes: Sequence[str], condition: str, once: Sequence[str] = (), *, adds: bool
 ) -> tuple[str, Mapping[str, str]]:
     """Return the update expression that sets and removes attributes, and the names in it and in the condition."""
-    expression = "SET " + ", ".join(f"#{name} = :set_{name}" for name in sets) if sets else ""
+    values = [f"#{name} = :set_{name}" for name in sets]
+    values += [f"#{name} = if_not_exists(#{name}, :set_{name})" for name in once]
+    expression = "SET " + ", ".join(values) if values else ""
     expression += " REMOVE " + ", ".join(f"#{name}" for name in removes) if removes else ""
     expression += " ADD #members :members" if adds else ""
     return expression, {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}

@@ -7,7 +7,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from cards.endpoints import DELETED, ORGANIZATION_NAME, Fields, Stamped, compose
+from cards.endpoints import DELETED, ORGANIZATION_NAME, Fields, Stamped, compose, is_deleted, mark_of
 
 CLOCK_TOLERANCE_MS = 5 * 60 * 1000
 LARGEST_BYTES = 350_000  # DynamoDB ends at 400 KiB an item
@@ -66,18 +66,6 @@ def is_left_behind(card: Card) -> bool:
 def may_be_shown(card: Card) -> bool:
     """Return whether Ringostat may hold any content of a card."""
     return card.confirmed_hash is not None or card.ambiguous or card.lease_id is not None
-
-
-def is_deleted(fields: Fields) -> bool:
-    """Return whether the CRM deleted a record after it last said anything of it: later news revive the card.
-
-    This follows from the fields alone, whatever the order in which they came.
-    """
-    deletion = fields.get("deleted")
-    if deletion is None or not deletion.value:
-        return False
-    own = (stamp for name, stamp in fields.items() if not name.startswith(ORGANIZATION_NAME))
-    return all(stamp[1:] <= deletion[1:] for stamp in own)
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -149,14 +137,14 @@ def digest(payload: Mapping[str, Any]) -> str:
 def apply(card: Card, news: Fields) -> Card:
     """Return the card with news merged in: fields, revision, content hash and why it waits; delivery state is kept.
 
-    Of a record that the CRM deleted the fields are kept, but nothing is posted. New content ends a refusal. The card
-    itself is returned when the news says nothing new.
+    Of a record that the CRM deleted the fields are kept, but nothing is posted, unless the deletion brings a mark and
+    Ringostat may show the card. New content ends a refusal. The card itself is returned when the news says nothing new.
     """
     merged = merge(card.fields, news)
     if merged == card.fields:
         return card
     composed = compose(card.key, merged)
-    if is_deleted(merged):
+    if is_deleted(merged) and not (mark_of(merged) and may_be_shown(card)):
         composed = composed._replace(payload=None, waiting=DELETED)
     content = None if composed.payload is None else digest(composed.payload)
     refused = card.refused if card.refused and card.refused.hash == content else None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cards.key import CardKey
 
-RESPONSIBLE_NOBODY = "0"
+NO_RESPONSIBLE = "0"
 NO_DIRECTION = "no-phone-or-email"
 NO_NAME = "no-name"
 DELETED = "deleted-in-crm"
@@ -51,13 +51,40 @@ class Composed(NamedTuple):
     waiting: str | None = None
 
 
+def is_deleted(fields: Fields) -> bool:
+    """Return whether the CRM deleted a record after it last said anything of it: later news revive the card.
+
+    This follows from the fields alone, whatever the order in which they came.
+    """
+    deletion = fields.get("deleted")
+    if deletion is None or not deletion.value:
+        return False
+    own = (stamp for name, stamp in fields.items() if not name.startswith(ORGANIZATION_NAME))
+    return all(stamp[1:] <= deletion[1:] for stamp in own)
+
+
+def mark_of(fields: Fields) -> str:
+    """Return what is posted before the name of a deleted card; empty if nothing is, or the card is not deleted."""
+    mark = fields["deleted"].value if is_deleted(fields) else None
+    return mark if isinstance(mark, str) else ""
+
+
 def compose(key: str, fields: Fields) -> Composed:
     """Build the body of Ringostat's contract from a card."""
     parts = CardKey.parse(key)
     endpoint = endpoint_for(parts.kind)
     values = {name: stamp.value for name, stamp in fields.items()}
     body = endpoint.compose({"projectId": parts.project, "origin": parts.origin}, values)
-    return Composed(endpoint.name, None, body) if isinstance(body, str) else Composed(endpoint.name, body)
+    if isinstance(body, str):
+        return Composed(endpoint.name, None, body)
+    mark = mark_of(fields)
+    return Composed(endpoint.name, _marked(body, mark) if mark else body)
+
+
+def _marked(body: Payload, mark: str) -> Payload:
+    """Return a body whose name begins with a mark: the contract has no field for a deletion."""
+    name = "fullName" if "fullName" in body else "name"
+    return {**body, name: f"{mark} {body[name]}"}
 
 
 def shown(payload: Payload) -> Payload:
@@ -102,7 +129,7 @@ def _contact(identity: Payload, values: Values) -> Payload | str:
         "fullName": name,
         "externalId": values.get("externalId"),
         "leadId": values.get("leadId"),
-        "responsible": values.get("responsible") or values.get("nobody") or RESPONSIBLE_NOBODY,
+        "responsible": values.get("responsible") or values.get("defaultResponsible") or NO_RESPONSIBLE,
         "staffId": values.get("staffId"),
         "contactLink": values.get("contactLink"),
         "leadLink": values.get("leadLink"),

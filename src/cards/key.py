@@ -33,7 +33,7 @@ class CardKey(NamedTuple):
 
 
 def key_of(project: int, origin: str, card: str, is_personal: IsPersonal = None) -> str:
-    """Return the key of a card that a mapping names `contact:42`; an e-mail or a phone as an id stands in as a hash."""
+    """Return the key of a card that a mapping names `contact:42`; an e-mail or a phone as an id becomes a hash."""
     kind, _, identity = card.partition(":")
     is_hashed = "@" in identity or identity.startswith("+") or len(identity) > LONGEST_ID
     if is_hashed or (is_personal and is_personal(identity)):
@@ -99,3 +99,18 @@ def is_organization(key: str) -> bool:
 def throttle_key(project: int) -> str:
     """Return the key of the row that says how a project's POSTs are held back."""
     return f"{project}#throttle"
+
+
+def wanted_part(connection: str) -> str:
+    """Return the part of the index of due cards that holds the records which a connection wants from its CRM."""
+    return f"wanted#{connection}"
+
+
+def wanted_key(connection: str, lookup: str, identity: str) -> str:
+    """Return the key of the row of a record that is wanted: the name of the look-up, and the id in the CRM."""
+    return f"{wanted_part(connection)}#{lookup}:{identity}"
+
+
+def pace_key(connection: str) -> str:
+    """Return the key of the row that says how a connection's look-ups are held back."""
+    return f"lookup#{connection}"

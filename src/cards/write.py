@@ -24,6 +24,7 @@ class Write(NamedTuple):
     condition: str = ""
     values: Mapping[str, Any] = {}
     members: frozenset[str] = frozenset()  # keys to add to the row's `members`
+    once: Mapping[str, Any] = {}  # attributes to set where the row has none
 
 
 def renaming(organization: str, now: int) -> Write:
@@ -33,7 +34,7 @@ def renaming(organization: str, now: int) -> Write:
 
 
 def spread(organization: str, at: int, page: int | None) -> Write:
-    """Return the write that goes on with the spreading of a name at a page, or ends it, unless it was renamed anew."""
+    """Return the write that goes on with the spreading of a name at a page, or ends it, unless it was renamed again."""
     changes = {"page": page} if page is not None else {"due": None, "due_at": None, "page": None}
     return Write(renaming_key(organization), changes, "#due_at = :at", {"at": at})
 

@@ -4,13 +4,12 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from datetime import UTC
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from cards.endpoints import ENDPOINTS
-from delivery.answer import Answer, says_all
-from delivery.policy import LONGEST_RETRY_AFTER_SECONDS, SLOW_DOWN_SECONDS
+from delivery.policy import SLOW_DOWN_SECONDS
+from wire import Answer, retry_after, says_all
 
 AnswerClass = Literal[
     "confirmed",  # Ringostat holds what was posted
@@ -122,29 +121,13 @@ def _judged(answer_class: AnswerClass, code: str, field: str = "", wait: float =
 
 
 def _of_status(status: int, code: str, answer: Answer, now: float) -> Judgement:
-    wait = _retry_after(answer.headers.get("retry-after", ""), now)
+    wait = retry_after(answer.headers, now)
     answer_class = CLASS_OF_STATUS.get(status)
     if answer_class is None:
         return Judgement("ambiguous", code, wait_seconds=wait, circuit="contract")
     if answer_class == "slow-down":
         return _judged(answer_class, code, wait=wait or SLOW_DOWN_SECONDS)
     return _judged(answer_class, code, _field(answer.body) if answer_class == "bad-data" else "", wait)
-
-
-def _retry_after(value: str, now: float) -> float:
-    """Return the seconds of a Retry-After, at least 1 and at most an hour; 0 if there is none that can be read."""
-    if value.isascii() and value.isdigit():
-        seconds = float(value[:9])
-    else:
-        # It loads sockets, which this module has no use for.
-        from email.utils import parsedate_to_datetime  # noqa: PLC0415
-
-        try:
-            moment = parsedate_to_datetime(value)
-            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
-        except (ValueError, TypeError, OverflowError):
-            return 0.0
-    return min(max(seconds, 1.0), LONGEST_RETRY_AFTER_SECONDS)
 
 
 def _content(answer: Answer) -> Any:

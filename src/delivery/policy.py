@@ -27,7 +27,6 @@ MAX_RECEIVES = 5  # then leave the card to the sweep, which has no receive limit
 CONNECT_SECONDS = 2.0
 MAX_ANSWER_BYTES = 64 * 1024
 SLOW_DOWN_SECONDS = 60.0  # after 429 without Retry-After
-LONGEST_RETRY_AFTER_SECONDS = 3_600.0
 # Lambda freezes between invocations, and a path frozen for minutes may be dead without having said so.
 IDLE_SECONDS = 30.0
 

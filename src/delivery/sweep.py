@@ -24,15 +24,18 @@ class Sweeper(NamedTuple):
     throttles: Throttles
     policy: Policy
 
-    def sweep(self, now: int) -> int:
-        """Wake due cards of every project; return how many. `now` is ms since 1970."""
+    def sweep(self, now: int, circuits: int = 0) -> int:
+        """Wake due cards of every project; return how many.
+
+        `now` is ms since 1970, `circuits` how many are open elsewhere.
+        """
         due = {project: self.cards.due(project, EVER_MS, LOOKED_AT) for project in self.cards.projects()}
         throttles = {project: self._throttle(project, now, has_due=bool(keys)) for project, keys in due.items()}
         keys = [key for project, throttle in throttles.items() for key in self._woken(project, throttle, now)]
         wake(self.wakeups, dict.fromkeys(keys, 0))
         if keys:
             logger.info("swept", cards=len(keys))
-        measure("CircuitsOpen", sum(throttle.circuit is not None for throttle in throttles.values()))
+        measure("CircuitsOpen", circuits + sum(throttle.circuit is not None for throttle in throttles.values()))
         if left := sum(len(self.cards.left_behind(project, EVER_MS, LEFT_COUNTED)) for project in due):
             logger.info("left behind", cards=left)
         measure("OldestDueSeconds", self._oldest(due, now) / 1000, MetricUnit.Seconds)

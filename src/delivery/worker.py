@@ -18,7 +18,6 @@ from cards.key import project_of
 from cards.write import Write
 from connections import auth_key_of
 from delivery import state
-from delivery.answer import Answer
 from delivery.bisect import post_all, unposted
 from delivery.classify import Judgement, classify, shape
 from delivery.leases import Leases
@@ -38,6 +37,7 @@ from delivery.throttles import Throttles
 from delivery.wakeups import Wakeup
 from errors import Unavailable
 from telemetry import count, failed, logger, report
+from wire import Answer
 
 ORDER = list(ENDPOINTS)
 CIRCUIT_OPEN = Judgement("unposted", "circuit-open")
@@ -158,7 +158,7 @@ class Run:
         return moved
 
     def _post(self, target: Target, postings: Sequence[Posting]) -> Judgement:
-        """Do one POST if there is time and nothing holds the project back; tell its throttle what came of it."""
+        """Do one POST if there is time and nothing holds the project back; report the result to its throttle."""
         if not self._may_start():
             return NO_TIME
         throttles = self.worker.throttles

@@ -44,10 +44,10 @@ def nowhere(_: Exception) -> Response[str]:
 
 
 @app.exception_handler(BridgeError)  # type: ignore[untyped-decorator]
-def refuse(error: BridgeError) -> Response[str]:
+def deny(error: BridgeError) -> Response[str]:
     """Return the answer to an error, logged by its code; API Gateway counts it by its status."""
     request_id = app.current_event.raw_event["requestContext"]["requestId"]
-    logger.warning("refused", request_id=request_id, code=error.code)
+    logger.warning("denied", request_id=request_id, code=error.code)
     return http.problem(error, request_id)
 
 

@@ -1,4 +1,4 @@
-"""Every minute: wake cards that are due and that no message woke."""
+"""Every minute: wake cards that are due and records that are wanted, and that no message woke."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from delivery.policy import Policy
 from delivery.sweep import Sweeper
 from delivery.throttles import Throttles
 from intake.spreading import Spreader
+from lookup.wakeups import Waker
 from settings import SETTINGS
 from telemetry import flushing
 
@@ -23,17 +24,19 @@ SWEEPER = Sweeper(
     throttles=Throttles(CARDS, POLICY),
     policy=POLICY,
 )
+LOOKUPS = Waker(CARDS, Queue(sqs(PATIENT), SETTINGS.lookup_queue_url)) if SETTINGS.lookup_queue_url else None
 SPREADER = Spreader(CARDS, SWEEPER.wakeups, SETTINGS.card_retention_days)
 
 
 def swept(now: int) -> int:
-    """Wake what is due, then give organizations' new names to their contacts; `now` is in ms since 1970, UTC."""
-    woken = SWEEPER.sweep(now)
+    """Wake what is wanted and due, then give organizations' new names to their contacts; `now` is ms since 1970."""
+    circuits = LOOKUPS.sweep(now) if LOOKUPS else 0
+    woken = SWEEPER.sweep(now, circuits)
     SPREADER.spread(now)
     return woken
 
 
 @flushing
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> int:  # noqa: ARG001 - Lambda's signature
-    """Wake what is due now, and give organizations' new names to their contacts."""
+    """Wake what is wanted and what is due now, and give organizations' new names to their contacts."""
     return swept(clock.now())

@@ -59,7 +59,7 @@ class Batch(NamedTuple):
             raise  # wrapped in base64 it might not fit the rejected queue: the redrive moves it there as it is
         except SenderError as error:
             count("RecordsRejected")
-            self._refuse(event, error)
+            self._reject(event, error)
         return None
 
     def _connection(self, event: Event) -> Connection:
@@ -73,9 +73,9 @@ class Batch(NamedTuple):
         try:
             conclude(one, verdicts, self.stores)
         except AllRejected as error:  # counted one by one
-            self._refuse(one.event, error)
+            self._reject(one.event, error)
 
-    def _refuse(self, event: Event, error: SenderError) -> None:
+    def _reject(self, event: Event, error: SenderError) -> None:
         """Put an event whole into the rejected queue."""
         known = "" if isinstance(error, UnknownConnection) else event.connection  # else it is anybody's text
         _log(event.request_id, known, error)

@@ -1,4 +1,4 @@
-"""The guard of the rejected queue: a CRM that sends what nobody reads by the thousand is counted and sampled."""
+"""The guard of the rejected queue: thousands of events that no mapping reads are counted and sampled."""
 
 from collections import Counter
 

@@ -27,10 +27,12 @@ def page() -> Response[str]:
 def taken(request_id: str, verdicts: Sequence[Verdict]) -> Response[str]:
     """Answer 202 with the verdicts: everything is in the table, or whole in a queue."""
     body: dict[str, Any] = {"request_id": request_id}
-    for result in ("accepted", "unchanged", "stale"):
+    for result in ("accepted", "unchanged", "stale", "lookup"):
         body[result] = sum(verdict.result == result for verdict in verdicts)
-    body["skipped"] = [verdict.told("code", "reason") for verdict in verdicts if verdict.result == "skipped"]
-    body["rejected"] = [verdict.told("code", "field", "reason") for verdict in verdicts if verdict.result == "rejected"]
+    body["skipped"] = [verdict.answered("code", "reason") for verdict in verdicts if verdict.result == "skipped"]
+    body["rejected"] = [
+        verdict.answered("code", "field", "reason") for verdict in verdicts if verdict.result == "rejected"
+    ]
     if warnings := [
         {"index": verdict.position, "reason": warning} for verdict in verdicts for warning in verdict.warnings
     ]:
@@ -49,7 +51,7 @@ def problem(error: BridgeError, request_id: str) -> Response[str]:
         body = _problem(error.status, error.code, error.title, str(error))
     else:
         body = _problem(503, Unavailable.code, Unavailable.title, "Nothing was stored; send the same request again.")
-    # Every refusal of access is the same to the byte, so that its cause stays hidden.
+    # Every denial of access is the same to the byte, so that its cause stays hidden.
     if not isinstance(error, NotAllowed):
         body["request_id"] = request_id
     if isinstance(error, AllRejected):

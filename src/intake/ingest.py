@@ -3,9 +3,9 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Literal, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, assert_never
 
 from aws.client import Patience
 from aws.clients import dynamodb, sqs
@@ -18,15 +18,20 @@ from connections import Connection
 from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
 from errors import AllRejected, Unavailable
-from event import Event, Record, plain, wrapped
+from event import WANTED, Event, Record, plain, wanted_again, wrapped
 from intake.flood import Flood
 from intake.merging import Merging
 from mapping import engine
+from mapping.decode import MAX_ANSWER_BYTES, MAX_BYTES, decoded
 from mapping.identity import personal_ids
-from mapping.language import loader
-from mapping.outcome import Outcome
+from mapping.language import loader, model
+from mapping.language.rule import NOT_IN_TABLE
+from mapping.outcome import Outcome, Want
 from settings import Settings
 from telemetry import logger, report
+
+if TYPE_CHECKING:
+    from lookup.wanted import Debt, Wanting
 
 MERGED = ("change", "delete")  # outcomes whose fields go into a card
 DAY_SECONDS = 86_400
@@ -37,8 +42,8 @@ EVENT_ID = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|"
     r"(?=.*[0-9])(?!(.*[^A-Za-z0-9])?[0-9][0-9._:/=-]{5,}[0-9]([^A-Za-z0-9]|$))[A-Za-z0-9._:/=-]{1,64}"
 )
-Result = Literal["accepted", "unchanged", "stale", "skipped", "rejected"]
-COUNTED: Mapping[Result, str] = {  # the log keeps stale apart
+Result = Literal["accepted", "unchanged", "stale", "lookup", "skipped", "rejected"]
+COUNTED: Mapping[Result, str] = {  # the log keeps stale apart; a look-up is counted by its answer
     "accepted": "RecordsAccepted",
     "unchanged": "RecordsUnchanged",
     "stale": "RecordsUnchanged",
@@ -58,7 +63,7 @@ class Verdict(NamedTuple):
     reason: str = ""
     warnings: Sequence[str] = ()
 
-    def told(self, *names: str) -> dict[str, Any]:
+    def answered(self, *names: str) -> dict[str, Any]:
         """Return what the sender is answered: `index` and the attributes named."""
         return {"index": self.position, **{name: getattr(self, name) for name in names}}
 
@@ -70,6 +75,7 @@ class Stores(NamedTuple):
     delivery: Queue
     rejected: Queue
     retention_days: int = 0  # 0 keeps cards until they are erased
+    lookup: Queue | None = None  # None where look-ups are switched off
     seconds: float = 2.0  # for the cards of one event; what takes longer comes again by the inbox queue
     flood: Flood = Flood()  # of this process
 
@@ -81,6 +87,7 @@ class Stores(NamedTuple):
             Queue(sqs(patience), settings.delivery_queue_url),
             Queue(sqs(patience), settings.rejected_queue_url),
             settings.card_retention_days,
+            Queue(sqs(patience), settings.lookup_queue_url) if settings.lookup_queue_url else None,
             seconds,
         )
 
@@ -101,8 +108,8 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 
     Raise SenderError for a body that cannot be decoded, and whatever a store raises: then nothing is acknowledged, and
     the same event may come again. When it returns, everything accepted is in the table, and an event with a rejected
-    record is whole in the rejected queue, but for floods (`intake.flood`). Only `direct` connections are told warnings.
-    For `direct` connections raise AllRejected instead (answered 422).
+    record is whole in the rejected queue, except in a flood (`intake.flood`). Only a `direct` connection gets warnings,
+    and AllRejected (answered 422) if no record was accepted.
     """
     one = mapped(event, connection)
     (verdicts,) = merge([one], stores, now)
@@ -113,7 +120,9 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 def mapped(event: Event, connection: Connection) -> Mapped:
     """Decode and map an event; raise SenderError for a body that cannot be decoded."""
     mapping = loader.load(connection.mapping)
-    outcomes = engine.read(mapping, event.body, connection.settings, event.headers, event.query)
+    if event.lookup:
+        mapping = loader.load(mapping.api_name or connection.mapping)
+    outcomes = _outcomes(event, mapping, connection.settings)
     is_personal = personal_ids(connection.settings) if mapping.free_ids else None
     keys = [
         key_of(connection.project, mapping.crm, outcome.card, is_personal) if outcome.card else ""
@@ -122,23 +131,56 @@ def mapped(event: Event, connection: Connection) -> Mapped:
     return Mapped(event, connection, mapping.contract, outcomes, keys, is_personal)
 
 
+def _outcomes(event: Event, mapping: model.Mapping, settings: Mapping[str, str]) -> list[Outcome]:
+    if event.headers.get("content-type") == WANTED:
+        from lookup.wanted import outcomes_of  # noqa: PLC0415 - as in `_wanting`
+
+        return outcomes_of(decoded(event.body, event.headers), mapping)
+    most = MAX_ANSWER_BYTES if event.lookup else MAX_BYTES
+    return engine.read(mapping, event.body, settings, event.headers, event.query, lookup=event.lookup, most=most)
+
+
+def take_answer(
+    stores: Stores, clock: Callable[[], int], event: Event, connection: Connection, ids: Sequence[str]
+) -> Sequence[Outcome]:
+    """Merge an answer of a CRM's API, as `ingest` does an event, and return what it means.
+
+    Of one with a rejected record the ids that were asked for are kept: nothing of it is, that was not mapped.
+    """
+    one = mapped(event, connection)
+    (verdicts,) = merge([one], stores, clock())
+    rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
+    if rejected:
+        again = wanted_again(event.connection, event.lookup, ids, now=event.received_at, request_id=event.request_id)
+        reject(again, stores.rejected, rejected[0].code, rejected[0].reason)
+    return one.outcomes
+
+
 def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdict]]:
     """Merge events of one connection into the cards at once, wake and report; return a verdict for each record of each.
 
     Raise whatever a store raises: then some of them may be in the table, and all may come again.
     """
     until = time.monotonic() + stores.seconds
+
+    def in_time() -> bool:
+        return time.monotonic() < until
+
+    if wanting := _wanting(events, stores):
+        events = [one._replace(outcomes=wanting.admitted(one.event, one.outcomes)) for one in events]
     merging = Merging(
         stores.cards,
         connection=events[0].connection.name,
         now=now,
         expires_at=expiry(stores.retention_days, now),
-        in_time=lambda: time.monotonic() < until,
+        in_time=in_time,
         is_personal=events[0].is_personal,
     )
     erased = _erased(events, stores.cards, now)
     merged = merging.merge(_news(events))
     _wake(merged.due, stores.delivery)
+    if wanting:
+        wanting.want(_debts(events), now, in_time)
     found = {key: iter(verdicts) for key, verdicts in merged.verdicts.items()}  # in the order of the changes
     verdicts = [
         [_verdict(outcome, key, found, erased) for outcome, key in zip(one.outcomes, one.keys, strict=True)]
@@ -155,7 +197,7 @@ def conclude(one: Mapped, verdicts: Sequence[Verdict], stores: Stores, now: int 
     """
     rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
     if one.contract and len(rejected) == len(verdicts):
-        raise AllRejected([verdict.told("code", "field", "reason") for verdict in rejected])
+        raise AllRejected([verdict.answered("code", "field", "reason") for verdict in rejected])
     if rejected and (now is None or stores.flood.keeps(one.connection.name, rejected[0].code, now)):
         reject(one.event, stores.rejected, rejected[0].code, rejected[0].reason)
 
@@ -169,6 +211,31 @@ def _erased(events: Sequence[Mapped], cards: Cards, now: int) -> set[str]:
         if outcome.result == "erase" and key
     )
     return {key for key in dict.fromkeys(asked) if cards.erase(key, now)}
+
+
+def _wanting(events: Sequence[Mapped], stores: Stores) -> "Wanting | None":
+    """Return what the connection may want from its CRM, None where no event wants anything."""
+    if not any(outcome.wants for one in events for outcome in one.outcomes):
+        return None
+    from lookup.wanted import Wanting  # noqa: PLC0415 - a function does not load it before such an event comes
+
+    return Wanting.of(stores.cards, stores.lookup, events[0].connection)
+
+
+def _debts(events: Sequence[Mapped]) -> "dict[Want, Debt]":
+    """Return what is wanted, and how."""
+    from lookup.wanted import Debt  # noqa: PLC0415 - the same
+
+    origin = loader.load(events[0].connection.mapping).crm
+    return {
+        want: Debt(
+            one.event.depth + 1 if one.event.lookup else 0,
+            key_of(one.connection.project, origin, want.card, one.is_personal) if want.card else "",
+        )
+        for one in events
+        for outcome in one.outcomes
+        for want in outcome.wants
+    }
 
 
 def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:
@@ -199,6 +266,8 @@ def _verdict(outcome: Outcome, key: str, merged: Mapping[str, Iterator[Absorbed]
     verdict = Verdict("rejected", outcome.position, key, outcome.code, outcome.field, outcome.reason, outcome.warnings)
     if outcome.result == "erase":
         return verdict._replace(result="accepted" if key in erased else "unchanged")
+    if outcome.result == "lookup":
+        return verdict._replace(result="lookup")
     if outcome.result not in MERGED:
         return verdict if outcome.result == "reject" else verdict._replace(result="skipped")
     match next(merged[key]):
@@ -224,7 +293,7 @@ def _report(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> None:
     """Log one line for events that were merged together, and count every record."""
     report(
         "ingested",
-        Counter(COUNTED[verdict.result] for verdict in verdicts),
+        Counter(COUNTED[verdict.result] for verdict in verdicts if verdict.result in COUNTED),
         request_id=" ".join(one.event.request_id for one in events),
         connection=events[0].connection.name,
         events=len(events),
@@ -240,6 +309,7 @@ def _odd(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> dict[str, Any
     return {
         "codes": Counter(verdict.code for verdict in verdicts if verdict.code),
         "ahead": sum(_ahead(one.outcomes, one.event.received_at) for one in events),
+        "not_in_table": sum(NOT_IN_TABLE in warning for verdict in verdicts for warning in verdict.warnings),
         "warnings": [warning for verdict in verdicts for warning in verdict.warnings][:20],
         "event_ids": _ids(events),
     }

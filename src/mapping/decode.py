@@ -4,60 +4,72 @@ One decision for each doubtful thing:
 
 | seen | decision |
 | --- | --- |
-| `NaN`, `Infinity`, `1e999` | refused: not JSON, and no CRM means it |
-| a number of more than 4,300 digits | refused |
-| a key twice in one JSON object | refused: readers disagree on which counts |
+| `NaN`, `Infinity`, `1e999` | not accepted: not JSON, and no CRM means it |
+| a number of more than 4,300 digits | not accepted |
+| a key twice in one JSON object | not accepted: readers disagree on which counts |
 | a key twice in a form | both are kept, as a list |
 | half a surrogate pair | accepted (some CRMs cut texts inside an emoji); `normalize.text` drops it |
-| a DTD | refused: entity attacks need one |
+| a DTD | not accepted: entity attacks need one |
 | no charset named | UTF-8, else Windows-1251 |
+| U+FFFD in UTF-8, whatever charset is named | UTF-8: a gateway has read the body as that, and what was none is lost |
 | JSON sent as a form or as plain text | read as JSON: `curl -d` and many no-code tools do that |
 | JSON whose keys have a form's brackets | read as that form: automation tools hand forms on so |
 | a file in `multipart/form-data` | ignored |
-| a compressed body | refused: nothing is unpacked |
+| a compressed body | not accepted: nothing is unpacked |
 """
 
 import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import unquote_plus
 
 from errors import BadBody, TooLarge, UnsupportedBody
 
 MAX_BYTES = 512 * 1024
+MAX_ANSWER_BYTES = 2 * 1024 * 1024  # of a CRM's API: records of which many stand in one answer
 MAX_RECORDS = 1_000  # of one event
 MAX_JSON_DEPTH = 32
 MAX_FORM_DEPTH = 16
 MAX_XML_DEPTH = 64
 MAX_FORM_FIELDS = 5_000
 
+_Record = TypeVar("_Record")
+_LOST = "\ufffd".encode()
 _GZIP = b"\x1f\x8b"
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _TEXT_CODECS = re.compile(r"utf-(8|16|32).*|ascii|iso8859-\d+|cp\d+|koi8-[rut]|mac-cyrillic")
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-         (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+_MARKS = tuple(_BOMS)
 
 
-def decoded(body: bytes, headers: Mapping[str, str]) -> Any:
-    """Decode a body by its headers, whose names are in lower case, as `decode` does."""
-    return decode(body, headers.get("content-type", ""), headers.get("content-encoding", ""))
+def decoded(body: bytes, headers: Mapping[str, str], most: int = MAX_BYTES) -> Any:
+    """Decode a body of at most so many bytes by its headers, whose names are in lower case, as `decode` does."""
+    return decode(body, headers.get("content-type", ""), headers.get("content-encoding", ""), most)
 
 
 def has_lost_letters(body: bytes) -> bool:
     """Return whether a body holds U+FFFD: what a gateway or program writes for bytes that it took for UTF-8 wrongly."""
-    return b"\xef\xbf\xbd" in body or b"%EF%BF%BD" in body.upper()
+    return _LOST in body or b"%EF%BF%BD" in body.upper()
 
 
-def decode(body: bytes, content_type: str, content_encoding: str = "") -> Any:
+def bounded(records: list[_Record]) -> list[_Record]:
+    """Return what may be an event's records; raise TooLarge before each of too many is looked at."""
+    if len(records) > MAX_RECORDS:
+        raise TooLarge(f"A request may have {MAX_RECORDS} records.")
+    return records
+
+
+def decode(body: bytes, content_type: str, content_encoding: str = "", most: int = MAX_BYTES) -> Any:
     """Return a body as dicts, lists, texts, numbers, booleans and None.
 
     Raises BadBody where the bytes are not what their content type says, TooLarge over a limit, UnsupportedBody for a
     content type or charset that no decoder reads.
     """
-    if len(body) > MAX_BYTES:
-        raise TooLarge(f"A request may have {MAX_BYTES // 1024} KiB.")
+    if len(body) > most:
+        raise TooLarge(f"A request may have {most // 1024} KiB.")
     if not body.strip():
         raise BadBody("The body is empty.")
     if content_encoding.strip().lower() not in ("", "identity") or body.startswith(_GZIP):
@@ -104,9 +116,9 @@ def _charset(content_type: str) -> str | None:
 
 
 def _text(body: bytes, named: str | None) -> str:
-    marked = next((codec for bom, codec in _BOMS if body.startswith(bom)), None)
-    told = marked or named
-    for codec in (told,) if told else ("utf-8", "cp1251"):
+    marked = next(bom for bom in _BOMS if body.startswith(bom)) if body.startswith(_MARKS) else None
+    given = _BOMS[marked] if marked else None if _LOST in body else named
+    for codec in (given,) if given else ("utf-8", "cp1251"):
         try:
             return body.decode(codec)
         except UnicodeDecodeError:
@@ -151,14 +163,14 @@ def _json_depth(written: str) -> int:
     return deepest
 
 
-def _refuse_constant(_: str) -> NoReturn:
+def _no_constant(_: str) -> NoReturn:
     raise BadBody("NaN and Infinity are not JSON.")
 
 
 def _finite(written: str) -> float:
     number = float(written)
     if number in (float("inf"), float("-inf")):
-        _refuse_constant(written)
+        _no_constant(written)
     return number
 
 
@@ -169,7 +181,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_constant)
 
 
 class _Table(dict[str, Any]):
@@ -186,7 +198,7 @@ def _form(written: str) -> dict[str, Any]:
     """Read `contacts[add][0][name]=…`.
 
     Our own, because qs-codec 1.6.3 takes 50 ms for 100 Kommo contacts (140 KB; this takes 11), closes gaps in lists,
-    and with its limits enforced refuses `linked_leads_id[35144366]`. Nothing is allocated by index.
+    and with its limits enforced rejects `linked_leads_id[35144366]`. Nothing is allocated by index.
     """
     if written.count("&") >= MAX_FORM_FIELDS:
         raise TooLarge(f"A form may have {MAX_FORM_FIELDS} fields.")
@@ -302,7 +314,7 @@ def _xml(written: str) -> dict[str, Any]:
     tree = _Tree()
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse_dtd
+    parser.StartDoctypeDeclHandler = _no_dtd
     parser.StartElementHandler = tree.start
     parser.EndElementHandler = tree.end
     parser.CharacterDataHandler = tree.data
@@ -313,8 +325,8 @@ def _xml(written: str) -> dict[str, Any]:
     return tree.root
 
 
-def _refuse_dtd(*_: object) -> NoReturn:
-    raise BadBody("XML with a DTD is refused.")
+def _no_dtd(*_: object) -> NoReturn:
+    raise BadBody("XML with a DTD is not accepted.")
 
 
 def _local(name: str) -> str:

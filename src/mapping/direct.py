@@ -26,7 +26,7 @@ LONGEST_NAME = 64  # of a field's name that a reason repeats
 
 
 def _moment(value: str | int) -> str | int:
-    """Refuse what is no time, is in seconds, or names no zone."""
+    """Reject what is no time, is in seconds, or names no zone."""
     if normalize.time(value, "no zone") is None or (isinstance(value, int) and value < EARLIEST_MS):
         raise ValueError
     return value
@@ -103,7 +103,7 @@ class Contact(_Person):
 
 
 class Lead(_Person):
-    """A lead: with `contactId` it changes what it names on that contact's card, without it is a card of its own."""
+    """A lead: with `contactId` it changes what it names on that contact's card, without it is a separate card."""
 
     model_config = ConfigDict(
         json_schema_extra={"required": ["kind"], "anyOf": [{"required": ["leadId"]}, {"required": ["contactId"]}]}

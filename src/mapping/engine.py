@@ -7,27 +7,27 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from errors import TooLarge
-from mapping import explain, normalize
-from mapping.decode import MAX_RECORDS, decoded, has_lost_letters
-from mapping.language.expression import Expression, View, as_list, is_empty
-from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Block, Mapping, Record, Section
+from mapping import decode, explain, normalize
+from mapping.language.expression import View, as_list, is_empty
+from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Also, Block, Lookup, Mapping, Record, Section
 from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, may_be_fixed, place_of
-from mapping.outcome import Outcome, Step
+from mapping.outcome import Outcome, Step, Want
 
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
 MAX_DIRECTIONS = 5_000  # phones and e-mails of one event: each may take 0.1 ms
 MAX_WARNINGS = 20
+LONGEST_MARK = 40
 MOST_TITLES = 8  # of records that took nothing
 LOST = "\ufffd"  # what decoders write for bytes that are no letters
 WHAT = {"phones": "phone number", "emails": "e-mail address"}
 
-_TOO_MANY = f"A request may have {MAX_RECORDS} records."
 OF_A_CONTACT = ("leadId", "leadLink", "dealLink", "googleClientId")  # what a lead or deal sets on its contact's card
 _TELLING = {"organization": ("name",)}  # what a record must say of itself to be one
 _TELLING_OF_A_PERSON = ("fullName", "phones", "emails")
 _NO_DATA = "the record has an id but no {} that this mapping reads; keys seen: {}"
+_NO_ID_OF = "the id does not look like one that the look-up '{}' may ask for"
 _NO_CHANGE = "this update changes nothing that the mapping can use: other fields, or only a part of a name"
-_DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was not UTF-8, or its charset was not named"
+_DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was not UTF-8"
 
 
 class Answer(NamedTuple):
@@ -57,10 +57,16 @@ def read(  # noqa: PLR0913 - the engine's whole interface
     query: Table[str, str],
     *,
     trace: bool = False,
+    lookup: str = "",
+    most: int = decode.MAX_BYTES,
 ) -> list[Outcome]:
-    """Decode a body and return what its event means, as `run` does; raise SenderError for one that is not readable."""
-    lost = has_lost_letters(body)
-    return run(mapping, decoded(body, headers), settings, headers, query, trace=trace, lost=lost)
+    """Decode a body of at most so many bytes and return what its event means, as `run` does.
+
+    Raise SenderError for one that is not readable.
+    """
+    lost = decode.has_lost_letters(body)
+    decoded = decode.decoded(body, headers, most)
+    return run(mapping, decoded, settings, headers, query, trace=trace, lost=lost, lookup=lookup)
 
 
 def run(  # noqa: PLR0913 - the engine's whole interface
@@ -72,6 +78,7 @@ def run(  # noqa: PLR0913 - the engine's whole interface
     *,
     trace: bool = False,
     lost: bool = False,
+    lookup: str = "",
 ) -> list[Outcome]:
     """Return what an event means: at least one outcome.
 
@@ -79,14 +86,16 @@ def run(  # noqa: PLR0913 - the engine's whole interface
 
     `settings` are the connection's: `crm_url`, `country` (default UA), `time_zone` (default Europe/Kyiv), `responsible`
     (the id where no employee is, default "0"), `link_hosts` (hosts that links may lead to, with commas; default any),
-    and free ones. With `trace` the outcomes also tell how each field came about. `lost` says that the body has lost
-    letters on its way: each outcome then warns of it.
+    `mark_deleted` (what is posted before the name of a deleted card; by default it is not posted), and free ones. With
+    `trace` the outcomes also say how each field came about. `lost` says that the body has lost letters on its way:
+    each outcome then warns of it. `lookup` is the name of the look-up whose answer the body is.
     """
     directions = count(1)
     lower = {name.lower(): value for name, value in headers.items()}
 
     def mapped(record: Any) -> list[Outcome]:
-        return _Event(mapping, View(record, settings, lower, query), settings, directions, traced=trace).outcomes()
+        view = View(record, settings, lower, query, lookup=lookup)
+        return _Event(mapping, view, settings, directions, traced=trace).outcomes()
 
     outcomes = _by_contract(body, mapped) if mapping.contract else mapped(body)
     return [one._replace(warnings=(*one.warnings, f"the body {_DAMAGED}")) for one in outcomes] if lost else outcomes
@@ -96,9 +105,7 @@ def _by_contract(body: Any, mapped: Callable[[Any], list[Outcome]]) -> list[Outc
     """Map each record of an array by itself, if the models of our own contract find no fault with it."""
     from mapping import direct  # noqa: PLC0415 - brings pydantic, which no CRM's event needs
 
-    records = body if isinstance(body, list) else [body]
-    if len(records) > MAX_RECORDS:
-        raise TooLarge(_TOO_MANY)
+    records = decode.bounded(body) if isinstance(body, list) else [body]
     outcomes: list[Outcome] = []
     for index, record in enumerate(records):
         if fault := direct.fault(record):
@@ -121,7 +128,8 @@ class _Event:
         self.taken: dict[int, Any] = {}  # by identity; the values keep the identities alive
         self.country = settings.get("country") or "UA"
         self.zone = mapping.time_zone or settings.get("time_zone") or "Europe/Kyiv"
-        self.nobody = settings.get("responsible") or "0"
+        self.default_responsible = settings.get("responsible") or "0"
+        self.mark = normalize.text(settings.get("mark_deleted"), LONGEST_MARK)  # before the name of a deleted card
         self.hosts = tuple(host.strip().lower() for host in settings.get("link_hosts", "").split(",") if host.strip())
         self.steps: list[Step] | None = [] if traced else None
         self.partial = False  # whether the record at hand may be about any of its fields
@@ -136,39 +144,36 @@ class _Event:
         found: list[Outcome] = []
         left: dict[int, tuple[int, Any]] = {}
         for record in self.mapping.records:
-            for index, item in self._items(record):
+            for index, item in enumerate(self._items(record)):
+                if id(item) in self.taken:
+                    continue
                 if not self._is_meant(record, item):
                     left.setdefault(id(item), (index, item))
                     continue
                 self._take(item)
-                found.append(self._finished(self._outcome(record, index, item)))
-                if len(found) > MAX_RECORDS:
-                    raise TooLarge(_TOO_MANY)
+                if record.reads:
+                    found += map(self._finished, self._lookups(record, record.reads, index, item))
+                else:
+                    found.append(self._finished(self._outcome(record, index, item)))
+                decode.bounded(found)
         missed = [index for index, item in left.values() if self._is_missed(item)]
         found += [self._finished(self._unmatched(index)) for index in (missed if found or missed else [0])]
         return found
 
     def _take(self, item: Any) -> None:
-        """Note that a record has taken an item: no other gets it. Lone texts have no identity of their own."""
+        """Note that a record has taken an item: no other gets it. Lone texts have no identity."""
         if isinstance(item, dict | list) or item is self.view.scopes[""]:
             self.taken[id(item)] = item
 
     def _is_missed(self, item: Any) -> bool:
         return isinstance(item, dict | list) and item is not self.view.scopes[""] and id(item) not in self.taken
 
-    def _items(self, record: Record) -> Iterator[tuple[int, Any]]:
-        body = self.view.scopes[""]
-        self.view.scopes["item"] = body
-        items = [body] if record.each is None else self._found_by(record.each)
-        if len(items) > MAX_RECORDS:
-            raise TooLarge(_TOO_MANY)
-        return ((index, item) for index, item in enumerate(items) if id(item) not in self.taken)
-
-    def _found_by(self, each: Expression) -> list[Any]:
-        items = self.found.get(each.source)
-        if items is None:
-            items = self.found[each.source] = each.records(self.view)
-        return items
+    def _items(self, record: Record) -> list[Any]:
+        each = record.each.source if record.each else ""
+        if each not in self.found:
+            body = self.view.scopes["item"] = self.view.scopes[""]
+            self.found[each] = decode.bounded(record.each.records(self.view)) if record.each else [body]
+        return self.found[each]
 
     def _is_meant(self, record: Record, item: Any) -> bool:
         self.view.scopes["item"] = item
@@ -189,7 +194,7 @@ class _Event:
         tried = "; ".join([*titles[:MOST_TITLES], *more])
         reason = f"nothing in this event matches the mapping '{self.mapping.name}'. Tried: {tried}"
         if self.steps is not None:
-            self.steps += explain.refusals(self.mapping.records, self.view)
+            self.steps += explain.mismatches(self.mapping.records, self.view)
         return Outcome("reject", index, code="no-record", reason=reason)
 
     def _outcome(self, record: Record, index: int, item: Any) -> Outcome:
@@ -207,6 +212,8 @@ class _Event:
                 field=self.damaged,
                 reason=f"{self.damaged} {_DAMAGED}",
             )
+        if record.also and outcome.result == "change":
+            return outcome._replace(wants=self._also(record, item))
         return outcome
 
     def _outcome_of(self, record: Record, index: int, item: Any) -> Outcome:
@@ -224,6 +231,45 @@ class _Event:
             return self._gone(record, outcome, item)
         return self._changed(outcome._replace(carries=record.carries or "full"), item)
 
+    def _lookups(self, record: Record, reads: Lookup, index: int, item: Any) -> Iterator[Outcome]:
+        """Yield one outcome for each record that is to be read: one, unless the event names several ids."""
+        event_id = self._scalar("eventId", record.event_id, "text", item)
+        outcome = Outcome("lookup", index, record.title, event_id=event_id)
+        ids = decode.bounded(self._ids(record.identity, item))
+        if not ids:
+            yield self._without_id(outcome, "id", record.identity, item)
+        for identity in ids:
+            if reads.ids.fullmatch(identity):
+                yield outcome._replace(wants=(Want(reads.name, identity),))
+            else:
+                yield outcome._replace(result="reject", code="no-id", field="id", reason=_NO_ID_OF.format(reads.name))
+
+    def _also(self, record: Record, item: Any) -> tuple[Want, ...]:
+        """Return what is to be read beside a change."""
+        return tuple(want for also in record.also if also.reads for want in self._wants(also, also.reads, item))
+
+    def _wants(self, also: Also, reads: Lookup, item: Any) -> Iterator[Want]:
+        ids = self._ids(also.id, item)
+        if len(ids) > MAX_ENTRIES:
+            self.view.warnings.append(f"{also.place}: of {len(ids)} only the first {MAX_ENTRIES} are looked up")
+        for identity in ids[:MAX_ENTRIES]:
+            if not reads.ids.fullmatch(identity):
+                self.view.warnings.append(f"{also.place}: {_NO_ID_OF.format(reads.name)}")
+                continue
+            yield Want(reads.name, identity, f"{reads.kind}:{identity}" if also.when == "unknown" else "")
+
+    def _ids(self, rule: Rule | None, item: Any) -> list[str]:
+        """Return the ids that a rule finds: one, or all of a list."""
+        found: list[str] = []
+
+        def convert(value: Any) -> str | None:
+            given = value[: decode.MAX_RECORDS + 1] if isinstance(value, list) else [value]
+            found[:] = dict.fromkeys(one for one in map(normalize.identity, given) if one)
+            return found[0] if found else None
+
+        first = self._read(rule, item, convert) if rule else None
+        return found if found and found[0] == first else [first] if first else []
+
     def _gone(self, record: Record, outcome: Outcome, item: Any) -> Outcome:
         """Return a deletion or erasure. That of a lead is its own card's: its contact stays what it is."""
         field = ID_FIELDS[record.section]
@@ -232,7 +278,7 @@ class _Event:
         identity = self._scalar(field, rule, "id", item)
         if identity is None:
             return self._without_id(outcome, field, rule, item)
-        fields = {field: identity, "deleted": True} if record.do == "delete" else {}
+        fields = {field: identity, "deleted": self.mark or True} if record.do == "delete" else {}
         reason = record.message or record.title
         return outcome._replace(card=f"{record.section}:{identity}", fields=fields, code=record.code, reason=reason)
 
@@ -252,7 +298,7 @@ class _Event:
         if not self._is_telling(outcome.kind, section, fields, item):
             return self._without_data(outcome, item)
         if outcome.kind != "organization":
-            self._add_nobody(section, fields)
+            self._add_default(section, fields)
         kind = "lead" if field == "leadId" else outcome.kind
         return outcome._replace(card=f"{kind}:{identity}", fields={field: identity, **fields})
 
@@ -264,7 +310,7 @@ class _Event:
         return outcome._replace(result="reject", code="no-contact", field="contactId", reason=reason)
 
     def _without_id(self, outcome: Outcome, field: str, rule: Rule | None, item: Any) -> Outcome:
-        reason = f"{field} is empty: the record cannot be told from others"
+        reason = f"{field} is empty: the record cannot be identified"
         if rule is not None and self._is_there(rule, item):
             reason = f"{field} is there but is no usable id: 0, true, a list, an object or more than 255 characters"
         return outcome._replace(result="reject", code="no-id", field=field, reason=reason)
@@ -288,23 +334,23 @@ class _Event:
         if (
             fields.get(telling[0])
             or "halfName" in fields
-            or any(self._is_told(name, section, item) for name in telling)
+            or any(self._is_given(name, section, item) for name in telling)
         ):
             return True
         return self.partial and any(name not in section.rules or not _is_made(section.rules[name]) for name in fields)
 
-    def _is_told(self, name: str, section: Section, item: Any) -> bool:
+    def _is_given(self, name: str, section: Section, item: Any) -> bool:
         rule = section.rules.get(name)
         if rule is not None:
             return rule.is_present(item, self.view)
         return any(self._is_block_present(name, block, item) for block in section.blocks.get(name, ()))
 
-    def _add_nobody(self, section: Section, fields: dict[str, Any]) -> None:
+    def _add_default(self, section: Section, fields: dict[str, Any]) -> None:
         """Set the connection's default where the event says that no one is responsible or its CRM never says who is."""
         if "responsible" in fields or (not self.partial and "responsible" not in section.rules):
-            fields["responsible"] = fields.get("responsible") or self.nobody
-        elif not self.partial and self.nobody != "0":
-            fields["nobody"] = self.nobody  # counts while the card knows no responsible
+            fields["responsible"] = fields.get("responsible") or self.default_responsible
+        elif not self.partial and self.default_responsible != "0":
+            fields["defaultResponsible"] = self.default_responsible  # counts while the card knows no responsible
 
     def _id(self, field: str, kind: str, section: Section, item: Any) -> str | None:
         return self._scalar(field, section.rules.get(field), SECTIONS[kind][field], item)
@@ -399,17 +445,18 @@ class _Event:
     def _changed_at(self, rule: Rule | None, item: Any) -> int | None:
         if rule is None:
             return None
-        wrong: list[str] = []
+        read: dict[str, int | None] = {}
 
         def convert(value: Any) -> str | None:
             given = normalize.written(value)
-            if given is None or normalize.time(given, self.zone) is not None:
-                return given
-            wrong.append(given)
-            return None
+            if given is None:
+                return None
+            read[given] = normalize.time(given, self.zone)
+            return None if read[given] is None else given
 
-        moment = normalize.time(self._read(rule, item, convert), self.zone)
-        if wrong and moment is None:
+        given = self._read(rule, item, convert)
+        moment = read[given] if given in read else normalize.time(given, self.zone) if given else None
+        if read and moment is None:
             self._warn(rule, "not a time; arrival counts instead")
         if self.steps is not None:
             self.steps.append(explain.step("changedAt", moment, rule, self.view, item))
@@ -429,16 +476,20 @@ class _Event:
 
     def _spoken_of(self, kind: str, name: str, block: Block, item: Any) -> list[dict[str, Any]] | None:
         each, rule = block.each, block.rules[NEEDED[kind]]
-        unsure = each.keys is None if each else self.partial  # a path, and a value, can be read before it is asked for
-        if unsure and not self.whole and not self._is_block_present(kind, block, item):
+        asked = each is not None or self.partial  # a lone value can be read before it is asked for
+        if asked and not self.whole and not self._is_block_present(kind, block, item):
             return None
         currents = [item] if each is None else as_list(each.read(item, self.view))
-        entries = self._read_entries(kind, name, block, currents)
+        entries = self._read_entries(kind, name, block, currents) if currents else []
         if entries or self.whole:
             return entries
-        if each is None or not currents:
-            return [] if self._is_block_present(kind, block, item) else None
-        return [] if any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES]) else None
+        if each is None:
+            return [] if asked or self._is_block_present(kind, block, item) else None
+        return (
+            []
+            if not currents or any(rule.is_present(current, self.view) for current in currents[:MAX_ENTRIES])
+            else None
+        )
 
     def _read_entries(self, kind: str, name: str, block: Block, currents: list[Any]) -> list[dict[str, Any]]:
         if len(currents) > MAX_ENTRIES:

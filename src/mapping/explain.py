@@ -31,9 +31,9 @@ def absent(name: str, rule: Rule, view: View, current: Any) -> Step:
     warnings, strict, seen = list(view.warnings), view.strict, view.seen
     view.strict, view.seen = False, []
     rule.read(current, view, normalize.text)
-    told = step(name, None, rule, view, current)._replace(raw=None, note=KEPT)
+    kept = step(name, None, rule, view, current)._replace(raw=None, note=KEPT)
     view.warnings[:], view.strict, view.seen = warnings, strict, seen
-    return told
+    return kept
 
 
 def directions(name: str, entries: list[dict[str, Any]], block: Block, seen: Seen, note: str) -> Iterator[Step]:
@@ -47,8 +47,8 @@ def directions(name: str, entries: list[dict[str, Any]], block: Block, seen: See
         yield Step(name, None, place, sources, raw, note)
 
 
-def refusals(records: Iterable[Record], view: View) -> Iterator[Step]:
-    """Yield why each record took nothing."""
+def mismatches(records: Iterable[Record], view: View) -> Iterator[Step]:
+    """Yield why each record did not match."""
     body = view.scopes[""]
     for record in records:
         wanted = record.when or record.each

@@ -1,6 +1,6 @@
 """The usual names of a contact's fields and of what happens to it: one table for `generic`, `bridge new` and imports.
 
-Names are compared as `plain` writes them. Ukrainian and Russian ones stand here too: home-made CRMs have such fields.
+Names are compared as `plain` writes them. Ukrainian and Russian ones are here too: home-made CRMs have such fields.
 """
 
 import re
@@ -42,6 +42,9 @@ NAMES: dict[str, tuple[str, ...]] = {
                     "organization", "organisation"),
     "carries": ("carries",),
 }  # fmt: skip
+MEANT = {
+    name: frozenset(usual for usual in NAMES if name in NAMES[usual]) for known in NAMES.values() for name in known
+}
 SENT_AT = ("createdat", "createtime", "created", "sentat", "triggeredat", "time")  # of an envelope: when it was sent
 COMPANIES = ("company", "organization", "organisation", "account", "org", "firm", "firma", "компанія",
              "компания")  # fmt: skip
@@ -93,9 +96,10 @@ PRIMARY = ("primary", "isprimary", "main", "ismain", "default", "isdefault", "pr
 CALLING_CODE = ("callingcode", "countrycallingcode", "dialcode", "phonecode", "code", "countrycode", "prefix")
 
 # Fields of a record one level down, and lists of pairs such as [{"name": "Phone", "value": "…"}].
-FIELDS = ("fields", "attributes", "properties", "core", "all", "values", "customfields", "attrs", "traits", "answers",
-          "fielddata", "formfields", "embedded", "merges", "mergefields", "formdata", "submission",
-          "rawfields")  # fmt: skip
+FIELDS = frozenset((
+    "fields", "attributes", "properties", "core", "all", "values", "customfields", "attrs", "traits", "answers",
+    "fielddata", "formfields", "embedded", "merges", "mergefields", "formdata", "submission", "rawfields",
+))  # fmt: skip
 PAIR_NAMES = ("name", "key", "fieldname", "label", "title", "alias", "slug", "property", "question", "ref", "code",
               "id")  # fmt: skip
 PAIR_VALUES = ("value", "values", "answer", "text", "rawvalue")
@@ -105,30 +109,34 @@ EVENTS = ("event", "eventtype", "eventname", "type", "topic", "triggerevent", "t
           "operation", "webhookevent", "webhooktype", "webhooktopic", "hookevent", "changetype", "eventkey",
           "eventcode", "notificationtype", "kind", "entity", "entitytype", "entityname", "object", "objecttype",
           "resource", "resourcetype", "module", "bean", "model", "recordtype")  # fmt: skip
-SPOKEN = ("event", "eventtype", "eventname", "topic", "triggerevent", "action", "webhookevent", "webhooktopic")
+SPOKEN = frozenset(("event", "eventtype", "eventname", "topic", "triggerevent", "action", "webhookevent",
+                    "webhooktopic"))  # fmt: skip
 ENVELOPES = ("meta", "metadata", "event", "webhook", "hook", "header", "trigger", "message", "info")
 EVENT_HEADER = re.compile(r"x-.*(?:topic|event|event-type|event-name|event-key|action|trigger|resource)")
-HOLDERS = ("data", "payload", "item", "items", "record", "records", "object", "objects", "result", "results", "body",
-           "entity", "entry", "entries", "eventdata", "resource", "model", "bean", "current", "new", "after",
-           "content", "detail", "details", "params", "rows", "list", "message", "event", "events", "value",
-           "response")  # fmt: skip
+HOLDERS = frozenset((
+    "data", "payload", "item", "items", "record", "records", "object", "objects", "result", "results", "body",
+    "entity", "entry", "entries", "eventdata", "resource", "model", "bean", "current", "new", "after", "content",
+    "detail", "details", "params", "rows", "list", "message", "event", "events", "value", "response",
+))  # fmt: skip
 DELETIONS = frozenset((
     "delete", "deleted", "deletion", "destroy", "destroyed", "remove", "removed", "removal", "archive", "archived",
     "erase", "erased", "erasure", "redact", "redacted", "purge", "purged", "trash", "trashed", "forget", "forgotten",
 ))  # fmt: skip
 DELETED_FLAGS = ("deleted", "isdeleted", "removed", "isremoved", "archived", "isarchived", "destroyed", "trashed",
                  "istrashed", "deletedat", "removedat", "archivedat", "deletedon")  # fmt: skip
-CONTACTS = ("contact", "person", "people", "customer", "client", "subscriber", "buyer", "patient", "student", "member",
-            "guest", "profile", "individual", "human")  # fmt: skip
-LEADS = ("lead", "prospect", "inquiry")
-ORGANIZATIONS = ("company", "organization", "organisation", "account")
-STAFF = ("agent", "employee", "operator", "staff", "teammate", "manager", "admin", "owner")
+CONTACTS = frozenset((
+    "contact", "person", "people", "customer", "client", "subscriber", "buyer", "patient", "student", "member",
+    "guest", "profile", "individual", "human",
+))  # fmt: skip
+LEADS = frozenset(("lead", "prospect", "inquiry"))
+ORGANIZATIONS = frozenset(("company", "organization", "organisation", "account"))
+STAFF = frozenset(("agent", "employee", "operator", "staff", "teammate", "manager", "admin", "owner"))
 OTHERS = frozenset((  # of which no contact is made, whatever else the event holds
     "message", "msg", "note", "task", "todo", "conversation", "chat", "comment", "call", "activity", "meeting", "sms",
     "file", "attachment", "document", "product", "campaign", "review", "rating", "article", "reminder", "recording",
     "voicemail", "inbox", "channel", "pipeline", "workflow", "team", "talk", "reaction", "survey", "ping",
 ))  # fmt: skip
-TRADE = frozenset((  # their own contact may stand in them
+TRADE = frozenset((  # their own contact may be in them
     "deal", "opportunity", "order", "invoice", "ticket", "payment", "booking", "appointment", "reservation", "quote",
     "subscription", "checkout", "cart", "refund", "transaction", "estimate", "contract", "issue", "case", "job",
     "visit", "purchase", "sale",
@@ -148,7 +156,7 @@ NEUTRAL = frozenset((
     "completed", "received", "trigger", "notification", "single", "batch", "force",
     "eventdata", "result", "detail", "param", "row", "entry", "current", "value", "page", "elementor", "pro", "send",
 ))  # fmt: skip
-_KNOWN = DELETIONS | NEUTRAL | OTHERS | TRADE | DETAILS | {*CONTACTS, *LEADS, *ORGANIZATIONS, *STAFF}
+_KNOWN = DELETIONS | NEUTRAL | OTHERS | TRADE | DETAILS | CONTACTS | LEADS | ORGANIZATIONS | STAFF
 _KNOWN_WORD = "|".join(sorted(_KNOWN, key=len, reverse=True))
 _GLUED = re.compile(rf"(?:(?:{_KNOWN_WORD})s?)+")  # ONCRMCONTACTDELETE
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")

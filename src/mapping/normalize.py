@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 LONGEST_TEXT = 255
 LONGEST_LINK = 2048
 LONGEST_EMAIL = 254
-LONGEST_PHONE = 250  # phonenumbers refuses longer input
+LONGEST_PHONE = 250  # phonenumbers does not read longer input
 LONGEST_LIST = 1_000  # of a text that holds several phones or addresses
 FEWEST_DIGITS = 7  # fewer are an internal number
 MOST_DIGITS = 15  # E.164; more are several numbers
@@ -24,7 +24,7 @@ _UNWANTED = frozenset(("Cc", "Cf", "Cs"))  # control, format (bidi marks, zero w
 
 
 class Phone(NamedTuple):
-    """An E.164 number and the extension that stood behind it (digits, or empty)."""
+    """An E.164 number and the extension that followed it (digits, or empty)."""
 
     value: str
     extension: str = ""
@@ -109,7 +109,7 @@ def _plain(given: str) -> str:
 
 
 def _pieces(given: str) -> list[tuple[str, str]]:
-    """Return the numbers of a text with their extensions; a piece that is too short for a number stands as it is."""
+    """Return the numbers of a text with their extensions; a piece that is too short for a number stays as it is."""
     lines = _split(given, r"[\n\r]+")
     pieces = [piece for line in lines for piece in _SEPARATOR.split(line) if _digits(piece)]
     return [number for piece in pieces for number in _numbers(piece)] or ([(given, "")] if given else [])
@@ -122,7 +122,7 @@ def _numbers(piece: str) -> list[tuple[str, str]]:
 
 
 def _apart(number: str) -> list[str]:
-    """Split at blanks where these alone stand between numbers: too many digits for one, enough in each part."""
+    """Split at blanks where only these are between numbers: too many digits for one, enough in each part."""
     parts = [part for part in number.split() if _digits(part)]
     several = len(_digits(number)) > MOST_DIGITS and all(len(_digits(part)) >= FEWEST_DIGITS for part in parts)
     return parts if several else [number]
@@ -168,7 +168,7 @@ def _readings(number: str, country: str) -> Iterator[tuple[_Readings, str]]:
         return
     international = iter([("+" + digits, None)] if len(digits) >= FEWEST_INTERNATIONAL else [])
     first = int(re.findall(r"\d+", number)[0])
-    if first in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:  # 44 7911 …: the code stands apart
+    if first in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:  # 44 7911 …: the code is apart
         yield international, ""
     yield _national(_digits(shorter), country, str(own)), suffix
     yield international, ""
@@ -286,7 +286,7 @@ def encoded(value: str) -> str:
 _COMPACT = re.compile(r"(20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))((?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?)")
 _NUMBER_OF_TIME = re.compile(r"\d{9,17}(?:\.\d+)?")
 _MICROSOFT = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")  # Dataverse; the offset is only a hint for display
-_EARLIEST = 100_000_000_000  # ms: 1973; before it stand null dates such as 0001-01-01
+_EARLIEST = 100_000_000_000  # ms: 1973; earlier ones are null dates such as 0001-01-01
 _LATEST = 100_000_000_000_000  # ms: 5138
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 Fields = Mapping[str, Any]
-Result = Literal["change", "delete", "erase", "skip", "reject"]
+Result = Literal["change", "delete", "erase", "lookup", "skip", "reject"]
 Kind = Literal["contact", "lead", "deal", "organization"]
 Carries = Literal["whole", "full", "partial", "changes"]
 
@@ -22,13 +22,25 @@ class Step(NamedTuple):
     note: str = ""  # such as "not a valid phone, dropped"
 
 
+class Want(NamedTuple):
+    """A record to be read from the CRM's API: the name of the look-up, and an id that fits its pattern."""
+
+    lookup: str
+    id: str
+    card: str = ""  # "contact:42" where it is wanted only if that card is not known
+
+
 class Outcome(NamedTuple):
-    """What becomes of a record; all but a `change` have a code and a reason that quote no data.
+    """What becomes of a record; all but a `change` and a `lookup` have a code and a reason that quote no data.
 
     `change`: `fields` go into the card. `delete`: the record was deleted in the CRM at `changed_at`; `fields` hold the
-    card's id and `deleted: True`, to be stamped and merged like any other field, so that later data revive the card.
-    `erase`: the CRM asks to forget the person; the card is to be erased for good, `fields` are empty. `skip`: a rule
-    names the record as unwanted. `reject`: it cannot be used and is kept.
+    card's id and `deleted` (True, or the connection's mark), to be stamped and merged like any other field, so that
+    later data revive the card.
+    `erase`: the CRM asks to forget the person; the card is to be erased for good, `fields` are empty. `lookup`: the
+    event names only an id; `wants` holds the one record that is to be read. `skip`: a rule names the record as
+    unwanted. `reject`: it cannot be used and is kept.
+
+    The `wants` of a `change` are to be read beside it.
 
     `fields` of a contact, lead or deal: the scalars of Ringostat's contact (text or None) and one entry per block of
     the mapping: `phones.0`, `emails.0` … hold `[{"value": str, "name": str | None, "primary": bool}]`,
@@ -48,6 +60,7 @@ class Outcome(NamedTuple):
     code: str = ""
     field: str = ""
     reason: str = ""
+    wants: tuple[Want, ...] = ()
     warnings: tuple[str, ...] = ()
     trace: tuple[Step, ...] = ()
 
@@ -55,18 +68,20 @@ class Outcome(NamedTuple):
 def compact(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome as `events/<crm>/<case>.expected.json` holds it: what is not its default, times in ISO 8601.
 
-    Warnings stand without their lines, which change with every edit of the file.
+    Warnings are without their lines, which change with every edit of the file.
     """
     default = Outcome(outcome.result)._replace(trace=outcome.trace)
-    told = {
-        "index" if name == "position" else name: value  # as senders are told
+    given = {
+        "index" if name == "position" else name: value  # as senders get it
         for name, value in outcome._asdict().items()
         if value != getattr(default, name)
     }
-    shown = {"result": outcome.result, **told}
+    shown = {"result": outcome.result, **given}
     if outcome.changed_at is not None:
         moment = datetime.fromtimestamp(outcome.changed_at / 1000, UTC)
         shown["changed_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if outcome.wants:
+        shown["wants"] = [{name: value for name, value in want._asdict().items() if value} for want in outcome.wants]
     if outcome.warnings:
         shown["warnings"] = [re.sub(r"(\.toml):\d+", r"\1", warning) for warning in outcome.warnings]
     return shown

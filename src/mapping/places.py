@@ -1,16 +1,27 @@
-"""Where the records of an event lie, and what they are, told by the usual names of fields and events (`names.py`)."""
+"""Where the records of an event are, and what they are, by the usual names of fields and events (`names.py`)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from errors import BadBody, TooLarge
+from errors import BadBody
 from mapping import decode, names, normalize
 from mapping.names import plain
 
 DEEPEST = 6  # tables above the contact
 ANY = 3  # the rank of a table whose name says nothing
 NAMED, EMPTY_DIRECTION, DIRECTION = 1, 2, 3  # how strongly a table looks like a contact
-_UNREADABLE_IDS = ("evt_", "evt-", "event_", "msg_", "wh_", "whk_", "req_")  # of an event or its delivery
+_ID_OF_EVENT = re.compile(  # or of its delivery
+    r"(?:evt|event|msg|message|wh|whk|whevt|webhook|hook|req|request|dlv|delivery|notif|notification)[_-]",
+    re.IGNORECASE,
+)
+
+NOTHING: frozenset[str] = frozenset()
+_EVENTS = frozenset(names.EVENTS)
+_ID, _NAME = {"externalId", "leadId"}, {"fullName", "first", "last"}
+_PEOPLE = names.CONTACTS | names.LEADS
+_SILENT = names.HOLDERS | names.FIELDS  # keys that say nothing of what they hold
+_LINKS = ("url", "link", "href")
 
 Step = (
     str | int | tuple[str, str, str]
@@ -20,7 +31,7 @@ Fields = dict[str, "Field"]  # by plain name
 
 
 class Field(NamedTuple):
-    """A field of a record: its own name, its value, and where it lies below the record."""
+    """A field of a record: its own name, its value, and where it is below the record."""
 
     name: str
     value: Any
@@ -28,12 +39,15 @@ class Field(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A table that may be the contact: where it lies in the body, its fields, and the fields of the tables above it."""
+    """A table that may be the contact: where it is in the body, its fields, and the fields of the tables above it."""
 
     path: Path
     table: dict[str, Any]
     fields: Fields
-    above: tuple[Fields, ...]
+    above: tuple[Fields, ...] = ()
+    usual: Mapping[str, list[Field]] = {}  # those fields by the names of `names.NAMES`, the likeliest first
+    strength: int = 0  # how strongly it looks like a contact
+    said: frozenset[str] = NOTHING  # the words of the keys that lead to it and of events in it and above it
 
 
 class Record(NamedTuple):
@@ -47,58 +61,51 @@ class Record(NamedTuple):
     place: Place
 
 
-def records(body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> list[Record]:
-    """Return where the event's records lie, and of which kind they are; raise TooLarge for too many."""
-    outside = words_outside(headers, query)
-    if isinstance(body, list):
-        _bounded(body)
-    tables = [((index,), table) for index, table in enumerate(body)] if isinstance(body, list) else [((), body)]
-    return [record for path, table in tables for record in _records(path, _opened(table), outside)]
+def records(body: Any, outside: frozenset[str]) -> list[Record]:
+    """Return where the event's records are, and of which kind they are; raise TooLarge for too many.
+
+    `outside` are the words of the event's name beside the body.
+    """
+    tables = enumerate(decode.bounded(body)) if isinstance(body, list) else [(None, body)]
+    return [record for index, table in tables for record in _records(index, _opened(table), outside)]
 
 
-def _records(path: Path, body: Any, outside: frozenset[str]) -> list[Record]:
+def _records(index: int | None, body: Any, outside: frozenset[str]) -> list[Record]:
+    path = () if index is None else (index,)
     if not isinstance(body, dict):
-        return [Record("unknown", Place(path, {}, {}, ()))]
-    said = outside | _said(body)
-    places = _chosen(list(_places(body, path, said, ())), said)
+        return [Record("unknown", Place(path, {}, {}))]
+    top = place_of(path, body, (), outside)
+    places = _chosen(list(_places(top, top.said)), top.said)
     if not places:
-        top = Place(path, body, fields_of(body), ())
-        kind = _kind(said, top)
+        kind = _kind(top)
         return [Record("deleted" if "deleted" in kind else kind if kind == "other" else "unknown", top)]
-    return [Record(_kind(said | _said_at(place), place), place) for place in places]
+    return [Record(_kind(place), place) for place in places]
 
 
 def words_outside(headers: Mapping[str, str], query: Mapping[str, str]) -> frozenset[str]:
-    """Return the words of the event's name that stand beside the body."""
+    """Return the words of the event's name beside the body."""
     said = [value for name, value in headers.items() if names.EVENT_HEADER.fullmatch(name)]
     said += [value for name, value in query.items() if plain(name) in names.SPOKEN]
-    return frozenset().union(*map(names.words, said))
+    return NOTHING.union(*map(names.words, said))
 
 
 def _said(table: Mapping[str, Any]) -> frozenset[str]:
     """Return the words of the event's name in a table, or in a table in it that says what happened."""
     found: list[str] = []
     for name, value in table.items():
-        if isinstance(value, str) and plain(name) in names.EVENTS:
+        if isinstance(value, str) and plain(name) in _EVENTS:
             found.append(value)
         elif isinstance(value, dict) and plain(name) in names.ENVELOPES:
             found += [inner for key, inner in value.items() if isinstance(inner, str) and _tells(key)]
-    return frozenset().union(*map(names.words, found))
+    return NOTHING.union(*map(names.words, found))
 
 
 def _tells(name: str) -> bool:
-    return plain(name) in names.EVENTS or plain(name) == "name"
-
-
-def _said_at(place: Place) -> frozenset[str]:
-    """Return the words of the keys that lead to a record, and of the event's name in it and in the tables above."""
-    keys = [key for key in place.path if isinstance(key, str) and plain(key) not in names.HOLDERS + names.FIELDS]
-    above = [_said({field.name: field.value for field in fields.values()}) for fields in place.above]
-    return frozenset().union(_said(place.table), *map(names.words, keys), *above)
+    return plain(name) in _EVENTS or plain(name) == "name"
 
 
 def _opened(table: Any) -> Any:
-    """Return a table with the JSON read that stands in its texts, as forms have it."""
+    """Return a table with the JSON in its texts read, as forms have it."""
     if not isinstance(table, dict):
         return table
     return {
@@ -114,38 +121,66 @@ def _json(value: str) -> Any:
         return value
 
 
-def _places(table: dict[str, Any], path: Path, said: frozenset[str], above: tuple[Fields, ...]) -> Iterator[Place]:
-    """Yield every table that may be the contact; below one with a phone or an e-mail only where records lie."""
-    place = Place(path, table, fields_of(table), above)
-    has_direction = strength(place) > NAMED
-    if has_direction and not (said & names.TRADE or (said and not has(place, "fullName", "first", "last"))):
+def place_of(
+    path: Path, table: dict[str, Any], above: tuple[Fields, ...] = (), said: frozenset[str] = NOTHING
+) -> Place:
+    """Return a table as a place; `said` are the words above it."""
+    fields = fields_of(table)
+    usual = _by_meaning(fields)
+    key = key_of(path)
+    if key and plain(key) not in _SILENT:
+        said = said | names.words(key)
+    return Place(path, table, fields, above, usual, _strength(fields, usual), said | _said(table))
+
+
+def _by_meaning(fields: Fields) -> dict[str, list[Field]]:
+    usual: dict[str, list[Field]] = {}
+    for name, field in fields.items():
+        for meaning in names.MEANT.get(name, ()):
+            usual.setdefault(meaning, []).append(field)
+    for meaning, found in usual.items():
+        if len(found) > 1:
+            found.sort(key=lambda field: names.NAMES[meaning].index(plain(field.name)))
+    return usual
+
+
+def _strength(fields: Fields, usual: Mapping[str, list[Field]]) -> int:
+    """Return how strongly a table looks like a contact: by a phone or an e-mail, an empty one, a name and an id."""
+    directions = [field for field in fields.values() if names.slot(field.name)]
+    if directions:
+        return EMPTY_DIRECTION if all(is_blank(field.value) for field in directions) else DIRECTION
+    return 0 if _ID.isdisjoint(usual) or _NAME.isdisjoint(usual) else NAMED
+
+
+def _places(place: Place, said: frozenset[str]) -> Iterator[Place]:
+    """Yield every table that may be the contact; below one with a phone or an e-mail only where records are."""
+    has_direction = place.strength > NAMED
+    if has_direction and not (said & names.TRADE or (said and _NAME.isdisjoint(place.usual))):
         yield place
         return
     inner = [
         one
-        for key, value in table.items()
-        if len(path) < DEEPEST and not _is_passed_over(key, said) and (not has_direction or _rank(key) < ANY)
-        for one in _below(key, value, path, said, (*above, place.fields))
+        for key, value in place.table.items()
+        if isinstance(value, dict | list) and not _is_passed_over(key, said) and (not has_direction or _rank(key) < ANY)
+        for below in _below(key, value, place)
+        for one in _places(below, said)
     ]
-    if not any(strength(one) > NAMED for one in inner) or not has_direction:
+    if not (has_direction and any(one.strength > NAMED for one in inner)):
         yield place
     yield from inner
 
 
-def _below(key: str, value: Any, path: Path, said: frozenset[str], above: tuple[Fields, ...]) -> Iterator[Place]:
+def _below(key: str, value: dict[str, Any] | list[Any], place: Place) -> Iterator[Place]:
+    """Yield the tables below a key of a table."""
+    above = (*place.above, place.fields)
+    if len(place.path) >= DEEPEST:
+        return
     if isinstance(value, dict) and plain(key) not in names.FIELDS:
-        yield from _places(value, (*path, key), said, above)
+        yield place_of((*place.path, key), value, above, place.said)
     elif isinstance(value, list) and not _is_pairs(value):
-        for index, item in enumerate(_bounded(value)):
+        for index, item in enumerate(decode.bounded(value)):
             if isinstance(item, dict):
-                yield from _places(item, (*path, key, index), said, above)
-
-
-def _bounded(items: list[Any]) -> list[Any]:
-    """Return a list that may hold records; raise TooLarge before each of too many is looked at."""
-    if len(items) > decode.MAX_RECORDS:
-        raise TooLarge(f"A request may have {decode.MAX_RECORDS} records.")
-    return items
+                yield place_of((*place.path, key, index), item, above, place.said)
 
 
 def _is_passed_over(key: str, said: frozenset[str]) -> bool:
@@ -153,7 +188,7 @@ def _is_passed_over(key: str, said: frozenset[str]) -> bool:
     if name in ("user", "users") and "user" in said:
         return False
     other = names.OTHER_TABLES.search(name) or (names.EMPLOYEES.search(name) and _rank(key) > 0)
-    return bool(other) or (name in names.COMPANIES and not said & set(names.ORGANIZATIONS)) or bool(names.slot(key))
+    return bool(other) or (name in names.COMPANIES and not said & names.ORGANIZATIONS) or bool(names.slot(key))
 
 
 def _rank(key: Step | None) -> int:
@@ -161,8 +196,8 @@ def _rank(key: Step | None) -> int:
     if not isinstance(key, str):
         return 1 if key is None else ANY
     found = names.words(key)
-    if found & {*names.CONTACTS, *names.LEADS} and not found & {*names.STAFF, *names.OTHERS}:
-        return 0 if found & {*names.CONTACTS} else 1
+    if found & _PEOPLE and not found & (names.STAFF | names.OTHERS):
+        return 0 if found & names.CONTACTS else 1
     return 2 if plain(key) in names.HOLDERS else ANY
 
 
@@ -175,39 +210,22 @@ def _group(place: Place) -> Path:
     return tuple("[]" if isinstance(step, int) else step for step in place.path)
 
 
-def strength(place: Place) -> int:
-    """Return how strongly a table looks like a contact: by a phone or an e-mail, an empty one, a name and an id."""
-    directions = [field for field in place.fields.values() if names.slot(field.name)]
-    if directions:
-        return EMPTY_DIRECTION if all(is_blank(field.value) for field in directions) else DIRECTION
-    return NAMED if has(place, "externalId", "leadId") and has(place, "fullName", "first", "last") else 0
-
-
-def has(place: Place, *wanted: str) -> bool:
-    """Return whether a record has a field of one of these usual names, be it empty."""
-    return any(name in place.fields for field in wanted for name in names.NAMES[field])
-
-
 def _chosen(places: list[Place], said: frozenset[str]) -> list[Place]:
     """Return the lone table, or the tables of the lone list, that is likeliest to be the contact; else nothing."""
-    best = max(map(strength, places), default=0)
-    if best > NAMED:
-        found = [place for place in places if strength(place) == best]
-    else:
-        found = [place for place in places if strength(place) == best and _may_be_bare(place, said)]
+    best = max(place.strength for place in places)
+    found = [place for place in places if place.strength == best and (best > NAMED or _may_be_bare(place, said))]
+    if best <= NAMED:
         deepest = max((len(place.path) for place in found), default=0)
-        found = [place for place in found if len(place.path) == deepest]
+        places = found = [place for place in found if len(place.path) == deepest]
     ranks = {_group(place): _rank(key_of(place.path)) for place in found}
     likeliest = [group for group, rank in ranks.items() if rank == min(ranks.values())]
-    if len(likeliest) != 1:
-        return []
-    return [place for place in places if _group(place) == likeliest[0] and (best > NAMED or place in found)]
+    return [place for place in places if _group(place) == likeliest[0]] if len(likeliest) == 1 else []
 
 
 def _may_be_bare(place: Place, said: frozenset[str]) -> bool:
-    """Return whether a table without phone and e-mail may be a record: it has an id, and lies where records do."""
+    """Return whether a table without phone and e-mail may be a record: it has an id, and is where records are."""
     keys = [step for step in place.path if isinstance(step, str)]
-    return has(place, "externalId", "leadId") and all(
+    return not _ID.isdisjoint(place.usual) and all(
         _rank(key) < ANY or "." in key or (names.words(key) & said) for key in keys
     )
 
@@ -215,13 +233,14 @@ def _may_be_bare(place: Place, said: frozenset[str]) -> bool:
 def fields_of(table: Mapping[str, Any]) -> Fields:
     """Return the fields of a record by plain name, those of its tables such as `fields` and `attributes` too."""
     found: Fields = {}
+    inner: list[Field] = []
     for key, value in table.items():
-        if plain(key) not in names.FIELDS or not isinstance(value, dict | list):
-            _note(found, key, Field(key, value, (key,)))
-    for key, value in table.items():
-        if plain(key) in names.FIELDS:
-            for field in _inner_fields(value, (key,)):
-                _note(found, field.name, field)
+        if plain(key) in names.FIELDS and isinstance(value, dict | list):
+            inner += _inner_fields(value, (key,))
+        else:
+            _note(found, Field(key, value, (key,)))
+    for field in inner:
+        _note(found, field)
     return found
 
 
@@ -270,8 +289,8 @@ def _is_pairs(value: list[Any]) -> bool:
     return any(isinstance(item, dict) and _pair(item) and len(item) <= 4 for item in value)  # noqa: PLR2004 - a pair
 
 
-def _note(found: Fields, name: str, field: Field) -> None:
-    key = plain(name)
+def _note(found: Fields, field: Field) -> None:
+    key = plain(field.name)
     if key not in found or is_blank(found[key].value):
         found[key] = field
 
@@ -281,18 +300,18 @@ def is_blank(value: Any) -> bool:
     return value is None or value is False or value in ("", [], {}) or (isinstance(value, str) and value.isspace())
 
 
-def _kind(said: frozenset[str], place: Place) -> str:
+def _kind(place: Place) -> str:
     """Return what a record is, by the words of its event and its own fields."""
-    people = said & {*names.CONTACTS, *names.LEADS}
-    if said & names.OTHERS or (said & {*names.STAFF} and not people):
+    said, people = place.said, place.said & _PEOPLE
+    if said & names.OTHERS or (said & names.STAFF and not people):
         return "other"
     if said & names.DELETIONS or _is_deleted(place.fields):
         return _deleted(said, place)
-    if said & names.TRADE and (strength(place) < EMPTY_DIRECTION or _rank(key_of(place.path)) > 0):
+    if said & names.TRADE and (place.strength < EMPTY_DIRECTION or _rank(key_of(place.path)) > 0):
         return "other"
-    if said & names.DETAILS and strength(place) < EMPTY_DIRECTION:
+    if said & names.DETAILS and place.strength < EMPTY_DIRECTION:
         return "other"
-    if _has_unknown(said) and not people and strength(place) < EMPTY_DIRECTION:
+    if _has_unknown(said) and not people and place.strength < EMPTY_DIRECTION:
         return "unknown"
     return _subject(said, place)
 
@@ -305,15 +324,15 @@ def _deleted(said: frozenset[str], place: Place) -> str:
     """Return what was deleted: a tag that was taken from a contact is none, and an id alone may be anything's."""
     if said & (names.TRADE | names.DETAILS):
         return "other"
-    subjects = said & {*names.CONTACTS, *names.LEADS, *names.ORGANIZATIONS}
+    subjects = said & (_PEOPLE | names.ORGANIZATIONS)
     if _has_unknown(said) and said & names.DELETIONS and not subjects:
         return "unknown"
-    return f"deleted {_subject(said, place)}" if subjects or strength(place) > 0 else "deleted"
+    return f"deleted {_subject(said, place)}" if subjects or place.strength > 0 else "deleted"
 
 
 def _subject(said: frozenset[str], place: Place) -> str:
-    people = said & {*names.CONTACTS}
-    if said & {*names.ORGANIZATIONS} and not people and not said & {*names.LEADS}:
+    people = said & names.CONTACTS
+    if said & names.ORGANIZATIONS and not people and not said & names.LEADS:
         return "organization"
     return "lead" if _is_lead(place, said, people) else "contact"
 
@@ -321,20 +340,20 @@ def _subject(said: frozenset[str], place: Place) -> str:
 def _is_lead(place: Place, said: frozenset[str], people: frozenset[str]) -> bool:
     if value_of(place, "contactId") is not None:
         return False
-    return bool(said & {*names.LEADS} and not people) or (value_of(place, "leadId") is not None and not own_id(place))
+    return bool(said & names.LEADS and not people) or (value_of(place, "leadId") is not None and not own_id(place))
 
 
 def _is_deleted(fields: Fields) -> bool:
-    flags = [fields[name].value for name in names.DELETED_FLAGS if name in fields]
-    state = next((fields[name].value for name in ("status", "state") if name in fields), None)
-    gone = isinstance(state, str) and state.lower() in names.DELETIONS
+    flags = [fields[name].value for name in fields.keys() & names.DELETED_FLAGS]
+    states = [fields[name].value for name in ("status", "state") if name in fields]
+    gone = any(isinstance(state, str) and state.lower() in names.DELETIONS for state in states[:1])
     return gone or any(normalize.flag(flag) or normalize.time(flag, "UTC") is not None for flag in flags)
 
 
 def field_of(place: Place, field: str) -> Field | None:
     """Return the likeliest field of a usual name that has a value, else one that is there and empty."""
-    found = [place.fields[name] for name in names.NAMES[field] if name in place.fields]
-    return next((one for one in found if not is_blank(scalar(one.value))), found[0] if found else None)
+    found = place.usual.get(field)
+    return next((one for one in found if not is_blank(scalar(one.value))), found[0]) if found else None
 
 
 def value_of(place: Place, name: str) -> Any:
@@ -344,12 +363,12 @@ def value_of(place: Place, name: str) -> Any:
 
 
 def scalar(value: Any) -> Any:
-    """Return the one value of what stands in a field, or None."""
+    """Return the one value of a field, or None."""
     return one_value(value)[1]
 
 
 def one_value(value: Any) -> tuple[Path, Any]:
-    """Return the one value of a list of one, or of a table such as `{"value": …}` or `{"id": …}`, and where it lies."""
+    """Return the one value of a list of one, or of a table such as `{"value": …}` or `{"id": …}`, and where it is."""
     if isinstance(value, list) and len(value) == 1:
         path, inner = one_value(value[0])
         return (0, *path), inner
@@ -362,25 +381,21 @@ def one_value(value: Any) -> tuple[Path, Any]:
 
 
 def own_id(place: Place) -> Field | None:
-    """Return the field that is the record's own id."""
-    found = [place.fields[name] for name in names.NAMES["externalId"] if name in place.fields]
+    """Return the field that is the record's own id: beside the name of a customer's event `customer_id`, not `id`."""
+    found = place.usual.get("externalId", ())
+    if len(found) > 1 and not names.SPOKEN.isdisjoint(place.fields):
+        found = sorted(found, key=lambda one: plain(one.name).removesuffix("id") not in place.said)
     return next((one for one in found if _is_id(normalize.identity(scalar(one.value)))), None)
 
 
 def _is_id(identity: str | None) -> bool:
-    return identity is not None and not identity.startswith(_UNREADABLE_IDS)
+    return identity is not None and not _ID_OF_EVENT.match(identity)
 
 
 def ids_above(place: Place) -> list[str]:
     """Return the names of the contact's id beside the table that holds it: `contact_id`, never a bare `id`."""
     key = key_of(place.path)
     return [*names.NAMES["contactId"], "recordid", *([plain(key) + "id"] if key else [])]
-
-
-def values_above(place: Place, *wanted: str) -> list[Any]:
-    """Return the values of fields of the tables above a record, and of envelopes in them, the nearest first."""
-    levels = [level for fields in reversed(place.above) for level in with_envelopes(fields)]
-    return [fields[name].value for fields in levels for name in wanted if name in fields]
 
 
 def with_envelopes(fields: Fields) -> Iterator[Fields]:
@@ -391,8 +406,23 @@ def with_envelopes(fields: Fields) -> Iterator[Fields]:
             yield {plain(key): Field(key, value, (*fields[name].path, key)) for key, value in inner.items()}
 
 
+def without_tenant(place: Place, *, is_event: bool) -> Fields:
+    """Return the fields of a record, but not the account of the CRM's user beside an event's name."""
+    if not is_event and names.SPOKEN.isdisjoint(place.fields):
+        return place.fields
+    return {name: field for name, field in place.fields.items() if name not in names.TENANT}
+
+
 def link_of(place: Place, name: str) -> Field | None:
     """Return the first field of a usual name that holds a link, else one that is there and empty."""
-    found = [place.fields[usual] for usual in names.NAMES[name] if usual in place.fields]
+    found = place.usual.get(name) or (_links_of_profile(place) if name == "contactLink" else [])
     held = (one for one in found if normalize.link(scalar(one.value)))
     return next(held, None) or next((one for one in found if is_blank(one.value)), None)
+
+
+def _links_of_profile(place: Place) -> list[Field]:
+    """Return the links of a table such as `profile: {url}`."""
+    profile = place.fields.get("profile")
+    if profile is None or not isinstance(profile.value, dict):
+        return []
+    return [Field(key, link, (*profile.path, key)) for key, link in profile.value.items() if plain(key) in _LINKS]

@@ -11,20 +11,20 @@ from mapping import names, normalize
 from mapping.names import plain
 from mapping.places import (
     NAMED,
+    Fields,
     Place,
     Record,
     field_of,
-    fields_of,
-    has,
     ids_above,
     is_blank,
     link_of,
     own_id,
+    place_of,
     records,
     scalar,
-    strength,
     value_of,
-    values_above,
+    with_envelopes,
+    without_tenant,
     words_outside,
 )
 
@@ -32,17 +32,18 @@ from mapping.places import (
 def items(body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the event's records under the usual names; one that is `unknown` where there are none."""
     outside = words_outside(headers, query)
-    return [_item(record, outside, query) for record in records(body, headers, query)]
+    return [_item(record, outside, query) for record in records(body, outside)]
 
 
 def _item(record: Record, outside: frozenset[str], query: Mapping[str, str]) -> dict[str, Any]:
     place = record.place
-    partial = "partial" in (query.get("carries"), value_of(place, "carries"), *values_above(place, "carries"))
-    usual: dict[str, Any] = {"kind": record.kind, **_ids(record), **_name(place, partial=partial), **_owner(place)}
+    above = [level for fields in reversed(place.above) for level in with_envelopes(fields)]
+    partial = "partial" in (query.get("carries"), value_of(place, "carries"), *_values(above, "carries"))
+    usual = {"kind": record.kind, **_ids(record, above), **_name(place, partial=partial), **_owner(place)}
     for field in ("staffId", "contactLink", "leadLink", "dealLink", "googleClientId"):
         if found := link_of(place, field) if field.endswith("Link") else field_of(place, field):
             usual[field] = scalar(found.value)
-    usual |= _link(place) | _directions(place) | _company(place, outside) | _times(place)
+    usual |= _directions(place) | _company(place, outside) | _times(place, above)
     if partial:
         usual["carries"] = "partial"
     own = {key: value for key, value in place.table.items() if key not in _USUAL}
@@ -52,49 +53,45 @@ def _item(record: Record, outside: frozenset[str], query: Mapping[str, str]) -> 
 _USUAL = frozenset((*names.NAMES, *names.PHONE_SLOTS, *names.EMAIL_SLOTS, "kind"))
 
 
-def _ids(record: Record) -> dict[str, Any]:
+def _values(levels: list[Fields], *wanted: str) -> Iterator[Any]:
+    """Yield the values of fields of the tables above a record."""
+    return (fields[name].value for fields in levels for name in wanted if name in fields)
+
+
+def _ids(record: Record, above: list[Fields]) -> dict[str, Any]:
     """Return the ids of a record: of a lead its own and its contact's."""
     place = record.place
     found = own_id(place)
     own = normalize.identity(scalar(found.value)) if found else None
-    others = [normalize.identity(scalar(value)) for value in values_above(place, *ids_above(place))]
-    beside = next(filter(None, others), None)
-    contact = normalize.identity(value_of(place, "contactId"))
     lead = normalize.identity(value_of(place, "leadId"))
     if record.kind.endswith("lead"):
-        return {"leadId": lead or own, "contactId": contact}
-    ids: dict[str, Any] = {"externalId": own or beside} if own or beside or has(place, "externalId") else {}
-    return ids | ({"leadId": lead} if has(place, "leadId") else {})
+        return {"leadId": lead or own, "contactId": normalize.identity(value_of(place, "contactId"))}
+    beside = (normalize.identity(scalar(value)) for value in _values(above, *(ids_above(place) if above else ())))
+    identity = own or next(filter(None, beside), None)
+    ids: dict[str, Any] = {"externalId": identity} if identity or "externalId" in place.usual else {}
+    return {**ids, "leadId": lead} if "leadId" in place.usual else ids
 
 
 def _name(place: Place, *, partial: bool) -> dict[str, Any]:
     """Return the whole name, else its parts in a Ukrainian address book's order; half a name only of a whole record."""
     whole = field_of(place, "fullName")
     if whole and isinstance(whole.value, dict):
-        return _name(place._replace(fields=fields_of(whole.value)), partial=False)
+        return _name(place_of((), whole.value), partial=False)
     if whole and not is_blank(scalar(whole.value)):
         return {"fullName": scalar(whole.value)}
     parts = [found for part in ("last", "first", "patronymic") if (found := field_of(place, part))]
     both = all(field_of(place, part) for part in ("last", "first"))
-    if parts and (both or (strength(place) > NAMED and not partial)):
+    if parts and (both or (place.strength > NAMED and not partial)):
         texts = [normalize.text(scalar(part.value)) for part in parts]
         return {"fullName": " ".join(filter(None, texts)) or None}
     return {"fullName": None} if whole else {}
 
 
 def _owner(place: Place) -> dict[str, Any]:
-    """Return who is responsible; an employee of whom only other things than an id are told is not read."""
+    """Return who is responsible; an employee of whom the event gives no id is not read."""
     found = field_of(place, "responsible")
     owner = scalar(found.value) if found else None
     return {"responsible": owner} if found and (owner is not None or is_blank(found.value)) else {}
-
-
-def _link(place: Place) -> dict[str, Any]:
-    """Return the link of a table such as `profile: {url}`, where the record has none of its own."""
-    inner = {plain(name): field.value for name, field in place.fields.items() if isinstance(field.value, dict)}
-    profile = inner.get("profile") or {}
-    found = next((profile[key] for key in profile if plain(key) in ("url", "link", "href")), None)
-    return {"contactLink": found} if found and not has(place, "contactLink") else {}
 
 
 def _directions(place: Place) -> dict[str, Any]:
@@ -130,7 +127,7 @@ def _of_table(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _with_code(number: Any, own: Mapping[str, Any]) -> Any:
-    """Return a number with the calling code that stands beside it, unless it begins with it."""
+    """Return a number with the calling code beside it, unless it begins with it."""
     given = next((own[name] for known in names.CALLING_CODE for name in own if name.endswith(known)), None)
     code, digits = (normalize.text(given) or "").lstrip("+0"), normalize.text(number) or ""
     if not (code.isdecimal() and code.isascii() and len(code) <= 4) or digits.startswith(("+", "00", code)):  # noqa: PLR2004
@@ -139,9 +136,8 @@ def _with_code(number: Any, own: Mapping[str, Any]) -> Any:
 
 
 def _company(place: Place, outside: frozenset[str]) -> dict[str, Any]:
-    """Return the contact's organization, but not the account of the CRM's user that stands beside an event's name."""
-    beside_event = bool(outside or any(name in place.fields for name in names.SPOKEN))
-    fields = {name: one for name, one in place.fields.items() if not (beside_event and name in names.TENANT)}
+    """Return the contact's organization."""
+    fields = without_tenant(place, is_event=bool(outside))
     table = next(
         (fields[name].value for name in names.COMPANIES if name in fields and _is_tables(fields[name].value)), None
     )
@@ -170,11 +166,12 @@ def _organization(table: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _times(place: Place) -> dict[str, Any]:
+def _times(place: Place, above: list[Fields]) -> dict[str, Any]:
     """Return when the record changed, else when its event was sent, and the event's id."""
-    own = [place.fields[name].value for name in names.NAMES["changedAt"] if name in place.fields]
-    sent = values_above(place, *names.NAMES["changedAt"], *names.SENT_AT)
+    own = [field.value for field in place.usual.get("changedAt", ())]
+    sent = _values(above, *names.NAMES["changedAt"], *names.SENT_AT)
     given = [value for one in (*own, *sent) if not is_blank(value := scalar(one))]
-    moment = next((one for one in given if normalize.time(one, "UTC") is not None), given[0] if given else None)
-    event = next(iter((*values_above(place, "eventid"), value_of(place, "eventId"))), None)
+    times = (one for one in given if normalize.time(one, "UTC") is not None)
+    moment = given[0] if len(given) == 1 else next(times, given[0] if given else None)
+    event = next(_values(above, "eventid"), value_of(place, "eventId"))
     return {name: value for name, value in (("changedAt", moment), ("eventId", event)) if value is not None}

@@ -86,7 +86,7 @@ def test_a_request_that_sends_the_secret_is_admitted(verify, headers, token):
         ({}, {}, ""),
     ],
 )
-def test_a_request_with_one_thing_wrong_in_its_secret_is_refused(verify, headers, token):
+def test_a_request_with_one_thing_wrong_in_its_secret_is_denied(verify, headers, token):
     assert not proves(verify, Request(b"", headers, token))
 
 
@@ -138,12 +138,12 @@ def test_a_token_is_found_in_any_kind_of_body(field, body, headers):
         (b'{"auth": {"application_token": "secret"}}' + b" " * 65_536, JSON),
     ],
 )
-def test_a_body_without_the_token_in_its_place_is_refused(body, headers):
+def test_a_body_without_the_token_in_its_place_is_denied(body, headers):
     assert not proves(BODY_TOKEN, Request(body, headers))
 
 
 @pytest.mark.parametrize("field", ["", "[]", ".", None, 7])
-def test_a_connection_without_a_field_admits_nobody(field):
+def test_a_connection_without_a_field_admits_no_request(field):
     assert not proves({**BODY_TOKEN, "field": field}, Request(b'{"": "secret"}', JSON))
 
 
@@ -262,12 +262,12 @@ def test_secrets_of_standard_webhooks_may_have_a_prefix_and_no_padding(secret):
         ("chatwoot", {"body": BODY * 2}),
     ],
 )
-def test_a_signed_request_with_one_thing_wrong_is_refused(name, wrong):
+def test_a_signed_request_with_one_thing_wrong_is_denied(name, wrong):
     assert not proves(SENDERS[name].entry(KEY), changed(name, **wrong))
 
 
 @pytest.mark.parametrize("identity", ["", "msg.1", "msg,1", "msg 1", "msg\n", "повідомлення", "m" * 257])
-def test_an_odd_id_is_refused_even_if_it_was_signed(identity):
+def test_an_odd_id_is_denied_even_if_it_was_signed(identity):
     when = datetime.fromtimestamp(NOW // 1000, UTC)
     signature = Webhook(KEY).sign(identity, when, BODY.decode())
 
@@ -303,21 +303,21 @@ def test_a_signed_time_counts_for_five_minutes_both_ways(name, late, admitted):
 
 @pytest.mark.parametrize("name", [name for name, sender in SENDERS.items() if sender.signs])
 @pytest.mark.parametrize("secret", [None, "", [], [""], 7, {}])
-def test_a_connection_without_its_key_admits_nobody(name, secret):
+def test_a_connection_without_its_key_admits_no_request(name, secret):
     request = SENDERS[name].send(KEY, BODY, NOW)
 
     assert not proves(SENDERS[name].entry(secret), request)
 
 
 @pytest.mark.parametrize(("name", "secret"), [("close", "  "), ("close", "xyz"), ("standard-webhooks", "whsec_")])
-def test_a_key_that_is_none_when_decoded_admits_nobody(name, secret):
+def test_a_key_that_is_none_when_decoded_admits_no_request(name, secret):
     empty = SENDERS["close"].send("", BODY, NOW)
 
     assert not proves(SENDERS[name].entry(secret), empty)
     assert not proves(SENDERS[name].entry(secret), SENDERS[name].send(KEY, BODY, NOW))
 
 
-def test_the_first_signature_of_hubspot_is_refused():
+def test_the_first_signature_of_hubspot_is_denied():
     signature = hashlib.sha256(KEY.encode() + BODY).hexdigest()
     headers = {"x-hubspot-signature": signature}
 
@@ -449,7 +449,7 @@ def test_texts_survive_the_loss_of_the_token(text):
     assert len(admitted.body) <= len(body)
 
 
-def test_an_unknown_connection_and_a_wrong_secret_are_refused_alike():
+def test_an_unknown_connection_and_a_wrong_secret_are_denied_alike():
     with pytest.raises(NotAllowed) as unknown:
         admit(connections(), request("acne"))
     with pytest.raises(NotAllowed) as wrong:
@@ -474,21 +474,21 @@ def calls_in(room, work):
     return calls
 
 
-def refusal(sent, verify=None):
-    """Return the work of refusing a request."""
+def denial(sent, verify=None):
+    """Return the work of denying a request."""
     known = connections(verify)
     known.read()
 
-    def refused():
+    def denied():
         with pytest.raises(NotAllowed):
             admit(known, sent)
 
-    return refused
+    return denied
 
 
-def test_a_refused_request_went_through_every_scheme_whoever_it_named():
+def test_a_denied_request_went_through_every_scheme_whatever_it_named():
     def work(name, verify=None):
-        return calls_in("/access/", refusal(request(name, {"authorization": "Basic !"}, "wrong"), verify))
+        return calls_in("/access/", denial(request(name, {"authorization": "Basic !"}, "wrong"), verify))
 
     unknown = work("acne")
     for name in ("path-token", "espocrm before 11", "close", "hubspot v3"):
@@ -501,18 +501,18 @@ def test_a_refused_request_went_through_every_scheme_whoever_it_named():
 @pytest.mark.parametrize("name", [name for name in SENDERS if not name.startswith("body-token")])
 @pytest.mark.parametrize("whom", ["acme", "acne"])
 @pytest.mark.parametrize("media", ["application/json", "application/x-www-form-urlencoded", "text/xml"])
-def test_no_parser_sees_the_body_of_a_refused_request(name, whom, media):
+def test_no_parser_sees_the_body_of_a_denied_request(name, whom, media):
     sent = SENDERS["body-token zoho"].send("wrong", BODY, NOW)._replace(connection=whom, token="wrong")
     sent = sent._replace(headers={"content-type": media, **credentials("crm:wrong")})
 
-    assert not calls_in("/mapping/", refusal(sent, SENDERS[name].entry(KEY)))
+    assert not calls_in("/mapping/", denial(sent, SENDERS[name].entry(KEY)))
 
 
 @pytest.mark.parametrize(("size", "is_read"), [(MAX_UNPROVED_BYTES, True), (MAX_UNPROVED_BYTES + 1, False)])
 def test_a_body_is_read_before_its_proof_only_by_its_own_scheme_and_only_a_small_one(size, is_read):
     sent = request(headers=JSON, body=b"{}".ljust(size))
 
-    assert bool(calls_in("/mapping/", refusal(sent, SENDERS["body-token zoho"].entry(KEY)))) is is_read
+    assert bool(calls_in("/mapping/", denial(sent, SENDERS["body-token zoho"].entry(KEY)))) is is_read
 
 
 class Recording(dict):
@@ -536,7 +536,7 @@ class Recording(dict):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_every_header_that_a_scheme_reads_stands_in_its_row(scheme):
+def test_every_header_that_a_scheme_reads_is_in_its_row(scheme):
     asked = set()
     for sender in SENDERS.values():
         entry = sender.entry(KEY)
@@ -560,7 +560,7 @@ def test_what_proves_is_in_a_header_that_events_lose_and_not_beside_it(name):
     assert not SENDERS[name].proof or not proves(SENDERS[name].entry(KEY), bare)
 
 
-def test_without_the_secret_nobody_can_say():
+def test_without_the_secret_nothing_can_be_said():
     with pytest.raises(Unavailable):
         admit(Secret(Broken(), "connections"), request())
 

@@ -1,4 +1,4 @@
-"""Bodies made to exhaust the reader: sent through `api`, measured, refused."""
+"""Bodies made to exhaust the reader: sent through `api`, measured, turned away."""
 
 import json
 import os
@@ -63,7 +63,7 @@ SLOW_TO_MEASURE = {"512 KiB of {}", "512 KiB of empty lists", "100,000 braces"}
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW_TO_MEASURE else name for name in BOMBS]
 )
-def test_a_bomb_is_refused_soon_and_in_little_memory(nowhere, name):
+def test_a_bomb_is_turned_away_soon_and_in_little_memory(nowhere, name):
     connection, body, media, status = BOMBS[name]
     nowhere.post(connection, "{}")  # what is imported late is no part of the measure
 
@@ -117,12 +117,12 @@ def test_an_index_inside_a_record_of_a_form_costs_nothing_however_large(nowhere)
 
 
 @pytest.mark.parametrize("name", ["100,000 brackets", "6 MB of {}", "entities", "100,000 fields"])
-def test_a_bomb_from_nobody_is_refused_before_it_is_read(nowhere, name):
+def test_a_bomb_without_proof_is_denied_before_it_is_read(nowhere, name):
     connection, body, media, _ = BOMBS[name]
     began = time.process_time()
 
-    refused = [nowhere.post(whom, body, "wrong", content_type=media) for whom in (connection, "nobody")]
+    denied = [nowhere.post(whom, body, "wrong", content_type=media) for whom in (connection, "nobody")]
 
-    print(f"{name}: 2 refused in {time.process_time() - began:.3f} s")  # noqa: T201 - figures
-    assert [answer.status for answer in refused] == [401, 401]
-    assert refused[0].body == refused[1].body
+    print(f"{name}: 2 denied in {time.process_time() - began:.3f} s")  # noqa: T201 - figures
+    assert [answer.status for answer in denied] == [401, 401]
+    assert denied[0].body == denied[1].body

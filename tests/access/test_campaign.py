@@ -30,8 +30,8 @@ def at_the_door(known, attempt):
     """Return the class of what `admit` raises, or `admitted`."""
     try:
         admit(known, attempt.request._replace(connection=attempt.connection))
-    except NotAllowed as refused:
-        return type(refused), str(refused)
+    except NotAllowed as denied:
+        return type(denied), str(denied)
     return "admitted"
 
 
@@ -47,7 +47,7 @@ def check(name, number):
 
     assert [attempt for attempt, result in results if result == "admitted"] == []
     assert len({result for _, result in results}) == 1
-    print(f"{name}: {len(results)} requests refused: {dict(kinds)}")  # noqa: T201 - the campaign's figure
+    print(f"{name}: {len(results)} requests denied: {dict(kinds)}")  # noqa: T201 - the campaign's figure
 
 
 @pytest.mark.parametrize("name", SENDERS)

@@ -133,7 +133,7 @@ def test_what_others_signed_is_admitted_and_no_other_body(verify, body, headers,
 
 
 @pytest.mark.parametrize("name", SENDERS)
-def test_while_one_secret_takes_over_from_another_no_valid_request_is_refused(name):
+def test_while_one_secret_takes_over_from_another_no_valid_request_is_denied(name):
     sender = SENDERS[name]
     old, new = "0" * 64, "1" * 64
     steps = [old, [old], [old, new], [new, old], [new], new]
@@ -147,5 +147,5 @@ def test_while_one_secret_takes_over_from_another_no_valid_request_is_refused(na
 
 
 @pytest.mark.parametrize("name", ["close", "standard-webhooks"])
-def test_a_malformed_secret_beside_a_good_one_refuses_nobody(name):
+def test_a_malformed_secret_beside_a_good_one_denies_no_request(name):
     assert proves(SENDERS[name].entry(["пароль", "0" * 64]), SENDERS[name].send("0" * 64, BODY, NOW))

@@ -178,7 +178,7 @@ def test_one_attempt_is_one_request(first):
     assert len(server.seen) == 1
 
 
-def test_nobody_listening_is_unavailable():
+def test_a_closed_port_is_unavailable():
     client = Client(DYNAMODB, "eu-central-1", ONCE, endpoint="http://127.0.0.1:9")
 
     with pytest.raises(Unavailable, match=r"AWS does not answer GetItem \(NewConnectionError\)"):

@@ -13,13 +13,13 @@ from cards import card as cards
 from cards import write
 from cards.card import Card, Refusal, canonical, stamped
 from delivery import state
-from delivery.answer import Answer
 from delivery.classify import classify
 from delivery.policy import Policy
 from delivery.state import Lease
 from intake.merging import Merging
 from local.expressions import holds
 from settings import SETTINGS
+from wire import Answer
 
 NOW = 1_000_000  # it is always now: passing time makes everything else earlier
 KEY = "106#X#contact:1"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cards.card import Card, absorb, apply, is_deleted, is_left_behind, stamped
+from cards.card import Card, absorb, apply, digest, is_left_behind, stamped
+from cards.endpoints import compose, is_deleted
 from cards.write import UNSHOWN, merged
 
 KEY = "106#Pipedrive#contact:42"
@@ -93,3 +94,46 @@ def test_what_stays_without_content_stays_left_behind_as_it_is():
     before = Card(KEY, fields=news(GONE, 2), rev=2, due_at=7)
 
     assert "due" not in merged(before, apply(before, news({"fullName": "x"}, 1)), due_at=None, expires_at=None).changes
+
+
+MARKED = {"externalId": "42", "deleted": "[deleted]"}
+SHOWN = [{"confirmed_hash": "x"}, {"ambiguous": True}, {"lease_id": "x"}]
+
+
+@pytest.mark.parametrize("known", SHOWN)
+def test_with_a_mark_a_deleted_card_that_ringostat_may_show_is_posted_with_its_name_marked(known):
+    before = apply(Card(KEY), news(WHOLE, 1))._replace(**known)
+
+    after = apply(before, news(MARKED, 2))
+
+    body = compose(KEY, after.fields).payload
+    assert (after.hash, after.waiting) == (digest(body), None)
+    assert body == {**compose(KEY, before.fields).payload, "fullName": "[deleted] Olena"}
+    assert merged(before, after, due_at=7, expires_at=None).changes["due"] == "106"
+
+
+def test_a_card_that_ringostat_never_had_is_not_posted_to_be_marked():
+    assert apply(apply(Card(KEY), news(WHOLE, 1)), news(MARKED, 2)).waiting == "deleted-in-crm"
+
+
+def test_a_mark_ends_with_newer_data():
+    known = apply(Card(KEY), news(WHOLE, 1))._replace(confirmed_hash="x")
+
+    assert apply(apply(known, news(MARKED, 2)), news(WHOLE, 3)).hash == known.hash
+
+
+def test_a_deletion_with_a_mark_takes_a_card_off_those_left_behind():
+    left = apply(apply(Card(KEY), news(WHOLE, 1))._replace(confirmed_hash="x"), news(GONE, 2))
+
+    changes = merged(left, apply(left, news(MARKED, 3)), due_at=7, expires_at=None).changes
+
+    assert (changes["due"], changes["shown"]) == ("106", None)
+
+
+def test_an_organization_is_marked_in_its_name():
+    key = "106#Pipedrive#organization:9"
+    known = apply(Card(key), news({"externalId": "9", "name": "Acme"}, 1))._replace(confirmed_hash="x")
+
+    after = apply(known, news({"externalId": "9", "deleted": "×"}, 2))
+
+    assert compose(key, after.fields).payload["name"] == "× Acme"

@@ -14,6 +14,7 @@ from cli import main
 from local.in_process import aws
 from ops.stack import Stack
 from settings import SETTINGS
+from tests.cli.crm_api import serving
 
 
 @pytest.fixture
@@ -52,6 +53,9 @@ def stack_of():
             "DeadDeliveryQueue": dead,
             "ConnectionsSecret": SETTINGS.connections_secret,
             "AuthKeysSecret": SETTINGS.auth_keys_secret,
+            "ApiKeysSecret": SETTINGS.api_keys_secret,
+            "LookupQueue": SETTINGS.lookup_queue_url,
+            "LookupFunction": "lookup",
             "DeliverFunction": "deliver",
             "InboxFunction": "inbox",
             "SweepFunctionEveryMinute": "every-minute",
@@ -88,7 +92,7 @@ class Functions:
     """Lambda's and EventBridge's clients, as far as the command asks them."""
 
     def __init__(self, ringostat_url):
-        self.environment = {"RINGOSTAT_URL": ringostat_url}
+        self.environment = {"RINGOSTAT_URL": ringostat_url, "LOOPBACK_API": "true"}
         self.state = "Enabled"
         self.schedule = "ENABLED"
 
@@ -100,6 +104,13 @@ class Functions:
 
     def list_event_source_mappings(self, **_):
         return {"EventSourceMappings": [{"State": self.state}]}
+
+
+@pytest.fixture
+def crm():
+    """A CRM's API on this machine."""
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture

@@ -127,7 +127,8 @@ def test_a_stopped_poller_is_found(doctor, state):
     found = wrong(doctor()[1])
 
     assert list(found) == [
-        f"{function} does not poll its queue ({state})" for function in ("InboxFunction", "DeliverFunction")
+        f"{function} does not poll its queue ({state})"
+        for function in ("InboxFunction", "DeliverFunction", "LookupFunction")
     ]
     assert all("enable the trigger" in remedy for remedy in found.values())
 
@@ -138,7 +139,7 @@ def test_a_stopped_sweep_is_found(doctor):
     assert "schedule of SweepFunction" in the_only_one(wrong(doctor()[1]))[0]
 
 
-def test_cards_that_nobody_delivers_are_found(doctor, bridge):
+def test_cards_that_are_not_delivered_are_found(doctor, bridge):
     bridge.post("acme", person())
     bridge.clock.pass_(3600)
     doctor.stack.clock = bridge.clock.now

@@ -33,8 +33,9 @@ def options(case):
         yield from ("--header", f"{name}:{value}")
     for name, value in request.get("settings", {}).items():
         yield from ("--setting", f"{name}={value}")
-    if "content_type" in request:
-        yield from ("--content-type", request["content_type"])
+    for name in ("content_type", "lookup"):
+        if name in request:
+            yield from (f"--{name.replace('_', '-')}", request[name])
     yield case.body
 
 
@@ -50,7 +51,7 @@ def test_json_says_what_the_engine_does(case, explained):
     told = explained(*options(case))["outcomes"]
 
     outcomes = case.outcomes()
-    assert {one["result"] for one in told} <= {"change", "skip", "reject"}
+    assert {one["result"] for one in told} <= {"change", "lookup", "skip", "reject"}
     assert {one["result"] for one in told if one["do"]} <= {"skip"}
     assert [(one["do"] or one["result"], one["card"], one["code"]) for one in told] == [
         (outcome.result, outcome.card or None, outcome.code or None) for outcome in outcomes
@@ -123,7 +124,7 @@ def test_a_misspelt_path_gets_a_hint(run, tmp_path, person):
     assert "own.toml:4: data.nmae isn't there: no 'nmae' in data; did you mean 'name'?" in text
 
 
-def test_a_body_for_nobody_says_what_each_record_wanted(run, tmp_path):
+def test_a_body_that_no_record_takes_says_what_each_record_wanted(run, tmp_path):
     path = tmp_path / "other.json"
     path.write_text('{"meta": {"entity": "invoice"}}')
 
@@ -304,6 +305,25 @@ def test_a_broken_body_is_shown_where_it_breaks(run, tmp_path):
     [at] = [number for number, line in enumerate(lines) if line.strip() == "^"]
     assert lines[at - 1][lines[at].index("^")] == '"'
     assert '"name" "Олена"' in lines[at - 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "result"),
+    [
+        ("body.json", "", "reject"),
+        ("body.json", "application/json; charset=windows-1251", "reject"),
+        ("body", "", "change"),  # no type that API Gateway takes for text
+    ],
+)
+def test_a_body_is_judged_as_api_gateway_hands_it_over(run, tmp_path, name, content_type, result):
+    (tmp_path / name).write_bytes('{"id": 7, "name": "Олена", "phone": "067 000 00 01"}'.encode("cp1251"))
+
+    told = json.loads(
+        run("explain", "--json", "--mapping", "generic", "--content-type", content_type, tmp_path / name).out
+    )
+
+    [outcome] = told["outcomes"]
+    assert (outcome["result"], outcome["code"]) == (result, "bad-encoding" if result == "reject" else None)
 
 
 def test_a_form_that_came_as_json_says_so(run, tmp_path):

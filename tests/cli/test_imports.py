@@ -1,14 +1,12 @@
 import base64
 import csv
-import io
 import json
-import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.commands.imports import TOGETHER, progress
+from cli.commands.imports import TOGETHER
 from cli.tables import Csv, contact, field_of, json_rows
 from local.in_process import CONNECTIONS, receive
 from settings import SETTINGS
@@ -249,23 +247,6 @@ def test_what_sqs_does_not_take_at_once_is_sent_again(importing):
     assert done.code == 0
     assert len(calls) > 1
     assert ids() == list(range(2, 202))
-
-
-def test_a_terminal_sees_how_far_it_is_and_how_fast(monkeypatch):
-    class Screen(io.StringIO):
-        def isatty(self):
-            return True
-
-    screen = Screen()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
-    text = "{}\n" * 500
-
-    rows = list(progress(text)(json_rows(text)))
-
-    assert [row.line for row in rows] == list(range(1, 501))
-    assert "500/500" in screen.getvalue()
-    assert "/s," in screen.getvalue()
 
 
 def test_a_rate_spreads_the_records(importing):

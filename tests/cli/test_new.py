@@ -228,7 +228,7 @@ def test_the_crm_can_be_named(run):
 
 
 @pytest.mark.parametrize(("given", "code"), [("A#1", 1), ("\x7f\U000e0001", 0)])
-def test_a_name_that_no_mapping_may_have_is_refused_or_cleaned(run, given, code):
+def test_a_name_that_no_mapping_may_have_is_an_error_or_cleaned(run, given, code):
     assert run("new", "--crm", given, "-", input="{}").code == code
 
 

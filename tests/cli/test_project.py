@@ -84,7 +84,7 @@ def test_a_key_may_be_stored_unchecked(adding):
 
 
 @pytest.mark.parametrize("key", ["", "   ", "ключ", "a\tb"])
-def test_what_cannot_be_a_key_is_refused(adding, key):
+def test_what_cannot_be_a_key_is_not_stored(adding, key):
     done = adding(108, key=key)
 
     assert done.code == 1
@@ -103,7 +103,7 @@ def test_each_answer_has_its_words(api, key, words):
     assert len(Api.asked) == 1, "a redirect is not followed: it would carry the key away"
 
 
-def test_nobody_who_answers_is_told():
+def test_a_ringostat_that_does_not_answer_is_reported():
     assert "does not answer" in auth_check.fault("http://127.0.0.1:9", "good")
 
 

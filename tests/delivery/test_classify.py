@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.answer import Answer
 from delivery.classify import Judgement, classify, shape
+from wire import Answer
 
 NOW = 1_790_000_000.0
 JSON = {"content-type": "application/json"}

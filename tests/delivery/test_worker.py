@@ -9,12 +9,14 @@ from cards.card import stamped
 from cards.key import key_of, throttle_key
 from cards.write import Write
 from delivery import state
-from delivery.answer import Answer
+from delivery.policy import EVER_MS
 from delivery.wakeups import Wakeup, wakeups_of
 from delivery.worker import Run
 from intake.merging import Merging
-from local.in_process import AUTH_KEYS, counted
+from local.in_process import AUTH_KEYS, connection, counted
 from settings import SETTINGS
+from tests.handlers.test_api import person
+from wire import Answer
 
 
 def key(number=42, project=106):
@@ -62,6 +64,23 @@ def test_a_due_card_is_posted_and_confirmed(bridge, ringostat):
     assert names(ringostat) == {"42": "Olena 42"}
     card = bridge.card(key())
     assert (card.due_at, card.lease_id, card.confirmed_hash) == (None, None, card.hash)
+
+
+@pytest.mark.parametrize(("mark", "shown", "left"), [("[deleted]", "[deleted] Olena Koval", 0), ("", "Olena Koval", 1)])
+def test_a_deleted_card_is_posted_once_more_with_its_mark_if_its_connection_has_one(
+    bridge, ringostat, mark, shown, left
+):
+    bridge.put_connections({"acme": connection("pipedrive", mark_deleted=mark)})
+    deletion = {"meta": {"action": "delete", "entity": "person", "entity_id": "42"}, "previous": {"id": 42}}
+
+    for event in (person(), deletion, deletion):
+        bridge.post("acme", event)
+        bridge.clock.pass_(10)
+        bridge.deliver()
+
+    assert names(ringostat) == {"42": shown}
+    assert len(posts(ringostat)) == (2 if mark else 1)
+    assert len(bridge.cards.left_behind(106, EVER_MS, 10)) == left
 
 
 def test_the_text_of_a_request_is_ascii_and_compact(bridge):

@@ -116,6 +116,29 @@ def test_an_event_wrapped_in_json_takes_the_same_way(bridge, wrap):
     assert bridge.arrived(one)[str(one.id)]["fullName"] == one.name
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=windows-1251"])
+def test_json_that_is_no_utf_8_is_rejected_and_kept(bridge, content_type):
+    one = crm.person()
+    sent = json.dumps(crm.pipedrive(one), ensure_ascii=False).encode("cp1251")
+
+    [verdict] = bridge.world.post("demo-pipedrive", sent, content_type).json()["rejected"]
+
+    assert (verdict["code"], verdict["field"]) == ("bad-encoding", "fullName")
+    encoded = base64.b64encode(sent.decode("utf-8", "replace").encode()).decode()
+    assert (
+        rejected(bridge.world, lambda text: encoded in text)["MessageAttributes"]["code"]["StringValue"]
+        == "bad-encoding"
+    )
+
+
+def test_a_form_that_is_no_utf_8_arrives_byte_for_byte(bridge):
+    one = crm.person()
+    sent = f"id={one.id}&name={one.name}&phone={one.phones[0]}".encode("cp1251")
+
+    assert taken(bridge.world.post("demo-generic", sent, crm.FORM))["accepted"] == 1
+    assert bridge.arrived(one)[str(one.id)]["fullName"] == one.name
+
+
 def test_what_cannot_be_mapped_lies_whole_in_the_rejected_queue_with_code_and_reason(bridge):
     one = crm.person()
     body = json.dumps({"nobody": one.name, "phone": one.phones[0], "id": one.id})[:-1]
@@ -134,7 +157,7 @@ def test_what_cannot_be_mapped_lies_whole_in_the_rejected_queue_with_code_and_re
 @pytest.mark.parametrize(
     ("connection", "token"), [("demo-pipedrive", "wrong"), ("demo-nobody", "local"), ("demo-pipedrive", "")]
 )
-def test_whoever_cannot_prove_to_be_the_crm_gets_one_and_the_same_answer(world, connection, token):
+def test_a_request_without_proof_gets_one_and_the_same_answer(world, connection, token):
     known = world.post("demo-pipedrive", crm.pipedrive(crm.person()), token="other")
 
     answer = world.post(connection, crm.pipedrive(crm.person()), token=token)

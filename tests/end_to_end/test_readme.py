@@ -56,7 +56,9 @@ def running(clone):
     assert COMMANDS[0] == "make run\n"
     assert is_free(8080), "port 8080 is taken, and the README names it"
     assert is_free(8081), "port 8081 is taken, and the README names it"
-    ours = ("BRIDGE_PORT", "RINGOSTAT_PORT", "VENV", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # make hands its own on
+    assert is_free(8082), "port 8082 is taken, and the README names it"
+    # make hands its own on
+    ours = ("BRIDGE_PORT", "RINGOSTAT_PORT", "CRM_PORT", "VENV", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
     environment = {name: text for name, text in os.environ.items() if name not in ours}
     process = subprocess.Popen(
         ["bash", "-c", COMMANDS[0]],

@@ -1,5 +1,6 @@
 """What a CRM is told, and what became of what it sent."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def test_an_event_becomes_a_card_and_a_ring(nowhere):
         "accepted": 1,
         "unchanged": 0,
         "stale": 0,
+        "lookup": 0,
         "skipped": [],
         "rejected": [],
     }
@@ -50,8 +52,32 @@ def test_an_event_becomes_a_card_and_a_ring(nowhere):
 
 
 def test_the_body_may_come_base64_encoded(nowhere):
-    assert nowhere.post("acme", json.dumps(person(name="Олена")).encode()).body["accepted"] == 1
+    sent = json.dumps(person(name="Олена")).encode()
+
+    assert nowhere.post("acme", sent, content_type="application/octet-stream").body["accepted"] == 1
     assert nowhere.card(KEY).fields["fullName"].value == "Олена"
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=windows-1251", "text/plain"])
+def test_a_text_that_is_no_utf_8_is_rejected_and_kept(nowhere, content_type):
+    sent = json.dumps(person(name="Олена"), ensure_ascii=False).encode("cp1251")
+
+    answer = nowhere.post("acme", sent, content_type=content_type)
+
+    [rejected] = answer.body["rejected"]
+    assert (answer.status, rejected["code"], rejected["field"]) == (202, "bad-encoding", "fullName")
+    assert nowhere.wakeups() == []
+    [(attributes, event)] = nowhere.rejected()
+    assert attributes["code"] == "bad-encoding"
+    assert "\ufffd" * 5 in base64.b64decode(event["body"]).decode()
+
+
+def test_a_form_in_windows_1251_arrives_byte_for_byte(nowhere):
+    sent = "id=5&name=Олена&phone=0670000001".encode("cp1251")
+
+    answer = nowhere.post("acme-generic", sent, content_type="application/x-www-form-urlencoded; charset=windows-1251")
+
+    assert answer.body["accepted"] == 1
 
 
 def test_repeated_and_older_events_change_nothing(nowhere):
@@ -210,7 +236,7 @@ def test_a_name_and_a_token_are_compared_as_they_came(nowhere, odd):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(blacklist_characters="/"), min_size=1), st.text(st.characters(blacklist_characters="/")))
-def test_whatever_the_address_is_a_refusal_is_the_same(nowhere, name, token):
+def test_whatever_the_address_is_a_denial_is_the_same(nowhere, name, token):
     assert nowhere.post(f"x{name}", person(), token).status == 401
     assert nowhere.post("acme", person(), f"x{token}").status == 401
 
@@ -219,7 +245,7 @@ def test_whatever_the_address_is_a_refusal_is_the_same(nowhere, name, token):
     "path",
     ["/crm", "/crm/", "/crm//local", "/crm/acme/", "/crm/acme/local/", "/crm/acme//", "/crm\n/acme/local", "/CRM/acme"],
 )
-def test_a_path_that_is_no_webhook_address_is_not_found_whoever_it_names(nowhere, path):
+def test_a_path_that_is_no_webhook_address_is_not_found_whatever_it_names(nowhere, path):
     answers = [nowhere.request("POST", where, person()) for where in (path, path.replace("acme", "nobody"))]
 
     assert [(answer.status, answer.body["code"]) for answer in answers] == [(404, "not-found")] * 2
@@ -280,7 +306,7 @@ def test_health_says_nothing_but_ok(nowhere):
         ("{}", "image/png", 415, "unsupported-body"),
     ],
 )
-def test_an_unreadable_body_is_the_senders_to_mend(nowhere, body, content_type, status, code):
+def test_an_unreadable_body_is_the_senders_to_fix(nowhere, body, content_type, status, code):
     answer = nowhere.post("acme", body, content_type=content_type)
 
     assert (answer.status, answer.body["code"]) == (status, code)

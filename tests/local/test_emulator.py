@@ -438,6 +438,8 @@ def test_a_refused_record_refuses_every_array_that_holds_it(emulator, client):
         [{"truncate": 3}],
         [{"delay": -1}],
         [{"drip": "slow"}],
+        [{"pad": -1}],
+        [{"pad": "3 MiB"}],
         {"status": 503},
         7,
     ],
@@ -445,6 +447,21 @@ def test_a_refused_record_refuses_every_array_that_holds_it(emulator, client):
 def test_a_fault_that_makes_no_sense_is_refused(emulator, faults):
     assert send(emulator, "PUT", "/_emulator/faults", faults)[0] == 400
     assert emulator.coming_faults() == []
+
+
+def test_an_answer_can_be_huge_and_still_be_read(emulator):
+    emulator.faults({"pad": 3_000_000})
+
+    connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=5)
+    connection.request("GET", "/_emulator/state")
+    assert len(connection.getresponse().read()) < 1000
+    headers = {"auth-key": KEY, "x-project-id": "106", "Content-Type": "application/json"}
+    connection.request("POST", "/minicrm/contacts/sync", json.dumps(contacts("1")).encode(), headers)
+    received = connection.getresponse().read()
+    connection.close()
+
+    assert len(received) > 3_000_000
+    assert json.loads(received) == {"success": True}
 
 
 def test_it_keeps_connections(emulator, client):

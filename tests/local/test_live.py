@@ -51,9 +51,9 @@ def test_a_page_that_opens_is_told_everything_and_then_what_is_new(emulator):
     emulator.call("+380670000001")
     second, _ = told(stream)
 
-    assert first[0]["anew"]
+    assert first[0]["restarted"]
     assert [card["number"] for card in first[0]["cards"]] == ["2", "1"]
-    assert not second[0]["anew"]
+    assert not second[0]["restarted"]
     assert [card["number"] for card in second[0]["cards"]] == ["3"]
     assert [request["number"] for request in second[0]["requests"]] == [2]
     assert [call["fullName"] for call in second[0]["calls"]] == ["Олена"]
@@ -75,7 +75,7 @@ def test_the_id_of_another_process_is_no_id(emulator, seen):
 
     pieces, _ = told(emulator.changes.stream(seen, emulator.news))
 
-    assert pieces[0]["anew"]
+    assert pieces[0]["restarted"]
 
 
 def test_what_was_cleared_is_forgotten_by_the_page_too(emulator):
@@ -85,7 +85,7 @@ def test_what_was_cleared_is_forgotten_by_the_page_too(emulator):
 
     pieces, _ = told(emulator.changes.stream(seen, emulator.news))
 
-    assert pieces[0]["anew"]
+    assert pieces[0]["restarted"]
     assert pieces[0]["cards"] == []
 
 

@@ -14,6 +14,7 @@ from local import template
 from local.examples import command, example
 from local.logs import Line, Logs, alive, readable
 from local.stack import runnable
+from mapping.language import loader
 
 START = 60
 
@@ -47,9 +48,9 @@ def descendants(pid):
 @pytest.mark.world
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_starts_says_what_to_paste_and_ends_without_a_trace(tmp_path, number):
-    bridge, ringostat = free_ports(2)
+    bridge, ringostat, crm = free_ports(3)
 
-    process = start(tmp_path, BRIDGE_PORT=bridge, RINGOSTAT_PORT=ringostat)
+    process = start(tmp_path, BRIDGE_PORT=bridge, RINGOSTAT_PORT=ringostat, CRM_PORT=crm)
     text = "".join(iter(process.stdout.readline, "Ctrl-C ends it and leaves nothing behind. What the functions log:\n"))
     started = descendants(process.pid)
     process.send_signal(number)
@@ -57,21 +58,23 @@ def test_it_starts_says_what_to_paste_and_ends_without_a_trace(tmp_path, number)
 
     assert process.returncode == 0, rest
     assert "Traceback" not in rest
-    for preset in (template.ROOT / "src" / "mapping" / "presets").glob("*.toml"):
-        assert f"http://127.0.0.1:{bridge}/crm/demo-{preset.stem}/local" in text
+    for preset in loader.presets():
+        assert f"http://127.0.0.1:{bridge}/crm/demo-{preset}/local" in text
+    assert "-api/" not in text
     assert f"http://127.0.0.1:{ringostat}" in text
+    assert f"http://127.0.0.1:{crm}" in text
     assert "local-key" in text
     assert started
     assert not [pid for pid in started if alive(pid)]
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("variable", ["BRIDGE_PORT", "RINGOSTAT_PORT"])
+@pytest.mark.parametrize("variable", ["BRIDGE_PORT", "RINGOSTAT_PORT", "CRM_PORT"])
 def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path, variable):
     (other,) = free_ports(1)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ports = {"BRIDGE_PORT": other, "RINGOSTAT_PORT": other} | {variable: port}
+        ports = dict.fromkeys(("BRIDGE_PORT", "RINGOSTAT_PORT", "CRM_PORT"), other) | {variable: port}
 
         process = start(tmp_path, **ports)
         text = process.communicate(timeout=START)[0]

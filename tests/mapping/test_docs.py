@@ -9,7 +9,21 @@ import pytest
 from mapping import engine, names
 from mapping.language import loader
 from mapping.language.expression import FUNCTIONS, SCOPES
-from mapping.language.model import ANSWER, BLOCKS, RECORD, RULE, SECTIONS, TOP
+from mapping.language.model import (
+    ALSO,
+    ANSWER,
+    API,
+    BLOCKS,
+    LOOKUP,
+    RATE,
+    RECORD,
+    RULE,
+    SCOPES_OF_API,
+    SCOPES_OF_CALL,
+    SECTIONS,
+    SYNC,
+    TOP,
+)
 
 TEXT = (Path(__file__).parents[2] / "docs" / "mapping.md").read_text("utf-8")
 
@@ -24,6 +38,19 @@ def test_the_first_example_is_a_mapping(tmp_path):
     assert loader.load_file(tmp_path / "own.toml").warnings == ()
 
 
+def test_the_example_of_look_ups_is_a_mapping(tmp_path, monkeypatch):
+    events, answers = (text for text in re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL) if text.startswith("# acme"))
+    monkeypatch.setattr(loader, "PRESETS", tmp_path)
+    (tmp_path / "acme.toml").write_text(events, "utf-8")
+    (tmp_path / "acme-api.toml").write_text(answers + block("toml", 4), "utf-8")
+
+    assert loader.load_file(tmp_path / "acme-api.toml").warnings == ()
+    (outcome,) = engine.run(
+        loader.load_file(tmp_path / "acme.toml"), {"event": "person.changed", "person_id": 7}, {}, {}, {}
+    )
+    assert outcome.wants == (("contact", "7", ""),)
+
+
 def test_the_example_of_our_contract_is_accepted():
     outcomes = engine.run(loader.load("direct"), json.loads(block("json")), {}, {}, {})
 
@@ -31,7 +58,14 @@ def test_the_example_of_our_contract_is_accepted():
 
 
 @pytest.mark.parametrize(
-    "key", sorted({*TOP, *RECORD, *RULE, *ANSWER, *(key for table in SECTIONS.values() for key in table)})
+    "key",
+    sorted(
+        {
+            key
+            for table in (TOP, RECORD, RULE, ANSWER, ALSO, API, RATE, LOOKUP, SYNC, *SECTIONS.values())
+            for key in table
+        }
+    ),
 )
 def test_every_key_of_the_format_is_explained(key):
     assert re.search(rf"\b{key}\b", TEXT)
@@ -40,7 +74,8 @@ def test_every_key_of_the_format_is_explained(key):
 def test_every_scope_and_every_function_of_ours_is_explained():
     ours = {name for name, function in FUNCTIONS.items() if "_Functions" in function["function"].__qualname__}
 
-    assert {f"${scope}" for scope in SCOPES} <= set(re.findall(r"`(\$\w*)", TEXT))
+    scopes = {*SCOPES, *SCOPES_OF_API, *SCOPES_OF_CALL}
+    assert {f"${scope}" for scope in scopes} <= set(re.findall(r"`(\$\w*)", TEXT))
     assert set(re.findall(r"^\| `(\w+)\(", TEXT, re.MULTILINE)) == ours
     assert len(ours) == 9
 

@@ -27,10 +27,11 @@ value = "phone"
 def outcomes(tmp_path):
     """Run a mapping, written as a text without its head, over a body."""
 
-    def run(text, body, *, head='crm = "Own"', settings=None, headers=None, query=None):
+    def run(text, body, *, head='crm = "Own"', settings=None, headers=None, query=None, lookup=""):
         path = tmp_path / "own.toml"
         path.write_text(f"format = 1\n{head}\n{textwrap.dedent(text)}", "utf-8")
-        return engine.run(loader.load_file(path), body, settings or {}, headers or {}, query or {})
+        mapping = loader.load_file(path)
+        return engine.run(mapping, body, settings or {}, headers or {}, query or {}, lookup=lookup)
 
     return run
 
@@ -269,7 +270,7 @@ def test_a_connection_can_name_the_hosts_that_links_may_lead_to(fields):
     assert fields(text, body, settings={"link_hosts": "example.com, example.org"})["contactLink"] is None
 
 
-def test_nobody_responsible_is_the_connections_default(fields):
+def test_no_one_responsible_is_the_connections_default(fields):
     text = SECTION.replace("[contact]", '[contact]\nresponsible = "owner"')
     body, settings = {"id": 1, "name": "a"}, {"responsible": "12"}
 
@@ -278,12 +279,16 @@ def test_nobody_responsible_is_the_connections_default(fields):
     assert fields(SECTION, body, settings=settings)["responsible"] == "12"
 
 
-def test_an_event_that_does_not_say_who_is_responsible_changes_nobody(fields):
+def test_an_event_that_does_not_say_who_is_responsible_changes_no_one(fields):
     text = SECTION.replace("[contact]", '[contact]\nresponsible = "owner"')
     body = {"id": 1, "name": "a"}
 
     assert "responsible" not in fields(text, body)
-    assert fields(text, body, settings={"responsible": "12"}) == {"externalId": "1", "fullName": "a", "nobody": "12"}
+    assert fields(text, body, settings={"responsible": "12"}) == {
+        "externalId": "1",
+        "fullName": "a",
+        "defaultResponsible": "12",
+    }
 
 
 def test_phones_and_emails_have_labels_extensions_and_a_primary(fields):
@@ -840,3 +845,101 @@ def test_every_outcome_of_a_body_that_has_lost_letters_warns():
     found = engine.run(loader.load("direct"), [{"externalId": 1, "fullName": "a"}, {}], {}, {}, {}, lost=True)
 
     assert all("the body holds U+FFFD" in outcome.warnings[-1] for outcome in found)
+
+
+API = """
+[api]
+url = "https://api.example.com"
+[lookup.contact]
+post = "/people"
+json = { ids = "{$ids}" }
+max = 50
+records = "data"
+[lookup.company]
+as = "organization"
+get = "/companies/{$id}"
+ids = "[1-9][0-9]*"
+records = "@"
+[[record]]
+when = "$lookup == 'contact'"
+each = "data"
+also = [{ lookup = "company", id = ["companies", "company"], when = "unknown" },
+        { lookup = "contact", id = { from = "boss", ignore = ["7"] }, when = "always" }]
+[[record]]
+title = "changed"
+each = "events"
+do = "lookup"
+lookup = "contact"
+id = ["ids", "id"]
+eventId = "event"
+"""
+
+
+def lookups(outcomes, **event):
+    return outcomes(API + SECTION, {"events": [event]})
+
+
+def test_an_event_that_names_ids_only_wants_each_of_them(outcomes):
+    assert [one.wants for one in lookups(outcomes, id=42)] == [(("contact", "42", ""),)]
+    assert [one.wants[0].id for one in lookups(outcomes, ids=["a", 7, "7", None, 0, {}])] == ["a", "7"]
+    (one,) = lookups(outcomes, id=42, event="e-1")
+    assert (one.result, one.event_id, one.card, one.fields, one.record) == ("lookup", "e-1", "", {}, "changed")
+
+
+@pytest.mark.parametrize("event", [{}, {"id": None}, {"id": 0}, {"id": {}}, {"ids": []}])
+def test_an_event_without_an_id_wants_nothing(outcomes, event):
+    (one,) = lookups(outcomes, **event)
+
+    assert (one.result, one.code, one.field) == ("reject", "no-id", "id")
+
+
+def test_of_several_ids_the_bad_one_is_rejected_alone(outcomes):
+    found = lookups(outcomes, ids=["7", "../8", "9"])
+
+    assert [(one.result, one.code) for one in found] == [("lookup", ""), ("reject", "no-id"), ("lookup", "")]
+
+
+def test_an_event_names_a_thousand_ids_at_most(outcomes):
+    assert len(lookups(outcomes, ids=list(range(1, 1_001)))) == 1_000
+    with pytest.raises(TooLarge):
+        lookups(outcomes, ids=list(range(1, 100_000)))
+
+
+def of_contact(outcomes, **record):
+    found = outcomes(API + SECTION, {"data": [{"id": 1, "phone": "0670000001", **record}]}, lookup="contact")
+    return found[0].wants, found[0].warnings
+
+
+def test_a_change_may_want_others_beside_itself(outcomes):
+    assert of_contact(outcomes, company=8, boss="9") == (
+        (("company", "8", "organization:8"), ("contact", "9", "")),
+        (),
+    )
+    assert of_contact(outcomes, companies=[8, 9], company=3)[0] == (
+        ("company", "8", "organization:8"),
+        ("company", "9", "organization:9"),
+    )
+    assert of_contact(outcomes, boss="7") == ((), ())
+
+
+def test_what_cannot_be_asked_for_is_left_out_with_a_warning(outcomes):
+    wants, warnings = of_contact(outcomes, company="8&x=SECRET")
+
+    assert wants == ()
+    assert warnings[0].endswith("the id does not look like one that the look-up 'company' may ask for")
+    assert len(of_contact(outcomes, companies=list(range(1, 200)))[0]) == engine.MAX_ENTRIES
+
+
+def test_only_a_change_wants_others(outcomes):
+    (nothing,) = outcomes(API + SECTION, {"data": [{"id": 1, "company": 8}]}, lookup="contact")
+    (lost,) = outcomes(API + SECTION, {"data": [{"id": 1, "name": "\ufffd", "company": 8}]}, lookup="contact")
+
+    assert (nothing.code, nothing.wants) == ("no-data", ())
+    assert (lost.code, lost.wants) == ("bad-encoding", ())
+
+
+def test_an_answer_is_read_only_as_that_of_its_look_up(outcomes):
+    body = {"data": [{"id": 1, "phone": "0670000001"}]}
+
+    assert [one.result for one in outcomes(API + SECTION, body, lookup="company")] == ["reject"]
+    assert [one.result for one in outcomes(API + SECTION, body)] == ["reject"]

@@ -32,6 +32,7 @@ from tests.mapping.cases import CASES, SETTINGS, data_of
 from tools import mapping_schema
 
 PRESETS = sorted({case.mapping for case in CASES})
+WANTING = [case for case in CASES if any(outcome.wants for outcome in case.outcomes())]
 FORM = "application/x-www-form-urlencoded"
 
 texts = st.text(max_size=12) | st.sampled_from(
@@ -109,8 +110,17 @@ def events(preset):
     return mutated(preset) | anything
 
 
+def mapped(mapping, body, *, trace=False, **settings):
+    """The outcomes of a body; for a mapping of an API's answers, those of it as the answer of each look-up."""
+    return [
+        outcome
+        for lookup in mapping.calls or [""]
+        for outcome in engine.run(mapping, body, SETTINGS | settings, {}, {}, trace=trace, lookup=lookup)
+    ]
+
+
 def run(preset, body, *, trace=False, **settings):
-    return engine.run(loader.load(preset), body, SETTINGS | settings, {}, {}, trace=trace)
+    return mapped(loader.load(preset), body, trace=trace, **settings)
 
 
 presets = st.sampled_from(PRESETS)
@@ -130,7 +140,31 @@ def test_1_the_engine_is_total_and_leaves_the_body_alone(drawn):
     assert outcomes
     assert repr(body) == before
     assert all(outcome.result in get_args(Result) for outcome in outcomes)
-    assert all(outcome.code and outcome.reason for outcome in outcomes if outcome.result != "change")
+    assert all(outcome.code and outcome.reason for outcome in outcomes if outcome.result not in ("change", "lookup"))
+
+
+ids_of_nobody = anything | st.sampled_from(
+    ["1&x=2", "../users", "1,2", "') OR Id != ('", "$result[x]", "1" * 100, "٤٢", "1\n", "-1"]
+)
+
+
+@given(drawn=st.data())
+def test_1_no_id_is_wanted_that_does_not_fit_its_pattern(drawn):
+    """Whatever stands for an id: what leaves for the CRM is one that the look-up allows."""
+    case = drawn.draw(st.sampled_from(WANTING))
+    body = copy.deepcopy(data_of(case))
+    path = drawn.draw(st.sampled_from([path for path in places(body) if path]))
+    at(body, path[:-1])[path[-1]] = drawn.draw(ids_of_nobody)
+    mapping = loader.load(case.mapping)
+
+    outcomes = engine.run(
+        mapping, body, SETTINGS, {}, case.request.get("query", {}), lookup=case.request.get("lookup", "")
+    )
+
+    calls = mapping.calls or loader.load(mapping.api_name).calls
+    for want in [want for outcome in outcomes for want in outcome.wants]:
+        assert calls[want.lookup].ids.fullmatch(want.id)
+        assert re.fullmatch("[A-Za-z0-9_-]{1,100}", want.id)
 
 
 @given(preset_and_event)
@@ -370,7 +404,7 @@ EDITOR = Draft4Validator(mapping_schema.mapping_schema())
 
 
 @given(text=damaged(), body=anything)
-def test_9_and_13_a_damaged_file_is_refused_inside_the_file_or_works_and_editors_take_it(own, text, body):
+def test_9_and_13_a_damaged_file_fails_inside_the_file_or_works_and_editors_take_it(own, text, body):
     try:
         mapping = own(text)
     except BadMapping as bad:
@@ -402,12 +436,17 @@ DAMAGE = {
 }
 
 
+FREE_KEYS = re.compile(r"lookup\..+\.(json|query)|lookups\..+|api\.token")  # tables of the CRM's own names
+
+
 @pytest.mark.parametrize("kind", DAMAGE)
 @pytest.mark.parametrize("preset", PRESETS)
 def test_10_damage_is_told_at_its_line(own, kind, preset):
     pattern, replacement, told = DAMAGE[kind]
     text = preset_text(preset)
     for place in re.finditer(pattern, text):
+        if FREE_KEYS.fullmatch(re.findall(r"(?m)^\[+(.*?)\]", "[]\n" + text[: place.start()])[-1]):
+            continue
         damaged_text = text[: place.start()] + place.expand(replacement) + text[place.end() :]
         line = text.count("\n", 0, place.start()) + 1
         with pytest.raises(BadMapping) as bad:
@@ -430,10 +469,8 @@ def test_11_an_empty_child_is_its_parent_and_a_field_changes_only_itself(own, dr
     preset, body = drawn
     parent = [outcome._replace(warnings=()) for outcome in run(preset, body)]
 
-    same = engine.run(own(f'format = 1\nextends = "{preset}"\n'), body, SETTINGS, {}, {})
-    other = engine.run(
-        own(f'format = 1\nextends = "{preset}"\n[contact]\nstaffId = {{ value = "x" }}\n'), body, SETTINGS, {}, {}
-    )
+    same = mapped(own(f'format = 1\nextends = "{preset}"\n'), body)
+    other = mapped(own(f'format = 1\nextends = "{preset}"\n[contact]\nstaffId = {{ value = "x" }}\n'), body)
 
     assert [outcome.fields for outcome in same] == [outcome.fields for outcome in parent]
     for before, after in zip(parent, other, strict=True):
@@ -530,8 +567,8 @@ CHOSEN_BY_ANOTHER_KEY = {
 def without(case, paths):
     """The changes of a case's event from which some keys were left out, by card."""
     settings, headers = SETTINGS | case.request.get("settings", {}), case.request.get("headers", {})
-    mapping, body = loader.load(case.mapping), dropped(data_of(case), paths)
-    return changes(engine.run(mapping, body, settings, headers, case.request.get("query", {})))
+    mapping, body, query = loader.load(case.mapping), dropped(data_of(case), paths), case.request.get("query", {})
+    return changes(engine.run(mapping, body, settings, headers, query, lookup=case.request.get("lookup", "")))
 
 
 def keys_of(case):

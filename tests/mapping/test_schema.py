@@ -27,12 +27,12 @@ def test_the_schema_of_mapping_files_is_of_draft_4():
     Draft4Validator.check_schema(mapping_schema.mapping_schema())
 
 
-@pytest.mark.parametrize("preset", loader.presets())
+@pytest.mark.parametrize("preset", loader.mappings())
 def test_editors_accept_every_preset(preset):
     VALIDATOR.validate(tomllib.loads((loader.PRESETS / f"{preset}.toml").read_text("utf-8")))
 
 
-@pytest.mark.parametrize("preset", loader.presets())
+@pytest.mark.parametrize("preset", loader.mappings())
 def test_every_preset_names_its_schema_on_line_1(preset):
     first = (loader.PRESETS / f"{preset}.toml").read_text("utf-8").splitlines()[0]
 
@@ -50,3 +50,18 @@ def test_the_published_contract_agrees_with_the_engine(case):
         wrong = outcome.code in ("bad-field", "no-id", "no-contact")
         told = not DIRECT.is_valid(record) or (outcome.field == "changedAt")  # formats are only a hint in JSON Schema
         assert wrong == told, record
+
+
+def test_editors_know_what_a_look_up_has():
+    text = (loader.PRESETS / "bitrix24-api.toml").read_text("utf-8")
+    for right, wrong in (
+        ("rate  = {", "rats  = {"),
+        ("max     = 50", 'max     = "50"'),
+        ('post    = "crm', 'past    = "crm'),
+        ('last = "id"', 'lost = "id"'),
+        ('when = "unknown"', 'when = "sometimes"'),
+        ('as      = "organization"', 'as      = "company"'),
+    ):
+        assert right in text
+        assert VALIDATOR.is_valid(tomllib.loads(text))
+        assert not VALIDATOR.is_valid(tomllib.loads(text.replace(right, wrong, 1))), wrong

@@ -119,11 +119,27 @@ def test_the_id_of_an_event_a_form_or_a_visitor_is_no_contacts(body):
     assert [outcome.code for outcome in mapped(body)] == ["no-id"]
 
 
+@pytest.mark.parametrize(
+    ("body", "identity"),
+    [
+        ({"event": "customer.updated", "id": "0b6f0000-0000-4000-8000-000000000001", "customer_id": 7}, "7"),
+        ({"id": 9001, "event_type": "clientChanged", "clientId": 7}, "7"),
+        ({"id": "webhook_9001", "event": "contact.created", "customer_id": 7}, "7"),
+        ({"event": "contact_created", "id": 7, "client_id": "the sender's own"}, "7"),
+        ({"id": 7, "customer_id": 9001}, "7"),  # no event: an id beside that of the contact's company, for all we know
+    ],
+)
+def test_in_a_flat_event_the_id_that_bears_the_name_of_its_subject_is_the_contacts(body, identity):
+    [outcome] = mapped({**body, "name": "Олена", "phone": "067 000 00 01"})
+
+    assert outcome.card == f"contact:{identity}"
+
+
 def test_two_contacts_of_equal_right_are_none():
     assert kinds({"seller": PERSON, "giver": {**PERSON, "id": 6}}) == [("unknown", None)]
 
 
-def test_what_nobody_asked_for_is_not_read():
+def test_what_was_not_asked_for_is_not_read():
     [outcome] = mapped(
         {
             "event": "contact_updated",

@@ -28,10 +28,10 @@ def _security(scheme):
     if not scheme.headers:
         return None
     name, *others = scheme.headers
-    told = [f"Or {' or '.join(others)}."] * bool(others) + [f"With {' and '.join(scheme.beside)}."] * bool(
+    notes = [f"Or {' or '.join(others)}."] * bool(others) + [f"With {' and '.join(scheme.beside)}."] * bool(
         scheme.beside
     )
-    return {"type": "apiKey", "in": "header", "name": name, **({"description": " ".join(told)} if told else {})}
+    return {"type": "apiKey", "in": "header", "name": name, **({"description": " ".join(notes)} if notes else {})}
 
 
 SECURITY = {name: entry for name, scheme in SCHEMES.items() if (entry := _security(scheme))}
@@ -69,7 +69,7 @@ def openapi():
         "components": {
             "parameters": _parameters(),
             "schemas": {**_schemas(), **_direct()},
-            "responses": {_name(error): _refusal(error) for error in ERRORS} | {"TooMany": _too_many()},
+            "responses": {_name(error): _error_response(error) for error in ERRORS} | {"TooMany": _too_many()},
             "securitySchemes": SECURITY,
         },
     }
@@ -95,7 +95,7 @@ def _post(suffix):
         "operationId": "send" + suffix,
         "summary": "Send an event",
         "description": (
-            "The token of a `body-token` connection stands in the body."
+            "The token of a `body-token` connection is in the body."
             if not suffix
             else "For CRMs that can send nothing but an address: the token is the proof."
         ),
@@ -111,20 +111,20 @@ def _post(suffix):
         "responses": {
             "202": _taken(),
             "2XX": {"description": "What the mapping says that this CRM insists on.", "content": {"*/*": {}}},
-            **_refusals(),
+            **_error_responses(),
             "429": {"$ref": "#/components/responses/TooMany"},
         },
     }
 
 
-def _refusals():
+def _error_responses():
     """Return the references of all answers to errors that an operation has, by status."""
     errors = [error for error in ERRORS if error not in ONLY_FOR_METHODS]
     return {str(error.status): {"$ref": f"#/components/responses/{_name(error)}"} for error in errors}
 
 
 def _examples():
-    """Return the events of our own contract; those of each CRM lie in its own folder of events/."""
+    """Return the events of our own contract; those of each CRM are in its own folder of events/."""
     return {
         path.stem: {"summary": path.stem.replace("-", " "), "value": json.loads(path.read_text("utf-8"))}
         for path in sorted((ROOT / "events" / "direct").glob("*.json"))
@@ -158,6 +158,7 @@ VERDICTS = {
     "accepted": 1,
     "unchanged": 1,
     "stale": 0,
+    "lookup": 0,
     "skipped": [{"index": 2, "code": "no-contact", "reason": "the deal names no contact"}],
     "rejected": [{"index": 3, "code": "bad-field", "field": "phones[0].value", "reason": "must be a text"}],
 }
@@ -196,7 +197,7 @@ def _or_an_event():
                 "schema": {"type": "object", "additionalProperties": TEXT},
             }
         ],
-        "responses": {**page, "202": _taken(), **_refusals()},
+        "responses": {**page, "202": _taken(), **_error_responses()},
     }
 
 
@@ -229,10 +230,10 @@ def _error(code):
     return next(error for error in ERRORS if error.code == code)
 
 
-def _refusal(error):
+def _error_response(error):
     headers = http.problem(_made(error), "").headers
     schema = {"$ref": f"#/components/schemas/{_name(error)}Problem"}
-    content = {"application/problem+json": {"schema": schema, "example": _told(error)}}
+    content = {"application/problem+json": {"schema": schema, "example": _example(error)}}
     if error in (Unavailable, _error("too-large")):
         content["application/json"] = {"schema": {"$ref": "#/components/schemas/Gateway"}}
     return {
@@ -256,20 +257,20 @@ def _made(error):
         return error("What is wrong.")
 
 
-def _told(error):
+def _example(error):
     made = _made(error)
     made.args = made.args or ("What is wrong and where, without the value.",)
     return json.loads(http.problem(made, "JKJaXmPLvHcESHA=").body or "")
 
 
 def _problem(error):
-    """Return the schema of the problem that tells of an error: all is constant but the sentence and the request."""
-    told = _told(error)
-    properties = {name: {"const": told[name]} for name in ("type", "title", "status", "code")}
-    properties["detail"] = {"const": told["detail"]} if error is NotAllowed else TEXT
-    if "request_id" in told:
+    """Return the schema of an error's problem page: all is constant but the sentence and the request."""
+    example = _example(error)
+    properties = {name: {"const": example[name]} for name in ("type", "title", "status", "code")}
+    properties["detail"] = {"const": example["detail"]} if error is NotAllowed else TEXT
+    if "request_id" in example:
         properties["request_id"] = TEXT
-    if "errors" in told:
+    if "errors" in example:
         properties["errors"] = {"type": "array", "minItems": 1, "items": _record("index", "code", "field", "reason")}
     return {
         "type": "object",
@@ -298,7 +299,7 @@ def _schemas():
         "skipped": {"type": "array", "items": _record("index", "code", "reason")},
         "rejected": {"type": "array", "items": _record("index", "code", "field", "reason")},
     }
-    verdicts = {"request_id": TEXT, **dict.fromkeys(("accepted", "unchanged", "stale"), COUNT), **lists}
+    verdicts = {"request_id": TEXT, **dict.fromkeys(("accepted", "unchanged", "stale", "lookup"), COUNT), **lists}
     queued = {"request_id": TEXT, "queued": {"const": True}}
     return {
         "Event": {

@@ -57,7 +57,7 @@ function facts(card, posted) {
     card.kind === "contacts" ? h("ul", { class: "reaches", "aria-label": "Phones and e-mails" },
       card.phones.map(ringable), card.emails.map((email) => h("li", { class: "reach" }, foreign(email, { class: "reach-value" })))) : null,
     h("dl", { class: "facts" },
-      card.kind === "contacts" ? fact("Responsible", card.responsible === "0" ? "Nobody" : foreign(card.responsible)) : null,
+      card.kind === "contacts" ? fact("Responsible", card.responsible === "0" ? "No one" : foreign(card.responsible)) : null,
       fact("Source", foreign(card.origin)),
       fact("Number in the CRM", foreign(card.number)),
       posted?.staffId ? fact("Ringostat employee", foreign(posted.staffId)) : null,
@@ -69,7 +69,7 @@ const fact = (title, value) => h("div", null, h("dt", null, title), h("dd", null
 
 function timeline(book, bridge) {
   const events = (bridge?.events ?? []).map((event) => ({
-    time: event.time, title: `${event.connection} sent it`, text: told(event), href: `#/event/${event.number}`,
+    time: event.time, title: `${event.connection} sent it`, text: summary(event), href: `#/event/${event.number}`,
   }));
   const posts = book.landed.slice(-20).map((state) => ({
     time: state.time, title: "Ringostat took it", text: `request ${state.request}`, href: `#/traffic/${state.request}`,
@@ -80,7 +80,7 @@ function timeline(book, bridge) {
     h("li", null, h("span", { class: "muted tabular" }, clock(step.time)), h("a", { href: step.href }, step.title), h("span", { class: "muted" }, step.text)))));
 }
 
-function told(event) {
+function summary(event) {
   try {
     const answer = JSON.parse(event.answer);
     const found = ["accepted", "unchanged", "stale"].filter((name) => answer[name]).map((name) => `${answer[name]} ${name}`);

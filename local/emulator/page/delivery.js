@@ -29,7 +29,7 @@ function make() {
   parts = { switches, refused, circuits, due, calm, strip, depths, saved };
   const bridge = (...children) => h("div", { "data-bridge": "", class: "sheet" }, ...children);
   parts.bridge = [
-    bridge(h("h2", null, "Give it something to do"), h("p", { class: "muted" }, "People saved in Pipedrive, each by a webhook of its own."),
+    bridge(h("h2", null, "Give it something to do"), h("p", { class: "muted" }, "People saved in Pipedrive, each by a separate webhook."),
       h("div", { class: "actions" }, h("button", { type: "button", class: "primary", onclick: () => save(1) }, "Save a new person"), h("button", { type: "button", onclick: () => save(20) }, "Save 20 people")), saved),
     bridge(h("h2", null, "Circuits"), h("p", { class: "muted" }, "Five failures in a row open one: then only a probe goes out, and nothing is burnt."), circuits, depths),
     bridge(h("h2", null, "Due cards"), calm, due),

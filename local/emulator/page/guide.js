@@ -7,7 +7,7 @@ import { send } from "./sending.js";
 
 let first = null, root = null, asked = false, busy = false;
 
-/** The sample that the first click sends: preset, event, and whom it is about. */
+/** The sample that the first click sends: preset, event, and the person in it. */
 export function sample() { return first; }
 
 export async function findSample() {

@@ -22,6 +22,6 @@ export function buttons(links) {
     : h("span", { class: "crm-button off", title: "The CRM sent no link" }, title, h("span", { class: "unseen" }, ", no link"))));
 }
 
-/** What is told of a delivery; "3 s ago" would stand still here, so only the times themselves are shown. */
-export const story = (told) => h("dl", { class: "story" }, told.map(([title, text]) =>
+/** What is known of a delivery; "3 s ago" would stand still here, so only the times themselves are shown. */
+export const story = (lines) => h("dl", { class: "story" }, lines.map(([title, text]) =>
   [h("dt", null, title), h("dd", null, text.replace(/ \((?:\d+ \w+ ago|in \d+ \w+)\)/g, ""))]));

@@ -53,7 +53,7 @@ export function telephone(into, suggestion) {
 
 function screen(call) {
   if (!call) {
-    return h("div", { class: "screen idle" }, h("span", { class: "screen-hint" }, "Quiet. Nobody calls."));
+    return h("div", { class: "screen idle" }, h("span", { class: "screen-hint" }, "No call at the moment."));
   }
   const name = call.fullName;
   return h("div", { class: `screen ${call.time === fresh ? "ringing" : ""}` },

@@ -29,7 +29,7 @@ export function connect() {
   source?.close();
   source = new EventSource(`/_emulator/live?since=${encodeURIComponent(seen)}`);
   source.onmessage = (event) => { take(JSON.parse(event.data)); changed(); };
-  source.addEventListener("told", (event) => {
+  source.addEventListener("changed", (event) => {
     seen = event.lastEventId;
     store.connected = store.loaded = true;
     changed();
@@ -47,7 +47,7 @@ export async function ring(number) {
 }
 
 function take(piece) {
-  if (piece.anew) {
+  if (piece.restarted) {
     store.cards.clear();
     Object.assign(store, { calls: [], requests: [], events: [] });
     stale = true;

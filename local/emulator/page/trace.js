@@ -95,17 +95,17 @@ export function outcomeView(outcome, mark = () => {}) {
   return h("article", { class: "outcome" },
     h("h3", null, badge(outcome.result), " ", outcome.record || "no record of the mapping fits"),
     outcome.result === "change"
-      ? h("p", { class: "muted" }, `${outcome.carries} change of ${outcome.card} · `, outcome.changedAt ? `changed in the CRM ${outcome.changedAt}` : "the CRM told no time, so arrival counts")
+      ? h("p", { class: "muted" }, `${outcome.carries} change of ${outcome.card} · `, outcome.changedAt ? `changed in the CRM ${outcome.changedAt}` : "the CRM sent no time, so arrival counts")
       : h("p", { class: "because" }, h("code", null, outcome.code), outcome.field ? [" in ", h("code", null, outcome.field)] : "", `: ${outcome.reason}`),
-    outcome.refusals.length ? h("details", null, h("summary", null, "Why each record of the mapping took nothing"), h("ul", null, outcome.refusals.map((text) => h("li", null, foreign(text))))) : null,
+    outcome.mismatches.length ? h("details", null, h("summary", null, "Why each record of the mapping did not match"), h("ul", null, outcome.mismatches.map((text) => h("li", null, foreign(text))))) : null,
     outcome.warnings.length ? h("ul", { class: "warnings" }, outcome.warnings.map((text) => h("li", null, text))) : null,
     outcome.rows.length ? rowsView(outcome.rows, mark) : null);
 }
 
 function rowsView(rows, mark) {
-  const told = rows.filter((row) => row.place), rest = rows.filter((row) => !row.place).map((row) => row.name);
+  const mapped = rows.filter((row) => row.place), rest = rows.filter((row) => !row.place).map((row) => row.name);
   let pinned = null;
-  const body = h("tbody", null, told.map((row) => {
+  const body = h("tbody", null, mapped.map((row) => {
     const line = h("tr", { class: row.value === "null" ? "empty" : "", onmouseenter: () => mark(row), onmouseleave: () => mark(pinned) },
       h("th", { scope: "row" }, h("button", {
         type: "button", class: "plain", "aria-pressed": "false", title: "Show it in both bodies",
@@ -127,7 +127,7 @@ function rowsView(rows, mark) {
 function stamp({ name, value, stamp: one }) {
   if (!one || (value === "null" && BLOCKS.includes(name))) return null;
   const words = `changed ${day(one.changedAt / 1000)}`;
-  return one.stands
+  return one.current
     ? h("span", { class: "stamp" }, "✓ on the card, ", words)
     : h("span", { class: "stamp lost" }, "lost to a newer value, ", words);
 }

@@ -7,11 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jmespath.functions import Functions  # type: ignore[import-untyped]
-from jmespath.visitor import TreeInterpreter  # type: ignore[import-untyped]
 
 Node = dict[str, Any]
 Closure = Callable[[Any, Any], Any]  # from the current item and the interpreter of a view to what is found
-_EQUAL = TreeInterpreter.COMPARATOR_FUNC["eq"]
 
 
 def closure(node: Node) -> Closure:
@@ -58,10 +56,15 @@ def _scope(node: Node) -> Closure:
 def _comparator(node: Node) -> Closure:
     left, right = (closure(child) for child in node["children"])
     if node["value"] == "eq":
-        return lambda value, interpreter: _EQUAL(left(value, interpreter), right(value, interpreter))
+        return lambda value, interpreter: _are_equal(left(value, interpreter), right(value, interpreter))
     if node["value"] == "ne":
-        return lambda value, interpreter: not _EQUAL(left(value, interpreter), right(value, interpreter))
+        return lambda value, interpreter: not _are_equal(left(value, interpreter), right(value, interpreter))
     return lambda value, interpreter: interpreter.visit(node, value)
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    """Tell whether JMESPath takes two values for equal: to Python, 1 is true."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _or(node: Node) -> Closure:

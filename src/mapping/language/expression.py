@@ -19,7 +19,7 @@ from mapping.decode import MAX_RECORDS, json_text
 from mapping.language.closures import Closure, Node, closure
 from mapping.language.positions import Place
 
-SCOPES = ("", "item", "headers", "query", "settings", "usual")  # "" is `$`, the whole body
+SCOPES = ("", "item", "headers", "query", "settings", "usual", "lookup")  # "" is `$`, the whole body
 OPERATORS = frozenset(("eq", "ne", "lt", "lte", "gt", "gte"))
 GLUE = "join"  # a function whose result may mix fixed text and data
 LONGEST_TEXT = 10_000  # of a text on its way through a function
@@ -174,6 +174,10 @@ class _Lexer(lexer.Lexer):  # type: ignore[misc]  # the library has no types
 class _Parser(parser.Parser):  # type: ignore[misc]  # the library has no types
     BINDING_POWER: ClassVar = {**parser.Parser.BINDING_POWER, "scope": 0}
 
+    def __init__(self, scopes: tuple[str, ...]) -> None:
+        super().__init__()
+        self._scopes = scopes
+
     def tree(self, source: str) -> Node:
         self._tokens = list(_Lexer().tokenize(source))
         self._index = 0
@@ -188,8 +192,8 @@ class _Parser(parser.Parser):  # type: ignore[misc]  # the library has no types
         if following["type"] == "unquoted_identifier" and following["start"] == token["start"] + 1:
             name = following["value"]
             self._advance()
-        if name not in SCOPES:
-            raise BadExpression(f"there is no scope ${name}", token["start"], f"scopes are {_listed(SCOPES)}")
+        if name not in self._scopes:
+            raise BadExpression(f"there is no scope ${name}", token["start"], f"scopes are {_listed(self._scopes)}")
         return {"type": "scope", "children": [], "value": name}
 
 
@@ -210,12 +214,12 @@ class _Scopes(dict[str, Any]):
 class View:
     """What expressions can see while one event is read, and the warnings that reading it gave."""
 
-    __slots__ = ("interpreter", "lookups", "record_interpreter", "scopes", "seen", "strict", "warnings")
+    __slots__ = ("interpreter", "lookups", "scopes", "seen", "strict", "warnings")
 
-    def __init__(self, body: Any, settings: Any, headers: Any, query: Any) -> None:
-        self.scopes = _Scopes({"": body, "item": body, "headers": headers, "query": query, "settings": settings})
+    def __init__(self, body: Any, settings: Any, headers: Any, query: Any, **others: Any) -> None:
+        given = {"": body, "item": body, "headers": headers, "query": query, "settings": settings, "lookup": ""}
+        self.scopes = _Scopes({**given, **others} if others else given)
         self.interpreter = _Interpreter(self.scopes, _OPTIONS)
-        self.record_interpreter = _Interpreter(self.scopes, _RECORD_OPTIONS)
         self.strict = False  # whether a join needs all its parts: half a name must replace no whole one
         self.seen: list[tuple[Expression, Any]] | None = None  # with a trace: what each expression found
         self.lookups: Mapping[str, Mapping[str, str]] = {}
@@ -248,7 +252,7 @@ class Expression(NamedTuple):
 
     def records(self, view: View) -> list[Any]:
         """Return the records of the event that the expression finds; raises TooLarge where one has an index too far."""
-        return as_records(self._found(view.scopes[""], view, view.record_interpreter))
+        return as_records(self._found(view.scopes[""], view, _Interpreter(view.scopes, _RECORD_OPTIONS)))
 
     def _found(self, current: Any, view: View, interpreter: _Interpreter) -> Any:
         if self.keys is None:
@@ -319,19 +323,19 @@ def _is_chain_present(children: list[Node], value: Any, interpreter: _Interprete
     return True
 
 
-def compiled(source: str, place: Place) -> Expression:
+def compiled(source: str, place: Place, scopes: tuple[str, ...] = SCOPES) -> Expression:
     """Compile an expression; raises BadExpression, also for what JMESPath itself would only find when it runs."""
     path = _PATH.fullmatch(source)
-    if path and source and (path[1] is None or path[1] in SCOPES):
+    if path and source and (path[1] is None or path[1] in scopes):
         return Expression(source, place, path[1], tuple(filter(None, path[2].split("."))), None)
-    return Expression(source, place, None, None, _tree(source), _closure(source))
+    return Expression(source, place, None, None, _tree(source, scopes), _closure(source, scopes))
 
 
 @lru_cache
-def _tree(source: str) -> Node:
+def _tree(source: str, scopes: tuple[str, ...]) -> Node:
     """Return the syntax tree of an expression; a mapping may say the same in several places."""
     try:
-        tree: Node = _Parser().tree(source)
+        tree: Node = _Parser(scopes).tree(source)
     except (exceptions.JMESPathError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _diagnosed(source, error) from None
     for node in _nodes(tree):
@@ -346,8 +350,8 @@ def _tree(source: str) -> Node:
 
 
 @lru_cache
-def _closure(source: str) -> Closure:
-    return closure(_tree(source))
+def _closure(source: str, scopes: tuple[str, ...]) -> Closure:
+    return closure(_tree(source, scopes))
 
 
 def _folded(node: Node) -> Node:
@@ -431,6 +435,22 @@ def glued(expression: Expression) -> int | None:
     nodes = _nodes(expression.tree) if expression.tree else ()
     calls = (node["value"] for node in nodes if node["type"] == "function_expression")
     return _offset(GLUE, expression.source) if GLUE in calls else None
+
+
+def asked_of(expression: Expression) -> Iterator[tuple[str, str]]:
+    """Yield each scope that an expression asks, and the first key that it asks there; empty for the scope itself."""
+    if expression.scope is not None:
+        yield expression.scope, (expression.keys or ("",))[0]
+    yield from _asked(expression.tree, "") if expression.tree else ()
+
+
+def _asked(node: Node, following: str) -> Iterator[tuple[str, str]]:
+    if node["type"] == "scope":
+        yield node["value"], following
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    names = [child["value"] if child["type"] == "field" else "" for child in children[1:]]
+    for child, name in zip(children, [*names, ""], strict=False):
+        yield from _asked(child, name if node["type"] == "subexpression" else "")
 
 
 def paths(expression: Expression) -> list[tuple[str, ...]]:

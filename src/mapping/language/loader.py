@@ -5,22 +5,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from errors import BadMapping, did_you_mean
-from mapping.language.model import ID_FIELDS, Mapping, Parts, Record, Section
-from mapping.language.parser import Problem, Reader
+from mapping.language.model import ID_FIELDS, Also, Lookup, Mapping, Parts, Record, Section
+from mapping.language.parser import Reader
 from mapping.language.positions import Place, Source
+from mapping.language.reading import Problem
 
 if TYPE_CHECKING:
     from mapping.language.rule import Rule
 
 PRESETS = Path(__file__).parents[1] / "presets"
 DEEPEST_EXTENDS = 5
+API_SUFFIX = "-api"
 
 
 @lru_cache(maxsize=64)
 def load(name: str) -> Mapping:
     """Return the mapping of a preset's or user's file in `presets/`; raises BadMapping with all its problems."""
-    if name not in presets():
-        raise BadMapping(f"there is no mapping '{name}'; {did_you_mean(name, presets()) or 'see bridge presets'}")
+    if name not in mappings():
+        raise BadMapping(f"there is no mapping '{name}'; {did_you_mean(name, mappings()) or 'see bridge presets'}")
     return _checked(_preset(name), name)
 
 
@@ -33,9 +35,14 @@ def load_file(path: str | Path) -> Mapping:
     return _checked(Source(str(path), text), Path(path).stem)
 
 
-def presets() -> list[str]:
+def mappings() -> list[str]:
     """Return the names that `load` knows, sorted."""
     return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def presets() -> list[str]:
+    """Return the names of the mappings that a connection may use, sorted: `x-api` reads only what `x` looks up."""
+    return [name for name in mappings() if not name.endswith(API_SUFFIX)]
 
 
 def _preset(name: str) -> Source:
@@ -65,8 +72,10 @@ class _Assembly:
         if parts is None:
             return None
         values = parts.values
-        records = tuple(_completed(record, values) for record in self._records(parts))
+        calls = self._calls(parts)
+        records = tuple(_completed(record, values, calls) for record in self._records(parts))
         self._check(parts, records)
+        self._check_lookups(parts, records, calls)
         return Mapping(
             name,
             self.reader.source,
@@ -82,6 +91,9 @@ class _Assembly:
             parts.sections,
             parts.lookups,
             parts.answer,
+            values.get("api", ""),
+            parts.api,
+            parts.calls,
             (),
         )
 
@@ -95,13 +107,13 @@ class _Assembly:
         parts = reader.parts(data)
         if (extended := parts.values.get("extends")) is None:
             return parts
-        if extended not in presets() or depth == DEEPEST_EXTENDS:
+        if extended not in mappings() or depth == DEEPEST_EXTENDS:
             message = (
                 f"there is no preset '{extended}'"
                 if depth < DEEPEST_EXTENDS
                 else "mappings extend each other in a circle"
             )
-            reader.wrong(("extends",), message, did_you_mean(extended, presets()))
+            reader.wrong(("extends",), message, did_you_mean(extended, mappings()))
             return None
         parent_reader = Reader(_preset(extended), self.problems)
         parent = self._parts(parent_reader, depth + 1, replaced=replaced or parts.records is not None)
@@ -130,6 +142,65 @@ class _Assembly:
                 self._at(place, f"there is no [lookups.{name}]", did_you_mean(name, parts.lookups))
         for name in parts.lookups.keys() - {name for name, _ in self.reader.lookups_used}:
             self._at(Place(self.reader.source, ("lookups", name)), "no rule uses this table", warning=True)
+
+    def _calls(self, parts: Parts) -> dict[str, Lookup]:
+        """Return what can be looked up: of this file if it says how to ask, else of the one that `api` names."""
+        name = parts.values.get("api")
+        if parts.api or name is None:
+            return parts.calls
+        other = self._other(name)
+        if other is None:
+            return {}
+        if other.api is None:
+            self.reader.wrong(("api",), f"'{name}' has no [api], so it says nothing of how to ask", offset=0)
+        elif other.crm != parts.values.get("crm"):
+            message = f"'{name}' is for the CRM {other.crm}: what it reads would be other cards"
+            self.reader.wrong(("api",), message, "both must have the same crm", offset=0)
+        return other.calls
+
+    def _other(self, name: str) -> Mapping | None:
+        try:
+            return load(name)
+        except BadMapping as error:
+            known = [known for known in mappings() if known.endswith(API_SUFFIX)]
+            broken = name in mappings()
+            message = f"the mapping '{name}' is broken:\n{error}" if broken else f"there is no mapping '{name}'"
+            self.reader.wrong(("api",), message, "" if broken else did_you_mean(name, known), offset=0)
+        return None
+
+    def _check_lookups(self, parts: Parts, records: tuple[Record, ...], calls: dict[str, Lookup]) -> None:
+        if parts.calls and not parts.api:
+            hint = "add [api]; a table of values is [lookups.NAME]"
+            self._at(next(iter(parts.calls.values())).place, "there is no [api] that says how to ask", hint)
+        for record in records:
+            self._check_lookup(record, calls)
+            for also in record.also:
+                self._check_also(also, record, calls)
+
+    def _check_lookup(self, record: Record, calls: dict[str, Lookup]) -> None:
+        if record.do != "lookup":
+            if record.lookup:
+                self._at(record.place.inside("lookup"), f"a {record.do} looks nothing up", 'write do = "lookup"')
+            return
+        if not record.lookup:
+            self._at(record.place, "it does not say what to look up", 'add lookup = "contact"')
+        elif record.reads is None:
+            self._no_lookup(record.place.inside("lookup"), record.lookup, calls)
+        if record.identity is None:
+            self._at(record.place, "a look-up needs an id", 'add id = "…"')
+
+    def _check_also(self, also: Also, record: Record, calls: dict[str, Lookup]) -> None:
+        if record.do != "change":
+            self._at(also.place, f"also stands beside a change, not a {record.do}")
+        if also.reads is None:
+            self._no_lookup(also.place.inside("lookup"), also.lookup, calls)
+        elif also.when == "unknown" and not also.reads.kind:
+            hint = 'write when = "always", or as = "contact" in its [lookup]'
+            self._at(also.place.inside("when"), f"'{also.lookup}' makes no card that could be unknown", hint)
+
+    def _no_lookup(self, place: Place, name: str, calls: dict[str, Lookup]) -> None:
+        hint = did_you_mean(name, calls) or ("" if calls else 'name the mapping that says how to ask: api = "…-api"')
+        self._at(place, f"there is no [lookup.{name}]", hint)
 
     def _check_record(self, record: Record, parts: Parts) -> None:
         if record.do == "change" and record.section not in parts.sections:
@@ -161,10 +232,14 @@ class _Assembly:
         (reader.doubtful if warning else reader.wrong)(place.path, message, hint)
 
 
-def _completed(record: Record, values: dict[str, Any]) -> Record:
+def _completed(record: Record, values: dict[str, Any], calls: dict[str, Lookup]) -> Record:
     """Return a record with what it leaves to its mapping."""
     changed_at: Rule | None = record.changed_at or values.get("changedAt")
     event_id: Rule | None = record.event_id or values.get("eventId")
     return record._replace(
-        changed_at=changed_at, event_id=event_id, carries=record.carries or values.get("carries") or "full"
+        changed_at=changed_at,
+        event_id=event_id,
+        carries=record.carries or values.get("carries") or "full",
+        reads=calls.get(record.lookup),
+        also=tuple(also._replace(reads=calls.get(also.lookup)) for also in record.also),
     )

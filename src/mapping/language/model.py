@@ -3,11 +3,13 @@
 The loader checks files against the tables at the top; the JSON Schema for editors is made of them too (`schema.py`).
 """
 
-from typing import Any, NamedTuple, get_args
+import re
+from collections.abc import Mapping as Table
+from typing import Any, Literal, NamedTuple, get_args
 
 from mapping.language.expression import Expression
 from mapping.language.positions import Place, Source
-from mapping.language.rule import Rule
+from mapping.language.rule import Rule, Template
 from mapping.outcome import Carries, Kind, Result
 
 DO: tuple[str, ...] = get_args(Result)
@@ -18,9 +20,13 @@ CODES = {"delete": "deleted-in-crm", "erase": "erased-in-crm"}  # of a record th
 TOP = {"format": "format", "crm": "text", "extends": "text", "title": "text", "help": "text", "verify": "text",
        "changedAt": "rule", "eventId": "rule", "timeZone": "text", "carries": CARRIES, "contract": CONTRACTS,
        "get": "boolean", "freeIds": "boolean", "record": "records", "contact": "section", "lead": "section",
-       "deal": "section", "organization": "section", "lookups": "lookups", "answer": "answer"}  # fmt: skip
+       "deal": "section", "organization": "section", "lookups": "lookups", "answer": "answer", "api": "api",
+       "lookup": "lookup"}  # fmt: skip
 RECORD = {"title": "text", "each": "expression", "when": "expression", "do": DO, "as": "as", "code": "code",
-          "message": "text", "id": "id", "changedAt": "rule", "eventId": "rule", "carries": CARRIES}  # fmt: skip
+          "message": "text", "id": "id", "changedAt": "rule", "eventId": "rule", "carries": CARRIES, "lookup": "text",
+          "also": "also"}  # fmt: skip
+WHEN = ("unknown", "always")
+ALSO = {"lookup": "text", "id": "id", "when": WHEN}
 _CONTACT = {"fullName": "text", "externalId": "id", "leadId": "id", "responsible": "id", "staffId": "id",
             "contactLink": "link", "leadLink": "link", "dealLink": "link", "googleClientId": "text",
             "phones": "blocks", "emails": "blocks", "organizations": "blocks"}  # fmt: skip
@@ -41,6 +47,102 @@ SOURCES = ("from", "value", "join", "template")
 RULE = (*SOURCES, "with", "default", "ignore", "lookup")
 ANSWER = {"when": "expression", "status": "status", "contentType": "text", "body": "text", "echo": "texts"}
 
+_CALL = {"get": "path", "post": "path", "query": "query", "json": "json"}
+_FACTS = "facts"  # an expression over an answer's status, headers and body
+API = {"url": "url", "hosts": "texts", "headers": "headers", "token": "token", "check": "call", "rate": "rate",
+       "perDay": "number", "wait": _FACTS, "key": _FACTS, "gone": _FACTS, "error": _FACTS,
+       "waitSeconds": _FACTS}  # fmt: skip
+RATE = {"calls": "number", "seconds": "number"}
+GRANTS = ("client_credentials", "refresh_token")
+CHECK = _CALL
+KINDS = ("contact", "lead", "organization")  # of the cards that a look-up makes
+LOOKUP = {**_CALL, "max": "number", "ids": "pattern", "records": "found", "id": "found", "as": KINDS, "sync": "sync"}
+SYNC = {**_CALL, "max": "number", "next": "found", "last": "found", "total": "found"}
+# What the texts of a request, and the expressions over an answer, can see.
+SCOPES_OF_API = ("secret", "settings", "token")
+SCOPES_OF_CALL = ("ids", "id", "last", "since", "now", "next", "page", "settings")
+SCOPES_OF_ANSWER = ("", "headers")
+DEFAULT_IDS = "[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+
+
+class Call(NamedTuple):
+    """One request to a CRM's API: its path below the API's address, its query, and what a POST carries.
+
+    A text with placeholders is a Template whose expressions ask variables, such as `$ids` and `$since`.
+    """
+
+    method: Literal["GET", "POST"]
+    path: Template
+    query: Table[str, Template]
+    json: Any  # plain JSON with Templates as texts; None where there is none
+
+
+class Rate(NamedTuple):
+    """How many requests a CRM allows in how many seconds."""
+
+    calls: int
+    seconds: int
+
+
+class Token(NamedTuple):
+    """Where an access token is got, by which grant, and the further fields of that form."""
+
+    url: Template
+    grant: str
+    fields: Table[str, Template]
+
+
+class Api(NamedTuple):
+    """How a CRM is asked, and what its answers mean beyond their status; the expressions see status, headers, body."""
+
+    place: Place
+    url: Template
+    hosts: tuple[str, ...]  # patterns that the host must fit if the url is not fixed; a star stands for one label
+    headers: Table[str, Template]
+    token: Token | None
+    check: Call | None  # a harmless request, for `bridge connect` and `bridge doctor`
+    rate: Rate
+    per_day: int  # requests; 0 if there is no limit
+    wait: Expression | None
+    key: Expression | None
+    gone: Expression | None
+    error: Expression | None
+    wait_seconds: Expression | None
+
+
+class Sync(NamedTuple):
+    """How all records of a look-up are read, page by page: by a cursor, by the last record's key, or by number."""
+
+    call: Call
+    most: int  # records of a page: a shorter one is the last; 0 if only an empty one is
+    next: Expression | None  # over the body: the cursor of the next page
+    last: Expression | None  # over a record: the key after which the next page begins
+    total: Expression | None  # over the body: how many records there are
+
+
+class Lookup(NamedTuple):
+    """How records are read by their ids."""
+
+    name: str
+    place: Place
+    kind: str  # of the cards that it makes: contact, lead or organization; empty if none
+    call: Call
+    most: int  # ids of one request
+    ids: re.Pattern[str]  # the whole of an id; no other is ever asked for
+    records: Expression  # over the body
+    id: Expression  # over a record
+    sync: Sync | None
+
+
+class Also(NamedTuple):
+    """What is to be looked up beside a change: always, or only if its card is not known."""
+
+    place: Place
+    lookup: str
+    id: Rule
+    when: Literal["unknown", "always"]
+    reads: Lookup | None = None  # what `lookup` names, once the mapping is whole
+
 
 class Record(NamedTuple):
     """Which items of an event are meant, and what to do with them."""
@@ -57,6 +159,9 @@ class Record(NamedTuple):
     changed_at: Rule | None
     event_id: Rule | None
     carries: Carries | None  # None until the mapping's own is filled in
+    lookup: str = ""  # what is to be read, where the event names only ids
+    also: tuple[Also, ...] = ()
+    reads: Lookup | None = None  # what `lookup` names, once the mapping is whole
 
 
 class Block(NamedTuple):
@@ -93,6 +198,8 @@ class Parts(NamedTuple):
     sections: dict[str, Section]
     lookups: dict[str, dict[str, str]]
     answer: Reply | None
+    api: Api | None
+    calls: dict[str, Lookup]
 
     def over(self, parent: "Parts") -> "Parts":
         """Return the parent's parts with those given here instead."""
@@ -107,6 +214,8 @@ class Parts(NamedTuple):
             sections,
             {**parent.lookups, **self.lookups},
             self.answer or parent.answer,
+            self.api or parent.api,
+            {**parent.calls, **self.calls},
         )
 
 
@@ -127,4 +236,7 @@ class Mapping(NamedTuple):
     sections: dict[str, Section]
     lookups: dict[str, dict[str, str]]
     answer: Reply | None
+    api_name: str  # of the mapping that says how to ask this CRM and reads its answers
+    api: Api | None  # of a mapping that is one
+    calls: dict[str, Lookup]  # of a mapping that is one: what can be looked up
     warnings: tuple[str, ...]

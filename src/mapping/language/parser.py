@@ -2,13 +2,14 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from errors import did_you_mean
 from mapping import normalize
-from mapping.language.expression import BadExpression, Expression, compiled, glued, quoted_text
+from mapping.language.calls import CallReader
+from mapping.language.expression import Expression, glued
 from mapping.language.model import (
+    ALSO,
     ANSWER,
     BLOCKS,
     CARRIES,
@@ -20,6 +21,7 @@ from mapping.language.model import (
     SECTIONS,
     SOURCES,
     TOP,
+    Also,
     Block,
     Parts,
     Record,
@@ -27,6 +29,7 @@ from mapping.language.model import (
     Section,
 )
 from mapping.language.positions import Path, Place, Source
+from mapping.language.reading import BRACE, Problem, Reading, kind_of, named
 from mapping.language.rule import Adjusted, First, Fixed, Join, Rule, Select, Template, spelt
 
 if TYPE_CHECKING:
@@ -34,51 +37,14 @@ if TYPE_CHECKING:
 
 _SIMPLE: tuple[Any, ...] = ("text", "rule", "boolean", CARRIES, CONTRACTS)
 _JOINED_LINK = "a link is not joined: a part of it could bend it to another host"
-_BRACE = re.compile(r"[{}]")
-_BRACE_OR_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|[{}]""")
 
 
-class Problem(NamedTuple):
-    """Something wrong in a file: where, what, what to do, and whether it is an error or a warning."""
-
-    source: Source
-    line: int
-    column: int
-    message: str
-    hint: str
-    severity: str
-
-    def __str__(self) -> str:
-        """Return the problem as people read it, with the line and a caret."""
-        shown = [*self.source.text.split("\n"), ""][self.line - 1]
-        lines = [
-            f"{self.source.name}:{self.line}:{self.column}: {self.severity}: {self.message}",
-            f"{self.line:6} | {shown}",
-            f"{'':6} | {' ' * (self.column - 1)}^",
-        ]
-        return "\n".join([*lines, f"{'':6} = {self.hint}"] if self.hint else lines)
-
-
-class Reader:
+class Reader(Reading):
     """Reads one file; everything wrong goes to `problems`."""
 
     def __init__(self, source: Source, problems: list[Problem]) -> None:
-        self.source = source
-        self.problems = problems
+        super().__init__(source, problems)
         self.lookups_used: list[tuple[str, Place]] = []
-
-    def wrong(self, path: Path, message: str, hint: str = "", *, offset: int | None = None) -> Any:
-        """Note an error at a key, or at a character of its text; return None, for what could not be read."""
-        self._note(path, message, hint, offset, "error")
-        return None
-
-    def doubtful(self, path: Path, message: str, hint: str = "", *, offset: int | None = None) -> None:
-        """Note a warning."""
-        self._note(path, message, hint, offset, "warning")
-
-    def _note(self, path: Path, message: str, hint: str, offset: int | None, severity: str) -> None:
-        line, column = self.source.position(path, offset)
-        self.problems.append(Problem(self.source, line, column, f"{_named(path)}: {message}", hint, severity))
 
     def toml(self) -> dict[str, Any] | None:
         """Return the file's data, or None where it is no TOML."""
@@ -98,12 +64,14 @@ class Reader:
 
     def parts(self, data: Mapping[str, Any]) -> Parts:
         """Return what the file says."""
-        self._known((), data, TOP, "a mapping")
+        self.known((), data, TOP, "a mapping")
         if data.get("format") != 1:
             self.wrong(("format",), "the format of this file must be 1", "write format = 1")
         values = {
-            key: self._value((key,), data[key], kind) for key, kind in TOP.items() if key in data and kind in _SIMPLE
+            key: self.value((key,), data[key], kind) for key, kind in TOP.items() if key in data and kind in _SIMPLE
         }
+        if isinstance(data.get("api"), str):
+            values["api"] = data["api"]
         self._check_names(values)
         return Parts(
             {key: value for key, value in values.items() if value is not None},
@@ -111,6 +79,8 @@ class Reader:
             {name: self._section(name, data[name]) for name in SECTIONS if name in data},
             self._lookups(data.get("lookups", {})),
             self._answer(data["answer"]) if "answer" in data else None,
+            CallReader(self.source, self.problems).api(data["api"]) if "api" in data and "api" not in values else None,
+            CallReader(self.source, self.problems).lookups(data["lookup"]) if "lookup" in data else {},
         )
 
     def _check_names(self, values: Mapping[str, Any]) -> None:
@@ -122,71 +92,30 @@ class Reader:
             except (KeyError, ValueError, OSError):
                 self.wrong(("timeZone",), f"there is no time zone '{zone}'", 'write it like "Europe/Kyiv" or "UTC"')
 
-    def _known(self, path: Path, data: Any, known: Iterable[str], what: str) -> bool:
-        """Note unknown keys; return whether `data` is a table at all."""
-        if not isinstance(data, dict):
-            self.wrong(path, f"must be a table, not {_kind(data)}")
-            return False
-        for key in data:
-            if key not in known:
-                self.wrong((*path, key), f"{what} has no key '{key}'", did_you_mean(key, known))
-        return True
-
-    def _value(self, path: Path, value: Any, kind: Any) -> Any:
-        """Return a value of one of the kinds of the tables above; None, and a problem, where it is none."""
+    def value(self, path: Path, value: Any, kind: Any) -> Any:
+        """Return a value of one of the kinds of `model`'s tables; None, and a problem, where it is none."""
         if kind in ("rule", "id"):
             return self._rule(path, value, "id" if kind == "id" else "text")
-        if kind == "expression":
-            return self._expression(path, value)
-        if kind == "texts":
-            return self._texts(path, value)
-        if kind == "boolean" and not isinstance(value, bool):
-            return self.wrong(path, f"must be true or false, not {_kind(value)}")
-        if kind == "status" and (not isinstance(value, int) or value not in range(200, 300)):
-            return self.wrong(path, "must be a number from 200 to 299")
-        return value if kind in ("boolean", "status") else self._text(path, value, kind)
-
-    def _text(self, path: Path, value: Any, kind: Any) -> Any:
-        if not isinstance(value, str):
-            return self.wrong(path, f"must be a text, not {_kind(value)}")
-        if isinstance(kind, tuple) and value not in kind:
-            return self.wrong(path, f"'{value}' is not one of {', '.join(kind)}", did_you_mean(value, kind))
-        if kind == "code" and not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", value):
-            return self.wrong(path, "a code has small letters, digits and hyphens", 'write it like "deleted-in-crm"')
-        return value
-
-    def _expression(self, path: Path, value: Any, start: int = 0) -> Expression | None:
-        """Compile an expression that begins at `start` of the text at `path`."""
-        if not isinstance(value, str):
-            self.wrong(path, f"must be an expression in quotes, not {_kind(value)}")
-            return None
-        try:
-            expression = compiled(value, Place(self.source, path))
-        except BadExpression as bad:
-            self.wrong(path, f"expression '{value}': {bad}", bad.hint, offset=start + bad.offset)
-            return None
-        if word := quoted_text(value):
-            message = f"expression '{value}': a word in double quotes is a field, not a text"
-            self.doubtful(path, message, f"write '{word[1]}' in single quotes", offset=start + word[0])
-        return expression
+        return super().value(path, value, kind)
 
     def _link_start(self, path: Path, value: str, start: int) -> Expression | None:
         """Compile an expression that may give a link its host, which glued text would let data bend."""
-        expression = self._expression(path, value, start)
+        expression = self.expression(path, value, start)
         if expression and (offset := glued(expression)) is not None:
             self.wrong(path, f"expression '{value}': {_JOINED_LINK}", "use template", offset=start + offset)
         return expression
 
     def _records(self, data: Any) -> tuple[Record, ...]:
         if not isinstance(data, list):
-            self.wrong(("record",), f"must be a list of tables, not {_kind(data)}", "write [[record]]")
+            self.wrong(("record",), f"must be a list of tables, not {kind_of(data)}", "write [[record]]")
             return ()
         return tuple(self._record(("record", index), record) for index, record in enumerate(data))
 
     def _record(self, path: Path, data: Any) -> Record:
-        given = data if self._known(path, data, RECORD, "[[record]]") else {}
+        given = data if self.known(path, data, RECORD, "[[record]]") else {}
         kinds = {**RECORD, "as": tuple(SECTIONS)}
-        value = {key: self._value((*path, key), given[key], kind) for key, kind in kinds.items() if key in given}
+        read = kinds.keys() & given.keys() - {"also"}
+        value = {key: self.value((*path, key), given[key], kinds[key]) for key in kinds if key in read}
         do: Result = value.get("do") or ("skip" if "do" in given else "change")  # a misspelt one is reported once
         return Record(
             Place(self.source, path),
@@ -201,12 +130,32 @@ class Reader:
             value.get("changedAt"),
             value.get("eventId"),
             value.get("carries"),
+            value.get("lookup") or "",
+            self._also((*path, "also"), given["also"]) if "also" in given else (),
         )
+
+    def _also(self, path: Path, data: Any) -> tuple[Also, ...]:
+        if not isinstance(data, list):
+            hint = 'write [{ lookup = "…", id = "…", when = "unknown" }]'
+            self.wrong(path, f"must be a list of tables, not {kind_of(data)}", hint)
+            return ()
+        found = (self._also_one((*path, index), one) for index, one in enumerate(data))
+        return tuple(one for one in found if one)
+
+    def _also_one(self, path: Path, data: Any) -> Also | None:
+        if not self.known(path, data, ALSO, "also"):
+            return None
+        value = {key: self.value((*path, key), data[key], kind) for key, kind in ALSO.items() if key in data}
+        for key in ALSO.keys() - data.keys():
+            self.wrong(path, f"{key} is missing", f'write {key} = "{"unknown" if key == "when" else "…"}"')
+        if not all(value.get(key) for key in ALSO):
+            return None
+        return Also(Place(self.source, path), value["lookup"], value["id"], value["when"])
 
     def _section(self, name: str, data: Any) -> Section:
         kinds = SECTIONS[name]
         section = Section({}, {}, {"": Place(self.source, (name,))})
-        given = data if self._known((name,), data, kinds, f"[{name}]") else {}
+        given = data if self.known((name,), data, kinds, f"[{name}]") else {}
         for key in (key for key in given if key in kinds):
             section.places[key] = Place(self.source, (name, key))
             if kinds[key] == "blocks":
@@ -217,16 +166,16 @@ class Reader:
 
     def _blocks(self, path: Path, data: Any) -> tuple[Block, ...]:
         if not isinstance(data, list):
-            self.wrong(path, f"must be a list of tables, not {_kind(data)}", f"write [[{_named(path)}]]")
+            self.wrong(path, f"must be a list of tables, not {kind_of(data)}", f"write [[{named(path)}]]")
             return ()
         return tuple(self._block((*path, index), block) for index, block in enumerate(data))
 
     def _block(self, path: Path, data: Any) -> Block:
         kinds = BLOCKS[str(path[1])]
-        given = data if self._known(path, data, kinds, f"[[{path[0]}.{path[1]}]]") else {}
+        given = data if self.known(path, data, kinds, f"[[{path[0]}.{path[1]}]]") else {}
         if (needed := NEEDED[str(path[1])]) not in given:
             self.wrong(path, f"{needed} is not mapped", f'write {needed} = "…"')
-        each = self._expression((*path, "each"), given["each"]) if "each" in given else None
+        each = self.expression((*path, "each"), given["each"]) if "each" in given else None
         rules = {
             key: self._rule((*path, key), given[key], kinds[key]) for key in kinds if key in given and key != "each"
         }
@@ -235,13 +184,13 @@ class Reader:
     def _rule(self, path: Path, value: Any, kind: str) -> Rule | None:
         """Compile a rule for a field of a kind."""
         if isinstance(value, str):
-            expression = self._link_start(path, value, 0) if kind == "link" else self._expression(path, value)
+            expression = self._link_start(path, value, 0) if kind == "link" else self.expression(path, value)
             return expression and Select(expression)
         if isinstance(value, list):
             return First(self._rules(path, value, kind))
         if isinstance(value, dict):
             return self._table_rule(path, value, kind)
-        message = f"must be an expression in quotes, a list or a table, not {_kind(value)}"
+        message = f"must be an expression in quotes, a list or a table, not {kind_of(value)}"
         self.wrong(path, message, 'put a fixed text like this: { value = "…" }')
         return None
 
@@ -253,14 +202,14 @@ class Reader:
         return tuple(rule for rule in rules if rule)
 
     def _table_rule(self, path: Path, data: dict[str, Any], kind: str) -> Rule | None:
-        self._known(path, data, RULE, "a rule")
+        self.known(path, data, RULE, "a rule")
         sources = [key for key in SOURCES if key in data]
         if len(sources) != 1:
             self.wrong(path, f"a rule needs one of {', '.join(SOURCES)}, not {len(sources) or 'none'}")
             return None
         inner = self._source_rule(path, data, sources[0], kind)
-        default = self._value((*path, "default"), data["default"], "text") if "default" in data else None
-        ignore = self._texts((*path, "ignore"), data.get("ignore", []))
+        default = self.value((*path, "default"), data["default"], "text") if "default" in data else None
+        ignore = self.texts((*path, "ignore"), data.get("ignore", []))
         lookup = self._lookup((*path, "lookup"), data["lookup"]) if "lookup" in data else None
         if inner is None or not (default or ignore or lookup is not None):
             return inner
@@ -275,30 +224,19 @@ class Reader:
         if source == "join":
             if kind == "link":
                 self.wrong(inside, _JOINED_LINK, "use template")
-            between = self._value((*path, "with"), data.get("with", " "), "text")
+            between = self.value((*path, "with"), data.get("with", " "), "text")
             return Join(self._rules(inside, value, "text"), between or "")
-        fixed = self._value(inside, value, "text")
+        fixed = self.value(inside, value, "text")
         if fixed is None or source == "value":
             return fixed if fixed is None else Fixed(fixed)
         return self._template(inside, fixed, kind)
 
     def _template(self, path: Path, text: str, kind: str) -> Template:
-        parts: list[str | Expression | None] = []
-        at = 0
-        for start, end in _placeholders(text):
-            if end is None:
-                self.wrong(path, f"a lone '{text[start]}'", "placeholders look like {data.id}", offset=start)
-                break
-            read = self._link_start if kind == "link" and start == 0 else self._expression  # the others are encoded
-            parts += [text[at:start], read(path, text[start + 1 : end], start + 1)]
-            at = end + 1
-        return Template(tuple(part for part in [*parts, text[at:]] if part), kind == "link")
+        def read(path: Path, source: str, start: int) -> Expression | None:
+            is_first = kind == "link" and start == 1  # the others are encoded
+            return self._link_start(path, source, start) if is_first else self.expression(path, source, start)
 
-    def _texts(self, path: Path, data: Any) -> list[str]:
-        if not isinstance(data, list) or not all(isinstance(text, str) for text in data):
-            self.wrong(path, "must be a list of texts", 'write it like ["0", "-"]')
-            return []
-        return data
+        return self.template(path, text, BRACE, read)._replace(link=kind == "link")
 
     def _lookup(self, path: Path, data: Any) -> str | dict[str, str] | None:
         if isinstance(data, str):
@@ -308,52 +246,25 @@ class Reader:
 
     def _lookups(self, data: Any) -> dict[str, dict[str, str]]:
         if not isinstance(data, dict):
-            return self.wrong(("lookups",), f"must hold tables, not {_kind(data)}", "write [lookups.staff]") or {}
+            return self.wrong(("lookups",), f"must hold tables, not {kind_of(data)}", "write [lookups.staff]") or {}
         return {name: self._text_table(("lookups", name), table) for name, table in data.items()}
 
     def _text_table(self, path: Path, data: Any) -> dict[str, str]:
         if not isinstance(data, dict):
             return (
-                self.wrong(path, f"must be a table, not {_kind(data)}", 'write it like { "7" = "Ringostat id" }') or {}
+                self.wrong(path, f"must be a table, not {kind_of(data)}", 'write it like { "7" = "Ringostat id" }')
+                or {}
             )
         for key, value in data.items():
             if not isinstance(value, str):
-                self.wrong((*path, key), f"must be a text, not {_kind(value)}", f'write "{value}" in quotes')
+                self.wrong((*path, key), f"must be a text, not {kind_of(value)}", f'write "{value}" in quotes')
         return {spelt(key): value for key, value in data.items() if isinstance(value, str)}
 
     def _answer(self, data: Any) -> Reply:
-        given = data if self._known(("answer",), data, ANSWER, "[answer]") else {}
-        value = {key: self._value(("answer", key), given[key], kind) for key, kind in ANSWER.items() if key in given}
+        given = data if self.known(("answer",), data, ANSWER, "[answer]") else {}
+        value = {key: self.value(("answer", key), given[key], kind) for key, kind in ANSWER.items() if key in given}
         echo = tuple(value.get("echo") or ())
         if echo and "body" in given:
             self.wrong(("answer", "echo"), "an answer has either a body or an echo")
         content_type = value.get("contentType") or ("application/json" if echo else "text/plain")
         return Reply(value.get("when"), value.get("status") or 202, content_type, value.get("body") or "", echo)
-
-
-def _placeholders(text: str) -> list[tuple[int, int | None]]:
-    """Return where each `{…}` begins and ends; the end is None for a brace without its partner, which comes last."""
-    found: list[tuple[int, int | None]] = []
-    depth = start = at = 0
-    while brace := (_BRACE_OR_QUOTED if depth else _BRACE).search(text, at):
-        at = brace.end()
-        if brace[0] == "{":
-            start = start if depth else brace.start()
-            depth += 1
-        elif brace[0] == "}":
-            if not depth:
-                return [*found, (brace.start(), None)]
-            depth -= 1
-            found += [] if depth else [(start, brace.start())]
-    return [*found, (start, None)] if depth else found
-
-
-def _named(path: Path) -> str:
-    """Return a path as people write it, counting from 1: `contact.phones[2].value`."""
-    shown = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
-    return re.sub(r"\.template$", ": template", shown) or "mapping"
-
-
-def _kind(value: Any) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
-    return kinds.get(type(value), "a date or time")

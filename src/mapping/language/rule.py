@@ -8,6 +8,7 @@ from mapping import normalize
 from mapping.language.expression import Expression, View, is_empty
 from mapping.language.positions import Place
 
+NOT_IN_TABLE = "not-in-table"  # in the warning of a value that a table lacks
 Convert = Callable[[Any], str | None]  # from what was found to a text, or None where it is empty for this field
 
 
@@ -138,7 +139,7 @@ class Adjusted(NamedTuple):
         if translated is None:
             hashed = hashlib.sha256(found.encode(errors="replace")).hexdigest()[:12]
             named = f"[lookups.{self.lookup}]" if isinstance(self.lookup, str) else "its table"
-            view.warnings.append(f"{place_of(self.rule)}: not-in-table: {named} lacks a value (sha256 {hashed}…)")
+            view.warnings.append(f"{place_of(self.rule)}: {NOT_IN_TABLE}: {named} lacks a value (sha256 {hashed}…)")
         return translated
 
     def is_present(self, current: Any, view: View) -> bool:
@@ -179,10 +180,14 @@ def is_cleared(rule: Rule, current: Any, view: View) -> bool:
     """Tell whether the event says that a field is empty: one alternative is there and empty, and no join is in part."""
     alternatives = rule.rules if isinstance(rule, First) else (rule,)
     found = [inner for inner in alternatives if inner.is_present(current, view)]
-    return any(inner.read(current, view, _anything) in (None, "0") for inner in found) and not any(
-        isinstance(inner, Join) and any(part.is_present(current, view) for part in inner.rules)
-        for inner in alternatives
-        if inner not in found
+    return (
+        bool(found)
+        and any(inner.read(current, view, _anything) in (None, "0") for inner in found)
+        and not any(
+            isinstance(inner, Join) and any(part.is_present(current, view) for part in inner.rules)
+            for inner in alternatives
+            if inner not in found
+        )
     )
 
 

@@ -40,7 +40,7 @@ def test_a_closure_finds_what_the_interpreter_finds(source, data):
         assert repr(ours) == repr(theirs)
 
 
-@pytest.mark.parametrize("preset", loader.presets())
+@pytest.mark.parametrize("preset", loader.mappings())
 def test_and_so_do_the_rules_of_every_preset(preset):
     wanted = [one for record in loader.load(preset).records for one in (record.each, record.when) if one and one.tree]
     for case in (case for case in CASES if case.mapping == preset):

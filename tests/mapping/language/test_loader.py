@@ -36,7 +36,7 @@ bad.toml:5:51: error: record[1].when: expression 'meta.entity == "person" && met
      5 | when = 'meta.entity == "person" && meta.action != 2'
        |                                                   ^
        = write `2`
-bad.toml:6:1: error: record[1].do: 'chnage' is not one of change, delete, erase, skip, reject
+bad.toml:6:1: error: record[1].do: 'chnage' is not one of change, delete, erase, lookup, skip, reject
      6 | do   = "chnage"
        | ^
        = did you mean 'change'?
@@ -267,7 +267,7 @@ def test_problems_of_what_is_extended_are_told_with_its_name(monkeypatch, tmp_pa
     assert "mappings extend each other in a circle" in str(bad.value)
 
 
-@pytest.mark.parametrize("name", loader.presets())
+@pytest.mark.parametrize("name", loader.mappings())
 def test_a_preset_has_neither_problems_nor_warnings(name):
     mapping = loader.load(name)
 
@@ -276,7 +276,7 @@ def test_a_preset_has_neither_problems_nor_warnings(name):
     assert mapping.help
 
 
-@pytest.mark.parametrize("name", loader.presets())
+@pytest.mark.parametrize("name", loader.mappings())
 def test_each_record_of_a_preset_says_what_it_carries(name):
     text = (loader.PRESETS / f"{name}.toml").read_text()
     head, *records = text.partition("[contact]")[0].split("[[record]]")

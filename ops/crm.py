@@ -1,0 +1,143 @@
+"""A CRM's API as a command asks it, with one connection's key: the functions' own requests, judged as theirs are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from connections import Connection
+from lookup import paging
+from lookup.answer import Read, content, judged, records_of
+from lookup.fetch import Fetcher
+from lookup.request import build
+from lookup.tokens import Tokens
+from mapping import engine
+from mapping.language import loader
+from mapping.language.model import Api, Call, Lookup
+from mapping.language.model import Mapping as Loaded
+from mapping.outcome import Outcome
+from ops import api_keys
+from ops.pages import only
+from ops.sifting import has
+from ops.stack import Stack
+from wire import Answer
+
+SAMPLE = 20  # records that show what a key may see
+PERSONS = ("contact", "lead")  # kinds of records that Ringostat knows by a phone
+
+
+class Page(NamedTuple):
+    """What the CRM answered, what that means, and the moment at which it was asked: no state of it is older."""
+
+    read: Read
+    answer: Answer
+    asked_at: int  # ms since 1970
+
+
+class Seen(NamedTuple):
+    """What a key may see of one kind: how many records there are, or at least how many, and a sample of them."""
+
+    kind: str
+    number: int
+    whole: bool  # whether that is all of them
+    sample: int
+    phones: int  # records of the sample that have one
+
+
+class Dialect(NamedTuple):
+    """How a CRM's API is asked, and the mapping of its answers."""
+
+    mapping: Loaded
+    api: Api
+
+
+def api_of(mapping: Loaded) -> Dialect | None:
+    """Return how the CRM of a connection's mapping is asked, None where that looks nothing up."""
+    found = loader.load(mapping.api_name) if mapping.api_name else mapping
+    return Dialect(found, found.api) if found.api else None
+
+
+class Crm:
+    """One connection's CRM."""
+
+    def __init__(self, stack: Stack, connection: Connection, dialect: Dialect, key: Mapping[str, str]) -> None:
+        self.name = dialect.mapping.crm
+        self.connection = connection
+        self.mapping, self.api = dialect
+        self.key = key
+        self._clock = stack.clock
+        self._loopback = api_keys.may_be_local(stack)
+        self._fetcher = Fetcher(loopback=self._loopback)
+        self._tokens = Tokens(self._fetcher, stack.clock, loopback=self._loopback)
+
+    def ask(self, call: Call, lookup: Lookup | None = None, known: Mapping[str, Any] = {}) -> Page:
+        """Ask once; raise OperatorError, which quotes nothing of the key, where no request can be made of it."""
+        now = self._clock()
+        token = self._tokens.of(self.connection, self.api, self.key)
+        if self.api.token and token is None:
+            return Page(Read("key", "no-token"), Answer(None, sent=False, error="key"), now)
+        request = build(
+            self.api,
+            call,
+            secret=self.key,
+            settings=self.connection.settings,
+            known={"now": now, "token": token, **known},
+            loopback=self._loopback,
+        )
+        answer = self._fetcher.fetch(*request)
+        return Page(judged(answer, self.api, lookup, (), self._clock() / 1000), answer, now)
+
+    def page(self, lookup: Lookup, known: Mapping[str, Any]) -> Page:
+        """Ask for a page of all records of a look-up."""
+        return self.ask(lookup.sync.call if lookup.sync else lookup.call, lookup, known)
+
+    def fault(self) -> str:
+        """Return why the CRM does not take the key, empty if it does."""
+        call = self.api.check or next((each.sync.call for each in self.mapping.calls.values() if each.sync), None)
+        return self.trouble(self.ask(call).read) if call else ""
+
+    def trouble(self, read: Read) -> str:
+        """Return what an answer that holds no records means, empty for one that does."""
+        return {
+            "ok": "",
+            "key": f"{self.name} does not take the API key, or its address is none that may be asked ({read.code})",
+            "wait": f"{self.name} asks to wait {read.seconds} s ({read.code})",
+            "retry": f"{self.name} does not answer as it should ({read.code})",
+            "bad": f"{self.name} refuses the request, or answers with too much ({read.code})",
+            "gone": f"{self.name} has nothing at this address ({read.code})",
+        }[read.kind]
+
+    def syncs(self) -> list[Lookup]:
+        """Return the look-ups whose records can be read all: organizations first, because contacts name them."""
+        order = ("organization", *PERSONS)
+        found = [lookup for lookup in self.mapping.calls.values() if lookup.sync]
+        return sorted(found, key=lambda one: order.index(one.kind) if one.kind in order else len(order))
+
+    def seen(self, lookup: Lookup) -> Seen | str:
+        """Return what the key may see of a look-up's records, or why that is not known."""
+        page = self.page(lookup, paging.State().variables())
+        if trouble := self.trouble(page.read):
+            return trouble
+        body, records = self.records(lookup, page.answer)
+        total = paging.total(lookup, page.answer)
+        whole = total is not None or len(records) < page_size(lookup)
+        sample = records[:SAMPLE]
+        mapped = self.mapped(lookup, body, records, sample)
+        phones = sum(any(has(outcome, "phones") for outcome in outcomes) for _, outcomes in mapped)
+        return Seen(lookup.kind, len(records) if total is None else total, whole, len(sample), phones)
+
+    def records(self, lookup: Lookup, answer: Answer) -> tuple[Any, list[Any]]:
+        """Return the body of a page, and the records in it."""
+        body = content(answer)
+        return body, records_of(lookup, body, answer) or []
+
+    def mapped(
+        self, lookup: Lookup, body: Any, records: Sequence[Any], chosen: Sequence[Any]
+    ) -> list[tuple[Any, list[Outcome]]]:
+        """Return the chosen ones of a page's records, each with what it becomes."""
+        alone = ((record, only(body, records, [record])) for record in chosen)
+        settings = self.connection.settings
+        return [(one, engine.run(self.mapping, part, settings, {}, {}, lookup=lookup.name)) for one, part in alone]
+
+
+def page_size(lookup: Lookup) -> int:
+    """Return how many records a page of all records holds."""
+    return (lookup.sync.most if lookup.sync else 0) or lookup.most

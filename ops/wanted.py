@@ -1,0 +1,75 @@
+"""The records that connections want from their CRMs, and why they wait."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from aws.table import Cards
+from cards.key import pace_key, wanted_key
+from connections import Connection
+from delivery.policy import EVER_MS, LOOKED_AT
+from lookup.pace import Pace
+from lookup.rows import Row
+from lookup.wakeups import MOST_WANTED
+from mapping.language import loader
+from ops.blockers import Trouble
+from ops.times import shown
+
+OVERDUE_MS = 5 * 60_000  # the sweep runs every minute
+WHY = {
+    "wait": ("the CRM asked to wait", "nothing to do: they are read afterwards"),
+    "crm-key": (
+        "the CRM refuses the API key",
+        "make a new key in the CRM and give it with `bridge connect … --replace`; nothing is lost meanwhile",
+    ),
+    "unreachable": ("the CRM does not answer", "nothing to do: it is tried again by itself"),
+    "day-budget": ("the CRM's calls of this day are used up", "nothing to do: they are read from midnight UTC on"),
+}
+
+
+class Wanted(NamedTuple):
+    """What a connection wants: how many records (at most one more than may be), since when, and the first of them."""
+
+    number: int
+    oldest: int  # ms since 1970
+    rows: list[Row]
+
+    @property
+    def counted(self) -> str:
+        """The number in words."""
+        many = f"more than {MOST_WANTED:,}" if self.number > MOST_WANTED else f"{self.number:,}"
+        return f"{many} record{'' if self.number == 1 else 's'}"
+
+
+def wanted(cards: Cards, connection: str) -> Wanted | None:
+    """Return what a connection wants, None if that is nothing."""
+    keys = cards.wanted(connection, EVER_MS, MOST_WANTED + 1)
+    rows = [Row.of(connection, row) for row in cards.rows(keys[:LOOKED_AT]).values() if "due" in row]
+    return Wanted(len(keys), min(row.since for row in rows), rows) if rows else None
+
+
+def of_id(cards: Cards, connection: Connection, identity: str) -> list[Row]:
+    """Return the rows by which a record of this id is wanted, of whatever look-up."""
+    mapping = loader.load(loader.load(connection.mapping).api_name or connection.mapping)
+    bare = identity.rpartition(":")[2]
+    keys = [wanted_key(connection.name, name, bare) for name in mapping.calls]
+    return [Row.of(connection.name, row) for row in cards.rows(keys).values() if "due" in row]
+
+
+def troubles(cards: Cards, connection: str, now: int) -> Iterator[Trouble]:
+    """Yield what holds a connection's look-ups back at `now` (ms since 1970), but for the rest between two rounds."""
+    pace = Pace.of(cards.row(pace_key(connection)))
+    why = "crm-key" if pace.circuit else pace.why or ""
+    if why in WHY and (pace.circuit or (pace.not_before or 0) > now):
+        what, remedy = WHY[why]
+        until = f" until {shown(pace.not_before, now)}" if pace.not_before and pace.not_before > now else ""
+        yield Trouble(f"{connection}: {what}{until}", remedy)
+    if pace.full:
+        what = (
+            f"{connection}: more than {MOST_WANTED:,} records are wanted, so further events are rejected (lookup-full)"
+        )
+        yield Trouble(what, "bridge sync reads them page by page; then bridge rejected replay --code lookup-full")
+
+
+def overdue(found: Wanted, now: int) -> bool:
+    """Return whether a record should have been read, and was not."""
+    return any(row.due_at < now - OVERDUE_MS for row in found.rows)

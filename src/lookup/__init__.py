@@ -1,0 +1,1 @@
+"""Records that events only named are read from the CRM's own API."""

@@ -1,0 +1,98 @@
+"""Wake-ups of the look-up worker: messages that say which connections may want records. Losing one loses nothing."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from aws.queues import Message, Queue
+from aws.table import Cards
+from cards.key import pace_key
+from cards.write import Write
+from delivery.policy import EVER_MS, LOOKED_AT
+from errors import Unavailable
+from lookup.pace import Pace, opens_at
+from lookup.rows import Row
+from telemetry import logger, measure
+
+SCHEMA = 1
+MOST_WANTED = 10_000  # rows of a connection
+
+
+def wake(wakeups: Queue, connections: Iterable[str], delay: int = 0) -> None:
+    """Say that these connections want records; a wake-up that is lost loses nothing, for the sweep sends another."""
+    messages = [
+        Message(json.dumps({"schema": SCHEMA, "connection": name}), group=name if name.isascii() else "", delay=delay)
+        for name in connections
+    ]
+    try:
+        if messages:
+            wakeups.send_all(messages)
+    except Unavailable:
+        logger.warning("not woken: the sweep will", connections=len(messages))
+
+
+class Wakeup(NamedTuple):
+    """A received wake-up; `connection` is empty when the message is none."""
+
+    message_id: str
+    receipt: str
+    received: int  # how often SQS has handed it out
+    connection: str
+
+
+def wakeups_of(event: Mapping[str, Any]) -> list[Wakeup]:
+    """Return the wake-ups of a Lambda event from the lookup queue."""
+    return [
+        Wakeup(
+            record["messageId"],
+            record["receiptHandle"],
+            int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
+            _connection(record["body"]),
+        )
+        for record in event["Records"]
+    ]
+
+
+def _connection(body: str) -> str:
+    try:
+        return str(json.loads(body)["connection"])
+    except (ValueError, TypeError, KeyError):
+        return ""
+
+
+class Waker(NamedTuple):
+    """Wakes the worker for records that are wanted and that no message told it of."""
+
+    cards: Cards
+    wakeups: Queue
+
+    def sweep(self, now: int) -> int:
+        """Wake what is due of every connection; return how many connections' keys are refused."""
+        found = {name: self._rows(name) for name in self.cards.wanting()}
+        paces = {name: self._pace(name, number) for name, (number, _) in found.items() if number}
+        due = [
+            name
+            for name, pace in paces.items()
+            if opens_at(pace) <= now and any(row.due_at <= now for row in found[name][1])
+        ]
+        wake(self.wakeups, due)
+        ages = [now - row.since for _, rows in found.values() for row in rows]
+        measure("OldestWantedSeconds", max([0, *ages]) / 1000, MetricUnit.Seconds)
+        return sum(pace.circuit is not None for pace in paces.values())
+
+    def _rows(self, connection: str) -> tuple[int, Sequence[Row]]:
+        """Return how many records are wanted, and those that were to be read first."""
+        keys = self.cards.wanted(connection, EVER_MS, MOST_WANTED + 1)
+        rows = self.cards.rows(keys[:LOOKED_AT]).values()
+        return len(keys), [Row.of(connection, row) for row in rows if "due" in row]
+
+    def _pace(self, connection: str, number: int) -> Pace:
+        """Return what holds a connection back, and note whether it may want more."""
+        pace = Pace.of(self.cards.row(pace_key(connection)))
+        full = True if number > MOST_WANTED else None
+        if full != pace.full:
+            self.cards.write(Write(pace_key(connection), {"full": full}))
+            logger.warning("wanted records", connection=connection, full=bool(full), number=number)
+        return pace

@@ -1,0 +1,106 @@
+"""What a connection may want from its CRM, and how events that only name a record leave a row for it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aws.queues import Queue
+from aws.table import Cards
+from cards.card import Card
+from cards.endpoints import is_deleted
+from cards.key import pace_key
+from connections import Connection
+from event import Event
+from lookup.pace import Pace
+from lookup.rows import wanted
+from lookup.wakeups import MOST_WANTED, wake
+from mapping.language import loader, model
+from mapping.outcome import Outcome, Want
+
+SETTLE_SECONDS = 3  # so that the events of one save share a request
+DEEPEST = 2  # deal → contact → company
+NAMES = ("fullName", "halfName", "name")
+
+
+REFUSALS = {
+    "no-api-key": "the event only names a record; `bridge connect` tells how to let the bridge read it",
+    "lookup-full": f"{MOST_WANTED:,} records of this connection wait already; `bridge due` tells why",
+}
+
+
+class Debt(NamedTuple):
+    """How a record is wanted: at which depth, and the key of its card if it is wanted only while that is unknown."""
+
+    depth: int
+    card: str
+
+
+def is_unknown(card: Card | None) -> bool:
+    """Return whether a card says too little: nothing that can be posted, or no name."""
+    if card is None:
+        return True
+    if card.erased or is_deleted(card.fields):
+        return False
+    return card.hash is None or not any(name in card.fields and card.fields[name].value for name in NAMES)
+
+
+class Wanting(NamedTuple):
+    """What a connection may want; `refusal` is a code if it may want nothing now."""
+
+    cards: Cards
+    wakeups: Queue | None
+    connection: str
+    refusal: str
+
+    @classmethod
+    def of(cls, cards: Cards, wakeups: Queue | None, connection: Connection) -> "Wanting":
+        """Return what a connection may want; `wakeups` is None where look-ups are switched off."""
+        if wakeups is None or not connection.lookups:
+            return cls(cards, None, connection.name, "no-api-key")
+        full = Pace.of(cards.row(pace_key(connection.name))).full
+        return cls(cards, wakeups, connection.name, "lookup-full" if full else "")
+
+    def admitted(self, event: Event, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Return the outcomes of an event without what may not be wanted."""
+        return [self._admitted(event, outcome) if outcome.wants else outcome for outcome in outcomes]
+
+    def _admitted(self, event: Event, outcome: Outcome) -> Outcome:
+        if self.refusal:
+            outcome = outcome._replace(wants=())
+            refused = outcome._replace(result="reject", code=self.refusal, reason=REFUSALS[self.refusal])
+            return refused if outcome.result == "lookup" else outcome
+        wants = tuple(want for want in outcome.wants if event.depth < DEEPEST and want.lookup != event.lookup)
+        outcome = outcome._replace(wants=wants)
+        too_deep = outcome._replace(result="skip", code="lookup-depth", reason="it is too far from the event")
+        return outcome if wants or outcome.result != "lookup" else too_deep
+
+    def want(self, debts: Mapping[Want, Debt], now: int, in_time: Callable[[], bool]) -> None:
+        """Write rows for records that are wanted, those that are wanted only if unknown if they are, and wake up."""
+        asked = [debt.card for debt in debts.values() if debt.card]
+        known = self.cards.read(asked) if asked and in_time() else {}
+        writes = [
+            wanted(self.connection, want.lookup, want.id, debt.depth, now)
+            for want, debt in debts.items()
+            if not debt.card or is_unknown(known.get(debt.card))
+        ]
+        if not writes or self.wakeups is None:
+            return
+        self.cards.enrol(self.connection, "wanting")
+        self.cards.write_all(writes, in_time)
+        # What an answer wants is read by the worker that got the answer: it must not feed its own queue.
+        if not all(debt.depth for debt in debts.values()):
+            wake(self.wakeups, [self.connection], SETTLE_SECONDS)
+
+
+def outcomes_of(body: Any, mapping: model.Mapping) -> list[Outcome]:
+    """Return what it means that records are to be wanted again, as `event.wanted_again` writes it."""
+    given = body if isinstance(body, dict) else {}
+    calls = loader.load(mapping.api_name).calls if mapping.api_name else {}
+    lookup, ids = calls.get(str(given.get("lookup"))), given.get("ids")
+    if lookup is None or not isinstance(ids, list) or not ids:
+        return [Outcome("reject", code="no-match", reason="the mapping of this connection has no such look-up")]
+    return [
+        Outcome("lookup", position, wants=(Want(lookup.name, one),))
+        if isinstance(one, str) and lookup.ids.fullmatch(one)
+        else Outcome("reject", position, code="no-id", field="id", reason="this is no id that may be asked for")
+        for position, one in enumerate(ids)
+    ]

@@ -1,0 +1,176 @@
+"""What connections want from their CRMs, as `due`, `status` and `doctor` say it."""
+
+import time
+
+import pytest
+
+from local.in_process import CONNECTIONS, connection
+from tests.cli.crm_api import CODE, contact
+
+NAME = "acme-b24"
+WAIT = (429, {"Retry-After": "600"}, {})
+REFUSED = (401, {}, {"error": "NO_AUTH_FOUND"})
+
+
+@pytest.fixture
+def wanting(online, bridge, crm):
+    """Let an event name so many contacts; a later call names others."""
+    bridge.clock.time = time.time_ns() // 1_000_000
+    entry = {**connection("bitrix24", crm_url="https://acme.bitrix24.eu"), "lookups": True}
+    bridge.put_connections({**CONNECTIONS, NAME: entry})
+    bridge.put_api_keys({NAME: {"url": crm.api_url}})
+    crm.records["contact"] = [contact(1)]
+
+    def call(*ids):
+        for each in ids:
+            bridge.post(NAME, {"event": "ONCRMCONTACTUPDATE", "data": {"FIELDS": {"ID": str(each)}}})
+
+    return call
+
+
+def lines(done, word):
+    return [line for line in done.out.splitlines() if word in line]
+
+
+def test_due_counts_what_is_wanted_and_since_when(online, wanting, bridge):
+    wanting(1, 2, 2)
+    bridge.clock.pass_(120)
+
+    [line] = lines(online("due"), "wants")
+
+    assert line.startswith(f"{NAME} wants 2 records from its CRM, the oldest since ")
+    assert line.endswith("(2 min ago)")
+
+
+def test_due_says_nothing_of_look_ups_where_nothing_is_wanted(online, wanting, bridge):
+    wanting(1)
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+
+    done = online("due")
+
+    assert "wants" not in done.out
+    assert "held up" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [(WAIT, "the CRM asked to wait until "), (REFUSED, "the CRM refuses the API key until ")],
+)
+def test_due_and_doctor_say_why_it_waits(online, wanting, bridge, crm, fault, why):
+    wanting(1)
+    crm.faults = [fault] * 3
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+    crm.faults = []
+
+    [due] = lines(online("due"), "held up")
+    doctor = online("doctor")
+
+    assert f"{NAME}: {why}" in due
+    assert lines(doctor, f"wrong    {NAME}: {why}")
+    assert doctor.code == 1
+    assert CODE not in due + doctor.out
+
+
+def test_status_names_a_record_that_is_wanted(online, wanting, bridge, crm):
+    wanting(7)
+    fresh = online("status", NAME, 7)
+    crm.faults = [(500, {}, {})]
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+    failed = online("status", NAME, "contact:7")
+
+    [first] = lines(fresh, "wanted")
+    [then] = lines(failed, "wanted")
+    assert fresh.code == failed.code == 0
+    assert first.startswith("contact 7 is wanted from the CRM since ")
+    assert first.endswith("read now")
+    assert "1 tries failed" in then
+    assert "read in " in then
+    assert "There is no card" not in fresh.out
+
+
+def test_status_of_an_unknown_id_is_still_an_error(online, wanting):
+    wanting(7)
+
+    assert online("status", NAME, 8).code == 1
+
+
+def doctored(online):
+    done = online("doctor")
+    found = [line for line in done.out.splitlines() if NAME in line]
+    return found, done
+
+
+def test_a_key_that_works_is_fine(online, wanting):
+    found, done = doctored(online)
+
+    assert f"fine     {NAME}: Bitrix24 takes the API key" in found
+    assert CODE not in done.out
+
+
+def test_wanted_records_that_none_reads_are_found(online, wanting, bridge):
+    wanting(1)
+    quiet, _ = doctored(online)
+    bridge.clock.pass_(360)
+    found, done = doctored(online)
+
+    assert any(line.startswith(f"note     {NAME} wants 1 record from its CRM") for line in quiet)
+    assert any(line.startswith(f"wrong    {NAME} wants 1 record from its CRM") for line in found)
+    assert "LookupFunction run" in done.out
+
+
+def entry(bridge, **changes):
+    value = {**connection("bitrix24", crm_url="https://acme.bitrix24.eu"), "lookups": True, **changes}
+    bridge.put_connections({**CONNECTIONS, NAME: value})
+
+
+def test_a_connection_that_looks_up_without_a_key_is_found(online, wanting, bridge):
+    bridge.put_api_keys({})
+
+    found, _ = doctored(online)
+
+    assert f"wrong    {NAME} is to look records up, and its API key lacks url" in found
+
+
+def test_a_key_that_the_crm_refuses_is_found(online, wanting, crm):
+    crm.code = "another"
+
+    found, done = doctored(online)
+
+    assert any(line.startswith(f"wrong    {NAME}: Bitrix24 does not take the API key") for line in found)
+    assert CODE not in done.out
+
+
+@pytest.mark.parametrize(("days", "words"), [(29, "ends"), (-1, "ended"), (31, "")])
+def test_a_key_that_ends_soon_is_found(online, wanting, bridge, crm, days, words):
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + days * 86_400))
+    bridge.put_api_keys({NAME: {"url": crm.api_url, "expires": end}})
+
+    found, _ = doctored(online)
+
+    assert any(f"the API key {words} " in line for line in found) == bool(words)
+
+
+def test_a_connection_that_could_look_up_and_does_not_is_noted(online, wanting, bridge):
+    entry(bridge, lookups=False)
+    unused, _ = doctored(online)
+    bridge.put_api_keys({})
+    none, done = doctored(online)
+
+    assert f"note     {NAME} has an API key that is not used" in unused
+    assert f"note     {NAME} looks nothing up: what its events leave out stays unknown" in none
+    assert f"bridge connect bitrix24 --name {NAME} --replace" in done.out
+
+
+def test_in_a_stack_without_look_ups_it_says_how_to_deploy_them(online, wanting, bridge):
+    entry(bridge, lookups=False)
+    lookup_things = ("ApiKeysSecret", "LookupQueue", "LookupFunction")
+    online.stack.ids = {name: known for name, known in online.stack.ids.items() if name not in lookup_things}
+
+    found, done = doctored(online)
+
+    assert f"note     {NAME} looks nothing up: what its events leave out stays unknown" in found
+    assert "Lookups=true" in done.out
+    assert "LookupQueue" not in done.out
