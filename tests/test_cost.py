@@ -71,8 +71,15 @@ def test_the_same_thing_has_the_same_price_in_both_tables():
         assert EVENT[name]["US$ a million units"] == STANDING[name]["US$ a million units"]
 
 
-def of_type(kind):
-    return [name for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == kind]
+def of_type(kind, *, lookups=False):
+    """What is there without look-ups, or what they add."""
+    resources = TEMPLATE["Resources"].items()
+    theirs = {name for name, resource in resources if "Lookup" in resource.get("Condition", "")}
+    return [name for name, resource in resources if resource["Type"] == kind and (name in theirs) == lookups]
+
+
+LOOKUPS = {row["what"]: row for row in table("What look-ups take")}
+OF_LOOKUPS = {"OldestWantedSeconds"}  # metrics
 
 
 @pytest.mark.parametrize(
@@ -81,13 +88,33 @@ def of_type(kind):
         ("secrets", of_type("AWS::SecretsManager::Secret")),
         ("alarms", of_type("AWS::CloudWatch::Alarm")),
         ("dashboards", of_type("AWS::CloudWatch::Dashboard")),
-        ("metrics", METRICS),
+        ("metrics", METRICS.keys() - OF_LOOKUPS),
     ],
 )
 def test_what_is_billed_by_the_piece_is_counted_right(what, there):
     assert number(STANDING[what]["amount a month"]) == len(there)
     if what != "secrets":
         assert re.search(rf"\b{len(there)} {what[:-1]}s?\b", PAGE)
+
+
+@pytest.mark.parametrize(
+    ("what", "there"),
+    [
+        ("secrets", of_type("AWS::SecretsManager::Secret", lookups=True)),
+        ("alarms", of_type("AWS::CloudWatch::Alarm", lookups=True)),
+        ("metrics", OF_LOOKUPS),
+    ],
+)
+def test_what_look_ups_add_by_the_piece_is_counted_right(what, there):
+    assert number(LOOKUPS[what]["amount a month"]) == len(there)
+
+
+@pytest.mark.parametrize("row", LOOKUPS.values(), ids=LOOKUPS)
+def test_what_look_ups_add_costs_amount_times_price(row):
+    product = number(row["amount a month"]) * number(row["US$ a million units"]) / MILLION
+
+    assert product == pytest.approx(number(row["US$ a month"]), abs=0.006)
+    assert row["US$ a million units"] == STANDING[row["what"]]["US$ a million units"]
 
 
 def test_the_memory_of_the_sums_is_the_templates():
@@ -98,7 +125,8 @@ def test_the_memory_of_the_sums_is_the_templates():
 def test_the_description_of_the_parameter_counts_the_alarms_too():
     description = TEMPLATE["Parameters"]["Alarms"]["Description"]
 
-    assert description.startswith(f"{len(of_type('AWS::CloudWatch::Alarm'))} alarms;")
+    without, added = (len(of_type("AWS::CloudWatch::Alarm", lookups=lookups)) for lookups in (False, True))
+    assert description.startswith(f"{without} alarms, {without + added} with look-ups;")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ ALLOWED = {  # all that a function may do, resource by resource
         "DeliveryQueue": {"sqs:SendMessage"},
         "InboxQueue": {"sqs:SendMessage"},
         "RejectedQueue": {"sqs:SendMessage"},
+        "LookupQueue": {"sqs:SendMessage"},
         "ApiLog": LOG,
     },
     "inbox": {
@@ -38,6 +39,7 @@ ALLOWED = {  # all that a function may do, resource by resource
         "CardsTable": MERGE,
         "DeliveryQueue": {"sqs:SendMessage"},
         "RejectedQueue": {"sqs:SendMessage"},
+        "LookupQueue": {"sqs:SendMessage"},
         "InboxLog": LOG,
     },
     "deliver": {
@@ -50,7 +52,18 @@ ALLOWED = {  # all that a function may do, resource by resource
         "CardsTable/index/due": {"dynamodb:Query"},
         "CardsTable": MERGE,
         "DeliveryQueue": {"sqs:SendMessage"},
+        "LookupQueue": {"sqs:SendMessage"},
         "SweepLog": LOG,
+    },
+    "lookup": {
+        "LookupQueue": POLL,
+        "ConnectionsSecret": {"secretsmanager:GetSecretValue"},
+        "ApiKeysSecret": {"secretsmanager:GetSecretValue"},
+        "CardsTable": MERGE,
+        "CardsTable/index/due": {"dynamodb:Query"},
+        "DeliveryQueue": {"sqs:SendMessage"},
+        "RejectedQueue": {"sqs:SendMessage"},
+        "LookupLog": LOG,
     },
 }
 
@@ -77,8 +90,18 @@ def name_of(resource: object) -> str:
 
 
 def statements(role: str) -> Iterator[dict]:
-    for policy in RESOURCES[role]["Properties"]["Policies"]:
-        yield from policy["PolicyDocument"]["Statement"]
+    """All that a role permits, also by policies that look-ups add."""
+    apart = [resource["Properties"] for resource in of_type("AWS::IAM::Policy").values()]
+    for policy in [*RESOURCES[role]["Properties"]["Policies"], *apart]:
+        if {"Ref": role} in policy.get("Roles", [{"Ref": role}]):
+            yield from policy["PolicyDocument"]["Statement"]
+
+
+def if_not(resource: object) -> object:
+    """A resource as it is where no condition holds."""
+    if isinstance(resource, dict):
+        return if_not(resource["Fn::If"][2]) if "Fn::If" in resource else {k: if_not(v) for k, v in resource.items()}
+    return [if_not(part) for part in resource] if isinstance(resource, list) else resource
 
 
 @pytest.mark.parametrize(
@@ -285,6 +308,7 @@ ALARMS = {  # each promise: metric, statistic, comparison, threshold, seconds in
     "CardRefusedAlarm": ("CardsRefused", "Sum", ">", 0, 300),
     "OldestDueWarning": ("OldestDueSeconds", "Maximum", ">", 300, 300),
     "OldestDueAlarm": ("OldestDueSeconds", "Maximum", ">", 3600, 300),
+    "OldestWantedAlarm": ("OldestWantedSeconds", "Maximum", ">", 3600, 300),
     "CircuitOpenAlarm": ("CircuitsOpen", "Minimum", ">", 0, 300),
     "AnswerUnknownAlarm": ("AnswersUnknown", "Sum", ">", 0, 300),
     "SilenceAlarm": ("RecordsAccepted", "Sum", "<", 1, 72 * 3600),
@@ -372,18 +396,29 @@ def test_a_message_that_fails_is_seen_before_sqs_takes_it_out_of_the_age_of_the_
 @pytest.mark.parametrize(
     ("kinds", "condition"),
     [
-        ({"AWS::CloudWatch::Alarm", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"}, "HasAlarms"),
-        ({"AWS::SNS::Subscription"}, "HasAlarmEmail"),
-        ({"AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition"}, "HasDashboard"),
+        ({"AWS::CloudWatch::Alarm", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"}, {"HasAlarms", "HasLookupAlarms"}),
+        ({"AWS::SNS::Subscription"}, {"HasAlarmEmail"}),
+        ({"AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition"}, {"HasDashboard"}),
     ],
 )
 def test_what_watches_can_be_switched_off(kinds, condition):
-    assert {resource.get("Condition") for resource in RESOURCES.values() if resource["Type"] in kinds} == {condition}
+    assert {resource.get("Condition") for resource in RESOURCES.values() if resource["Type"] in kinds} == condition
+
+
+def test_without_look_ups_nothing_of_them_is_there():
+    """So they cost nothing where they are not used."""
+    theirs = {name for name, resource in RESOURCES.items() if "Lookup" in name or name == "ApiKeysSecret"}
+
+    assert {RESOURCES[name].get("Condition") for name in theirs} == {"HasLookups"}
+    assert TEMPLATE["Parameters"]["Lookups"]["Default"] == "false"
+    assert TEMPLATE["Parameters"]["LoopbackApi"]["Default"] == "false"
+    variables = if_not(FUNCTIONS["ApiFunction"]["Environment"]["Variables"])
+    assert (variables["LOOKUP_QUEUE_URL"], variables["API_KEYS_SECRET"]) == ("", "")
 
 
 def test_nothing_that_is_always_there_needs_what_can_be_switched_off():
     optional = {name for name, resource in RESOURCES.items() if "Condition" in resource}
-    always = {name: resource for name, resource in RESOURCES.items() if name not in optional}
+    always = {name: if_not(resource) for name, resource in RESOURCES.items() if name not in optional}
 
     assert not [name for name in optional if f'"{name}"' in json.dumps(always)]
     for output in TEMPLATE["Outputs"].values():
@@ -399,7 +434,7 @@ def test_only_cloudwatch_publishes_to_the_topic_and_over_tls():
     assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
-WIDGETS = json.loads(RESOURCES["BridgeDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])["widgets"]
+WIDGETS = json.loads(RESOURCES["BridgeDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][0])["widgets"]
 
 
 def shown() -> Iterator[list[str]]:
@@ -415,7 +450,9 @@ def test_the_dashboard_shows_every_metric_every_queue_and_what_the_alarms_watch(
     metrics = list(shown())
 
     assert {metric[1] for metric in metrics if metric[0] == "RingostatBridge"} == set(METRICS)
-    assert {metric[3] for metric in metrics if metric[0] == "AWS/SQS"} == {f"${{{name}.QueueName}}" for name in QUEUES}
+    assert {metric[3] for metric in metrics if metric[0] == "AWS/SQS"} == {
+        "${LookupQueueName}" if name == "LookupQueue" else f"${{{name}.QueueName}}" for name in QUEUES
+    }
     assert {("AWS/ApiGateway", name) for name in ("Count", "4xx", "5xx")} <= {tuple(metric[:2]) for metric in metrics}
     assert {metric[3] for metric in metrics if metric[0] == "RingostatBridge"} == {"${AWS::StackName}"}
 
@@ -457,7 +494,8 @@ def test_a_query_declares_what_it_asks_for_and_reads_logs_of_the_stack(name):
     asked = set(re.findall(r"\{\{(\w+)\}\}", query["QueryString"]))
 
     assert asked == {parameter["Name"] for parameter in query.get("Parameters", ())}
-    assert {group["Ref"] for group in query["LogGroupNames"]} <= of_type("AWS::Logs::LogGroup").keys()
+    groups = [group["Fn::If"][1] if "Fn::If" in group else group for group in query["LogGroupNames"]]
+    assert {group["Ref"] for group in groups} <= of_type("AWS::Logs::LogGroup").keys()
 
 
 @pytest.mark.parametrize("query", [*(query["QueryString"] for query in QUERIES.values()), *SHOWN])

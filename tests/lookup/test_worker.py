@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 import clock
+from local import template
 from local.in_process import aws, counted, overheard, unreachable
 from lookup import wakeups
 from lookup.wakeups import Waker
@@ -472,6 +473,21 @@ def test_calls_to_aws_of_an_event_that_names_a_record_and_of_one_that_does_not(l
     with counted() as calls:
         say(looking)
     assert Counter(calls) == {"GetItem": 1, "UpdateItem": 1, "SendMessage": 1}
+
+
+def test_calls_to_aws_of_a_look_up_of_one_record(looking):
+    looking.crm.put("contact", 89, **person())
+    say(looking)
+    looking.look_up(NAME)
+    looking.clock.pass_(20)
+    looking.crm.put("contact", 89, **person(phone="+380670000002", at="2026-05-28T13:00:00+03:00"))
+    say(looking)
+    with counted() as calls:
+        looking.look_up(NAME)
+
+    assert Counter(calls) == {"GetItem": 2, "BatchGetItem": 1, "Query": 1, "UpdateItem": 5, "SendMessage": 1}
+    page = (template.ROOT / "docs" / "cost.md").read_text("utf-8")
+    assert f"alone takes {len(calls)} calls in `lookup`" in page
 
 
 def test_an_event_whose_wanted_row_cannot_be_written_goes_to_the_inbox_queue(looking):
