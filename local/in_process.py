@@ -30,6 +30,7 @@ from handlers import api, deliver, inbox, lookup, sweep
 from intake.ingest import take_answer
 from intake.spreading import Spreader
 from local import template
+from lookup import night
 from lookup.rows import Row
 from lookup.tokens import Tokens
 from lookup.wakeups import Wakeup
@@ -204,8 +205,11 @@ class Bridge:
         )
 
         self.reader = lookup.WORKER._replace(
-            api_keys=Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret, lambda: self._seconds),
-            tokens=Tokens(lookup.FETCHER, self.clock.now, loopback=True),
+            asker=lookup.WORKER.asker._replace(
+                api_keys=Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret, lambda: self._seconds),
+                tokens=Tokens(lookup.FETCHER, self.clock.now, loopback=True),
+                clock=self.clock.now,
+            ),
             ingest=partial(take_answer, lookup.STORES, self.clock.now),
             clock=self.clock.now,
             sleep=self.clock.pass_,
@@ -305,6 +309,10 @@ class Bridge:
         run = LookupRun(self.reader._replace(wakeups=hidden), self.clock.time + seconds * 1000)
         run.look_up([Wakeup("message", "receipt", 1, connection)])
         return None if hidden.seconds is None else self.clock.time + hidden.seconds * 1000
+
+    def begin_night(self):
+        """Let the schedule call `lookup`."""
+        night.begin(self.cards, self.reader.connections.read(), self.clock.now())
 
     def wanted(self, connection):
         """Return the rows of the records that a connection wants, now or later."""
