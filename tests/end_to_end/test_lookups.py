@@ -33,14 +33,14 @@ def world():
 
 @pytest.fixture
 def somebody(world):
-    """Make somebody in a CRM, of whom the bridge was told nothing; wait until it may be asked at once."""
+    """Make somebody in a CRM, of whom the bridge got no event; wait until it may be asked at once."""
 
     def make(crm):
         one = people.person()
-        company = world.crms.edit(crm, "company", None, name=f"ТОВ {people.CANARY}", tell=False)
+        company = world.crms.edit(crm, "company", None, name=f"ТОВ {people.CANARY}", send_event=False)
         names = {"name": "Олена", "last": f"{people.CANARY}-{one.id}"}
         more = {"phones": list(one.phones), "emails": [one.email], "company": company.id, "owner": 4}
-        record = world.crms.edit(crm, "contact", None, **names, **more, tell=False)
+        record = world.crms.edit(crm, "contact", None, **names, **more, send_event=False)
         wait_for(lambda: may_be_asked(world, crm), 40, "The end of a rest")
         return one, record
 
@@ -121,7 +121,7 @@ def test_who_is_deleted_while_the_event_is_under_way_makes_no_card(world, somebo
     _, record = somebody("copper")
 
     world.crms.edit("copper", "contact", record.id, owner=5)
-    world.crms.drop("copper", "contact", record.id, tell=False)
+    world.crms.drop("copper", "contact", record.id, send_event=False)
     row = f"wanted#demo-copper#contact:{record.id}"
     wait_for(lambda: "due" not in world.rows().get(row, {"due": "not yet wanted"}), 20, "An end")
 
