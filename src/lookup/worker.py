@@ -15,7 +15,8 @@ from connections import Connection, api_key_of, connection_of
 from delivery.policy import GIVE_UP_MS, LONGEST_HIDE_MS, MAX_RECEIVES
 from errors import OperatorError, SenderError, Unavailable
 from event import Event, answered, wanted_again
-from lookup.answer import Read, judged
+from lookup.answer import Read
+from lookup.asking import Asking
 from lookup.fetch import DEADLINE_SECONDS, Fetcher
 from lookup.pace import (
     FIRST_BACKOFF_MS,
@@ -30,7 +31,6 @@ from lookup.pace import (
     next_at,
     opens_at,
 )
-from lookup.request import build
 from lookup.rows import Row, cleared, postponed
 from lookup.tokens import Tokens
 from lookup.wakeups import Wakeup
@@ -150,8 +150,7 @@ class Round:
 
     def read_all(self) -> None:
         """Read what is due, then what the answers wanted."""
-        webhooks = loader.load(self._connection.mapping)
-        mapping = loader.load(webhooks.api_name or self._connection.mapping)
+        mapping = loader.answers_of(loader.load(self._connection.mapping))
         if mapping.api is None:
             self._give_up(self._due(), "lookup-unknown")
             return
@@ -259,24 +258,13 @@ class Round:
     def _once(self, api: Api, lookup: Lookup, ids: Sequence[str], secret: Mapping[str, str]) -> tuple[Answer, Read]:
         worker, connection = self._worker, self._connection
         began = worker.clock()
+        asking = Asking(worker.fetcher, worker.tokens, worker.clock, worker.loopback)
         try:
-            token = worker.tokens.of(connection, api, secret)
-            if api.token and token is None:
-                return Answer(None, sent=False, error="key"), self._logged(lookup, ids, Read("key", "no-token"), began)
-            request = build(
-                api,
-                lookup.call,
-                secret=secret,
-                settings=connection.settings,
-                ids=ids,
-                known={"now": began, "token": token},
-                loopback=worker.loopback,
-            )
+            answer, read = asking.ask(connection, api, lookup.call, secret, lookup=lookup, ids=ids)
         except OperatorError as error:
             read = Read("key", error.code)
             return Answer(None, sent=False, error="key"), self._logged(lookup, ids, read, began, why=str(error))
-        answer = worker.fetcher.fetch(*request)
-        return answer, self._logged(lookup, ids, judged(answer, api, lookup, ids, worker.clock() / 1000), began)
+        return answer, self._logged(lookup, ids, read, began)
 
     def _logged(self, lookup: Lookup, ids: Sequence[str], read: Read, began: int, why: str = "") -> Read:
         """Log one line for a request, and return what its answer means."""
