@@ -31,6 +31,7 @@ from intake.ingest import take_answer
 from intake.spreading import Spreader
 from local import template
 from lookup import night
+from lookup.asking import Asker, Asking
 from lookup.rows import Row
 from lookup.tokens import Tokens
 from lookup.wakeups import Wakeup
@@ -205,10 +206,11 @@ class Bridge:
         )
 
         self.reader = lookup.WORKER._replace(
-            asker=lookup.WORKER.asker._replace(
-                api_keys=Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret, lambda: self._seconds),
-                tokens=Tokens(lookup.FETCHER, self.clock.now, loopback=True),
-                clock=self.clock.now,
+            asker=Asker(
+                Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret, lambda: self._seconds),
+                Asking(
+                    lookup.FETCHER, Tokens(lookup.FETCHER, self.clock.now, loopback=True), self.clock.now, loopback=True
+                ),
             ),
             ingest=partial(take_answer, lookup.STORES, self.clock.now),
             clock=self.clock.now,

@@ -13,7 +13,7 @@ from aws.clients import PATIENT, secretsmanager, sqs
 from aws.queues import Queue
 from aws.secrets import Secret
 from intake.ingest import Stores, reject, take_answer
-from lookup.asking import Asker
+from lookup.asking import Asker, Asking
 from lookup.fetch import Fetcher
 from lookup.night import begin
 from lookup.round import Worker
@@ -30,11 +30,8 @@ WORKER = Worker(
     cards=STORES.cards,
     connections=Secret(secretsmanager(PATIENT), SETTINGS.connections_secret),
     asker=Asker(
-        api_keys=Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret),
-        fetcher=FETCHER,
-        tokens=Tokens(FETCHER, clock.now, loopback=LOOPBACK),
-        clock=clock.now,
-        loopback=LOOPBACK,
+        Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret),
+        Asking(FETCHER, Tokens(FETCHER, clock.now, loopback=LOOPBACK), clock.now, loopback=LOOPBACK),
     ),
     wakeups=Queue(sqs(PATIENT), SETTINGS.lookup_queue_url),
     ingest=partial(take_answer, STORES, clock.now),

@@ -121,7 +121,7 @@ def mapped(event: Event, connection: Connection) -> Mapped:
     """Decode and map an event; raise SenderError for a body that cannot be decoded."""
     mapping = loader.load(connection.mapping)
     if event.lookup:
-        mapping = loader.load(mapping.api_name or connection.mapping)
+        mapping = loader.answers_of(mapping)
     outcomes = _outcomes(event, mapping, connection.settings)
     is_personal = personal_ids(connection.settings) if mapping.free_ids else None
     keys = [

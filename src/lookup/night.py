@@ -57,8 +57,8 @@ def begin(cards: Cards, entries: Mapping[str, Any], now: int) -> None:
 def _begin(cards: Cards, connection: Connection | None, now: int) -> None:
     if connection is None or not connection.lookups:
         return
-    api = loader.load(connection.mapping).api_name or connection.mapping
-    keys = [wanted_key(connection.name, NIGHTLY, one.name) for one in loader.load(api).calls.values() if one.sync]
+    calls = loader.answers_of(loader.load(connection.mapping)).calls.values()
+    keys = [wanted_key(connection.name, NIGHTLY, one.name) for one in calls if one.sync]
     rows = cards.rows(keys)
     cards.enrol(connection.name, "wanting")
     writes = [begun(connection.name, key, rows.get(key), now) for key in keys if "due" not in rows.get(key, {})]

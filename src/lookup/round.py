@@ -76,8 +76,7 @@ class Round:
 
     def read_all(self) -> None:
         """Read what is due, then what the answers wanted."""
-        webhooks = loader.load(self._connection.mapping)
-        mapping = loader.load(webhooks.api_name or self._connection.mapping)
+        mapping = loader.answers_of(loader.load(self._connection.mapping))
         if mapping.api is None:
             self._give_up(self._due(), "lookup-unknown")
             return
@@ -148,7 +147,7 @@ class Round:
             self.is_owed = True
             return
         ids = [row.id for row in rows]
-        answer, read = self._asked(api, Question(lookup, lookup.call, ids))
+        answer, read = self._asked(api, Question(lookup.call, lookup, ids))
         self.pace = after(self.pace, read, self._worker.clock())
         read, outcomes, _ = self._ingested(lookup, answer, read, ids, rows[0].depth)
         match read.kind:
@@ -197,7 +196,7 @@ class Round:
             return True
         if not self._may_ask(api) or not self._begin(api):
             return False
-        answer, read = self._asked(api, Question(lookup, lookup.sync.call, known=so_far.variables()))
+        answer, read = self._asked(api, Question(lookup.sync.call, lookup, known=so_far.variables()))
         self.pace = after(self.pace, read, self._worker.clock())
         match read.kind:
             case "wait" | "key":
