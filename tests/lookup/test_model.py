@@ -18,9 +18,11 @@ from event import Event, answered
 from intake.ingest import Stores, ingest, take_answer
 from local.memory import Memory
 from lookup import pace, rows
+from lookup.asking import Asker, Asking
+from lookup.round import Worker
 from lookup.tokens import Tokens
 from lookup.wakeups import Wakeup
-from lookup.worker import Run, Worker
+from lookup.worker import Run
 from wire import Answer
 
 NAME = "acme-bitrix24"
@@ -79,9 +81,10 @@ class World:
         self.worker = Worker(
             cards=self.cards,
             connections=Fixed({NAME: ENTRY}),
-            api_keys=Fixed({NAME: {"url": "http://127.0.0.1:9/rest/1/x/"}}),
-            fetcher=self,
-            tokens=Tokens(self, self.clock, loopback=True),
+            asker=Asker(
+                Fixed({NAME: {"url": "http://127.0.0.1:9/rest/1/x/"}}),
+                Asking(self, Tokens(self, self.clock, loopback=True), self.clock, loopback=True),
+            ),
             wakeups=Queue(client, "lookup"),
             ingest=self.take,
             reject=lambda *_: pytest.fail("a record was given up"),
@@ -89,7 +92,6 @@ class World:
             sleep=lambda seconds: self.pass_(int(seconds * 1000)),
             jitter=lambda: 0.5,
             new_id=partial(next, map(str, range(10**6))),
-            loopback=True,
         )
 
     def clock(self):

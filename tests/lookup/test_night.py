@@ -190,7 +190,8 @@ def test_a_night_without_news_costs_what_the_cost_page_says(looking):
         looking.look_up(NAME)
 
     told = re.search(r"takes (\d+) requests to the CRM and (\d+) calls", Path("docs/cost.md").read_text("utf-8"))
-    assert told and (len(looking.crm.requests), len(calls) - FIRST) == tuple(map(int, told.groups()))
+    assert told
+    assert (len(looking.crm.requests), len(calls) - FIRST) == tuple(map(int, told.groups()))
 
 
 def test_connections_that_look_nothing_up_have_no_nights(quick):
