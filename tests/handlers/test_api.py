@@ -178,7 +178,7 @@ def test_a_query_is_an_event_only_where_the_mapping_says_so(nowhere):
     )
 
     assert (event.status, event.body) == (200, "OK")
-    assert nowhere.rejected()[0][0]["code"] == "reject"
+    assert nowhere.rejected()[0][0]["code"] == "no-id"
     assert page.body == forged.body == nowhere.request("GET", "/crm/keycrm/local").body
 
 
