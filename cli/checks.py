@@ -225,9 +225,7 @@ def _key(stack: Stack, connection: Connection, dialect: Dialect, key: Mapping[st
 
 
 def _again(connection: Connection) -> str:
-    return (
-        f"bridge connect {connection.mapping} --name {connection.name} --replace with --api-url, --api-token or --api"
-    )
+    return f"bridge connect {connection.mapping} --name {connection.name} --api-only"
 
 
 @surviving("the wanted records", "check that you may read CardsTable and its index")

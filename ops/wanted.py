@@ -19,7 +19,7 @@ WHY = {
     "wait": ("the CRM asked to wait", "nothing to do: they are read afterwards"),
     "crm-key": (
         "the CRM refuses the API key",
-        "make a new key in the CRM and give it with `bridge connect … --replace`; nothing is lost meanwhile",
+        "make a new key in the CRM and give it with `bridge connect … --api-only`; nothing is lost meanwhile",
     ),
     "unreachable": ("the CRM does not answer", "nothing to do: it is tried again by itself"),
     "day-budget": ("the CRM's calls of this day are used up", "nothing to do: they are read from midnight UTC on"),

@@ -292,7 +292,7 @@ def test_a_key_that_is_refused_ends_the_run_unless_there_is_a_new_one(syncing, c
 
     assert refused.code == 1
     assert "does not take the API key" in refused.err
-    assert "--replace stores a new key" in refused.err
+    assert "--api-only stores a new key" in refused.err
     assert taken.code == 0, taken.err
 
 
@@ -415,7 +415,7 @@ def test_what_is_wrong_is_said_before_anything_is_asked(syncing, crm, words, rea
 def test_what_a_connection_lacks_is_said_with_what_to_do(syncing, online):
     syncing.stack.put("ApiKeysSecret", {})
 
-    assert "bridge connect bitrix24 --name acme-b24 --replace asks for one" in syncing().err
+    assert "bridge connect bitrix24 --name acme-b24 --api-only asks for one" in syncing().err
     assert "cannot ask its CRM" in online("sync", "acme-generic").err
     online.stack.ids = {name: known for name, known in online.stack.ids.items() if name != "ApiKeysSecret"}
     assert "Lookups=true" in syncing().err

@@ -161,7 +161,7 @@ def test_a_connection_that_could_look_up_and_does_not_is_noted(online, wanting, 
 
     assert f"note     {NAME} has an API key that is not used" in unused
     assert f"note     {NAME} looks nothing up: what its events leave out stays unknown" in none
-    assert f"bridge connect bitrix24 --name {NAME} --replace" in done.out
+    assert f"bridge connect bitrix24 --name {NAME} --api-only" in done.out
 
 
 def test_in_a_stack_without_look_ups_it_says_how_to_deploy_them(online, wanting, bridge):
