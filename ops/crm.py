@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from connections import Connection
 from lookup import paging
 from lookup.answer import Read, content, records_of
-from lookup.asking import Asking
+from lookup.asking import Asking, Question
 from lookup.fetch import Fetcher
 from lookup.tokens import Tokens
 from mapping import engine
@@ -70,7 +70,7 @@ class Crm:
     def ask(self, call: Call, lookup: Lookup | None = None, known: Mapping[str, Any] = {}) -> Page:
         """Ask once; raise OperatorError, which quotes nothing of the key, where no request can be made of it."""
         now = self._asking.clock()
-        answer, read = self._asking.ask(self.connection, self.api, call, self.key, lookup=lookup, known=known)
+        answer, read = self._asking.ask(self.connection, self.api, Question(call, lookup, known=known), self.key)
         return Page(read, answer, now)
 
     def page(self, lookup: Lookup, known: Mapping[str, Any]) -> Page:
