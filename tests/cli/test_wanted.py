@@ -5,6 +5,7 @@ import time
 import pytest
 
 from local.in_process import CONNECTIONS, connection
+from lookup import night
 from tests.cli.crm_api import CODE, contact
 
 NAME = "acme-b24"
@@ -51,6 +52,14 @@ def test_due_says_nothing_of_look_ups_where_nothing_is_wanted(online, wanting, b
 
     assert "wants" not in done.out
     assert "held up" not in done.out
+
+
+def test_due_names_a_nightly_sync_that_is_not_over(online, wanting, bridge):
+    night.begin(bridge.cards, online.stack.secret("ConnectionsSecret"), bridge.clock.now())
+
+    [line] = lines(online("due"), "wants")
+
+    assert "its nightly sync among them" in line
 
 
 @pytest.mark.parametrize(
