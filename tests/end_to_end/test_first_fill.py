@@ -95,6 +95,7 @@ def known(world):
     return {(card["origin"], card["externalId"]) for card in world.state()["contacts"]}
 
 
+@pytest.mark.timeout(3_600 if CONTACTS > 1_000 else 120)
 def test_each_contact_once_though_the_command_is_killed_twice(world, tmp_path, capsys):
     rate = ("--rate", "200") if PACE == "off" else ()
     with Live(world) as live:
