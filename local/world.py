@@ -43,8 +43,10 @@ PARAMETERS = {
     "AssertAfterSeconds": 5,
     "CircuitSeconds": 1,
     "RetryCapSeconds": 2,
+    "Lookups": "true",
+    "LoopbackApi": "true",
 }
-VISIBILITY_SECONDS = {"DeliveryQueue": 12, "InboxQueue": 32}  # a little more than the functions' time-outs
+VISIBILITY_SECONDS = {"DeliveryQueue": 12, "InboxQueue": 32, "LookupQueue": 62}  # a little more than a run
 
 Json = Any
 T = TypeVar("T")

@@ -32,6 +32,7 @@ class Trial(NamedTuple):
 def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
     try:
+        body = sample.decoded()  # a message that wraps nothing says so here
         outcomes = engine.read(
             api_of(connection) if sample.lookup else connection.mapping,
             sample.body,
@@ -44,7 +45,7 @@ def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     except SenderError as error:
         rejected = Outcome("reject", code=error.code, reason=str(error))
         return Trial(sample, [rejected], engine.Answer(error.status, "application/problem+json", ""))
-    return Trial(sample, outcomes, _answer(connection, sample.decoded(), outcomes))
+    return Trial(sample, outcomes, _answer(connection, body, outcomes))
 
 
 def api_of(connection: Offline) -> Mapping:

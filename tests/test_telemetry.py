@@ -16,7 +16,6 @@ from event import Event
 from handlers import api
 from intake.ingest import COUNTED, Mapped, merge
 from mapping import engine
-from mapping.identity import never
 from mapping.language import loader
 from tests.delivery.test_worker import change, key, woken
 from tests.handlers.test_api import person
@@ -219,7 +218,7 @@ def test_values_that_a_table_lacks_are_counted_in_the_log(bridge, logged, tmp_pa
     outcomes = engine.run(loader.load_file(tmp_path / "own.toml"), records, {}, {}, {})
     keys = ["106#Own#contact:1", "106#Own#contact:2"]
 
-    merge([Mapped(event, connection, "", outcomes, keys, never)], api.STORES, bridge.clock.now())
+    merge([Mapped(event, connection, "", outcomes, keys, None)], api.STORES, bridge.clock.now())
 
     [line] = logged()
     assert line["not_in_table"] == 1

@@ -214,8 +214,9 @@ def _erased(events: Sequence[Mapped], cards: Cards, now: int) -> set[str]:
 
 
 def _wanting(events: Sequence[Mapped], stores: Stores) -> "Wanting | None":
-    """Return what the connection may want from its CRM, None where no event wants anything."""
-    if not any(outcome.wants for one in events for outcome in one.outcomes):
+    """Return what the connection may want from its CRM, None where no event wants anything that is its to say."""
+    may = stores.lookup is not None and events[0].connection.lookups
+    if not any(outcome.wants and (may or outcome.result == "lookup") for one in events for outcome in one.outcomes):
         return None
     from lookup.wanted import Wanting  # noqa: PLC0415 - a function does not load it before such an event comes
 

@@ -82,6 +82,16 @@ FAULTS = [
     ("a file of a form", "decode", 'if "filename" in given or "filename*" in given:', "if False:"),
     ("a multipart form without its end", "decode", 'if not parts or not parts[-1].startswith(b"--"):', "if not parts:"),
     ("a compressed body", "decode", " or body.startswith(_GZIP)", ""),
+    ("any id is asked for", "engine", "if reads.ids.fullmatch(identity):", "if True:"),
+    ("any id is asked for beside a change", "engine", "if not reads.ids.fullmatch(identity):", "if False:"),
+    ("an id that bends a query", "presets/keycrm-api.toml", 'ids     = "[0-9]{1,18}"', 'ids     = ".+"'),
+    ("phones of an answer beside those of events", "presets/retailcrm-api.toml", '{ each = "mobile", value = "number" },\n', ""),
+    ("a property that is not asked for", "presets/hubspot-api.toml", '"phone", "mobilephone", "email"', '"phone", "email"'),
+    ("what remains of a merge is not read", "presets/hubspot.toml", 'id        = ["newObjectId", "primaryObjectId", "objectId"]', 'id        = "objectId"'),
+    ("any board is read", "presets/monday-api.toml", "($board: [ID!]!,", "($board: [ID!],"),
+    ("a used-up day is an error", "presets/monday-api.toml", "'DAILY_LIMIT_EXCEEDED', ", ""),
+    ("a used-up day is a wrong key", "presets/salesforce-api.toml", "body[0].errorCode == 'REQUEST_LIMIT_EXCEEDED'", "body.errorCode == 'REQUEST_LIMIT_EXCEEDED'"),
+    ("an order's one phone for all of the buyer's", "presets/keycrm-api.toml", 'also  = [{ lookup = "contact", id = "buyer.id", when = "always" }]', 'also  = [{ lookup = "contact", id = "buyer.id", when = "unknown" }]'),
     ("half an emoji in our contract", "direct", 'value.encode(errors="ignore").decode() if', "value if"),
 ]  # fmt: skip
 
@@ -100,16 +110,21 @@ def copy(tmp_path):
     return tmp_path
 
 
+def file_of(module):
+    """A module of Python, or a preset."""
+    return module if module.endswith(".toml") else f"{module}.py"
+
+
 @pytest.mark.parametrize(("module", "right"), [(module, right) for _, module, right, _ in FAULTS])
 def test_a_fault_fits_the_code(module, right):
-    assert right in (ROOT / "src" / "mapping" / f"{module}.py").read_text("utf-8")
+    assert right in (ROOT / "src" / "mapping" / file_of(module)).read_text("utf-8")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("fault", "module", "right", "wrong"), FAULTS, ids=[fault for fault, *_ in FAULTS])
 def test_the_tests_catch(copy, fault, module, right, wrong):
-    path = copy / "src" / "mapping" / f"{module}.py"
+    path = copy / "src" / "mapping" / file_of(module)
     text = path.read_text("utf-8")
     path.write_text(text.replace(right, wrong), "utf-8")
 
