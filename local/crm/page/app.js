@@ -1,4 +1,4 @@
-/* The CRMs: records to edit, what each CRM then tells the bridge, and what the bridge asks. The address says what is shown. */
+/* The CRMs: records to edit, what each CRM then sends to the bridge, and what the bridge asks. The address says what is shown. */
 import { ask, foreign, h, keyed, replace } from "./dom.js";
 import { clock, count, phone } from "./words.js";
 
@@ -25,7 +25,7 @@ const faults = h("div", { class: "switches" });
 $("main").append(h("h1", { class: "unseen" }, "Records of emulated CRMs"), pair);
 pair.append(h("section", { class: "book", "aria-label": "Records" }, h("div", { class: "book-head" }, crms, kinds, search, found, add), list),
   h("div", { class: "stack" }, back, form,
-    h("section", { class: "sheet" }, h("h2", null, "What the CRMs told the bridge"), events),
+    h("section", { class: "sheet" }, h("h2", null, "What the CRMs sent to the bridge"), events),
     h("section", { class: "sheet" }, h("h2", null, "What the bridge asked"), requests),
     h("section", { class: "sheet" }, h("h2", null, "Faults of its API"), h("p", { class: "muted" }, "Each lasts until it is switched off."), faults)));
 
@@ -68,7 +68,7 @@ function show() {
 
 async function edit(crm, kind, id, wanted) {
   shown = wanted;
-  if (!id) { replace(form, h("p", { class: "lead" }, "Choose a record, or make a new one. What you save is told to the bridge as this CRM tells it.")); return; }
+  if (!id) { replace(form, h("p", { class: "lead" }, "Choose a record, or make a new one. What you save is sent to the bridge as this CRM sends it.")); return; }
   const record = id === "new" ? { name: "", last: "", phones: [], emails: [], company: 0, contact: 0, owner: 1, visible: true } : records.find((one) => one.id === id)
     ?? (await ask("GET", `/_emulator/records?${new URLSearchParams({ crm: crm.name, kind, q: id })}`)).records.find((one) => one.id === id);
   if (shown !== wanted) return;
@@ -83,19 +83,19 @@ async function edit(crm, kind, id, wanted) {
     const saved = await ask("PUT", "/_emulator/record", { crm: crm.name, kind, number: id === "new" ? null : id, tell, changes: { ...changes, visible: visible.checked } });
     heading.textContent = `${title(saved)} · ${saved.id}`;
     if (id === "new") location.hash = `#/${crm.name}/${kind}/${saved.id}`;
-    return tell ? "Saved, and told." : "Saved; the bridge was told nothing.";
+    return tell ? "Saved and sent." : "Saved; nothing was sent to the bridge.";
   };
   const drop = (more) => async () => {
     await ask("DELETE", "/_emulator/record", { crm: crm.name, kind, number: id, ...more });
     location.hash = `#/${crm.name}/${kind}`;
-    return "Gone, and told.";
+    return "Deleted and sent.";
   };
   form.onsubmit = (event) => { event.preventDefault(); attempt(said, save(true)); };
   replace(form, h("h2", null, heading),
     h("div", { class: "pair" }, FIELDS[kind].map(([name, text]) => h("label", null, text, inputs[name]))),
     h("label", { class: "tick" }, visible, "The key may see it"),
-    h("div", { class: "actions" }, h("button", { class: "primary" }, "Save and tell"), button("Save, lose the event", save(false)),
-      id === "new" ? null : [button("Tell once more", async () => { await ask("POST", "/_emulator/tell", { crm: crm.name, kind, number: id }); return "Told."; }), button("Delete", drop({})),
+    h("div", { class: "actions" }, h("button", { class: "primary" }, "Save and send"), button("Save, lose the event", save(false)),
+      id === "new" ? null : [button("Send once more", async () => { await ask("POST", "/_emulator/tell", { crm: crm.name, kind, number: id }); return "Sent."; }), button("Delete", drop({})),
         kind === "contact" && h("span", { class: "merge" }, into, button("Merge", () => drop({ into: Number(into.value) || 0 })()))]), said);
 }
 
@@ -118,7 +118,7 @@ const entry = (one, text, mark, parts) => h("li", null, h("details", null, h("su
 
 function showLogs() {
   const names = Object.fromEntries(state.crms.map((one) => [one.name, one.title]));
-  keyed(events, state.events, (one) => one.number, () => 0, (one) => entry(one, `${names[one.crm]}: ${one.what}`, badge(one.status, one.event === null ? "tells nothing" : "not sent"), [one.event, one.answer]));
+  keyed(events, state.events, (one) => one.number, () => 0, (one) => entry(one, `${names[one.crm]}: ${one.what}`, badge(one.status, one.event === null ? "sends nothing" : "not sent"), [one.event, one.answer]));
   keyed(requests, state.requests, (one) => one.number, () => 0, (one) => entry(one, one.path, badge(one.status, "no answer"), [one.body, one.answer]));
 }
 
