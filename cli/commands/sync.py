@@ -73,7 +73,7 @@ def command(stack: Stack, connection: str, *, kinds: tuple[str, ...], resume: bo
     total = run.announce(lookups)
     if path.exists() and not resume:
         say(
-            Cell("An interrupted run stands in ", "yellow"),
+            Cell("An interrupted run is kept in ", "yellow"),
             f"{path}: --resume goes on with it, this one begins from the start.",
         )
     if not yes:
