@@ -132,12 +132,10 @@ def queues(stack: Stack) -> Iterator[Finding]:
     """Check that each queue can be reached, and that those that should be empty are."""
     remedies = {
         "RejectedQueue": "bridge rejected list shows why; fix the mapping, then bridge rejected replay",
-        "DeadDeliveryQueue": "a fault of the bridge itself: read the log of DeliverFunction; no card is lost, they "
-        "stay due",
-        "DeadLookupQueue": "a fault of the bridge itself: read the log of LookupFunction; no record is lost, they stay "
-        "wanted",
+        "DeadDeliveryQueue": "a fault of the bridge itself: read the logs of DeliverFunction and LookupFunction; "
+        "nothing is lost, cards stay due and records wanted",
     }
-    for name in ("InboxQueue", "DeliveryQueue", "RejectedQueue", "DeadDeliveryQueue", "LookupQueue", "DeadLookupQueue"):
+    for name in ("InboxQueue", "DeliveryQueue", "RejectedQueue", "DeadDeliveryQueue", "LookupQueue"):
         if name not in stack.ids:
             continue  # the stack was deployed without look-ups
         depth = stack.depth(name)
@@ -227,9 +225,7 @@ def _key(stack: Stack, connection: Connection, dialect: Dialect, key: Mapping[st
 
 
 def _again(connection: Connection) -> str:
-    return (
-        f"bridge connect {connection.mapping} --name {connection.name} --replace with --api-url, --api-token or --api"
-    )
+    return f"bridge connect {connection.mapping} --name {connection.name} --api-only"
 
 
 @surviving("the wanted records", "check that you may read CardsTable and its index")
@@ -242,7 +238,7 @@ def wanted_records(stack: Stack) -> Iterator[Finding]:
         found = wanted.wanted(stack.cards, name)
         if found is None:
             continue
-        what = f"{name} wants {found.counted} from its CRM, the oldest since {shown(found.oldest, now)}"
+        what = f"{name} {found.words(now)}"
         if wanted.overdue(found, now):
             remedy = (
                 "they wait for the above" if held else "see whether SweepFunction and LookupFunction run: their logs"

@@ -61,16 +61,18 @@ def runnable(template: Template) -> Template:
     result["Resources"] = {name: item for name, item in resources if item["Type"] != "AWS::SQS::QueuePolicy"}
     for resource in result["Resources"].values():
         if resource["Type"] == "AWS::IAM::Role":
-            _permit_batches(resource["Properties"])
+            _permit_batches(resource["Properties"]["Policies"])
+        elif resource["Type"] == "AWS::IAM::Policy":
+            _permit_batches([resource["Properties"]])
     return result
 
 
-def _permit_batches(role: dict[str, Any]) -> None:
+def _permit_batches(policies: list[dict[str, Any]]) -> None:
     """Add the batch to each action on messages: in AWS the one permits the other, MiniStack asks for its own name.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     """
-    for policy in role["Policies"]:
+    for policy in policies:
         for statement in policy["PolicyDocument"]["Statement"]:
             statement["Action"] += [f"{action}Batch" for action in statement["Action"] if action in BATCHED]
 

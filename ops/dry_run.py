@@ -32,8 +32,9 @@ class Trial(NamedTuple):
 def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
     try:
+        body = sample.decoded()  # a message that wraps nothing says so here
         outcomes = engine.read(
-            api_of(connection) if sample.lookup else connection.mapping,
+            loader.answers_of(connection.mapping) if sample.lookup else connection.mapping,
             sample.body,
             connection.settings,
             sample.headers,
@@ -44,13 +45,7 @@ def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     except SenderError as error:
         rejected = Outcome("reject", code=error.code, reason=str(error))
         return Trial(sample, [rejected], engine.Answer(error.status, "application/problem+json", ""))
-    return Trial(sample, outcomes, _answer(connection, sample.decoded(), outcomes))
-
-
-def api_of(connection: Offline) -> Mapping:
-    """Return the mapping that says how the CRM is asked and reads what it answers; raises BadMapping."""
-    name = connection.mapping.api_name
-    return loader.load(name) if name else connection.mapping
+    return Trial(sample, outcomes, _answer(connection, body, outcomes))
 
 
 def _answer(connection: Offline, body: Any, outcomes: list[Outcome]) -> engine.Answer:

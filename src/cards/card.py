@@ -144,7 +144,7 @@ def apply(card: Card, news: Fields) -> Card:
     if merged == card.fields:
         return card
     composed = compose(card.key, merged)
-    if is_deleted(merged) and not (mark_of(merged) and may_be_shown(card)):
+    if composed.deleted and not (mark_of(merged) and may_be_shown(card)):
         composed = composed._replace(payload=None, waiting=DELETED)
     content = None if composed.payload is None else digest(composed.payload)
     refused = card.refused if card.refused and card.refused.hash == content else None

@@ -49,6 +49,7 @@ class Composed(NamedTuple):
     endpoint: str
     payload: Payload | None
     waiting: str | None = None
+    deleted: bool = False  # by the CRM
 
 
 def is_deleted(fields: Fields) -> bool:
@@ -75,10 +76,11 @@ def compose(key: str, fields: Fields) -> Composed:
     endpoint = endpoint_for(parts.kind)
     values = {name: stamp.value for name, stamp in fields.items()}
     body = endpoint.compose({"projectId": parts.project, "origin": parts.origin}, values)
+    deleted = is_deleted(fields)
     if isinstance(body, str):
-        return Composed(endpoint.name, None, body)
-    mark = mark_of(fields)
-    return Composed(endpoint.name, _marked(body, mark) if mark else body)
+        return Composed(endpoint.name, None, body, deleted)
+    mark = mark_of(fields) if deleted else ""
+    return Composed(endpoint.name, _marked(body, mark) if mark else body, None, deleted)
 
 
 def _marked(body: Payload, mark: str) -> Payload:

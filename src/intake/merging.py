@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aws.table import Cards
-from cards.card import Absorbed, Card, absorb, is_confirmed, name_for_contacts, named_by_id, with_names
+from cards.card import UNNAMED, Absorbed, Card, absorb, is_confirmed, name_for_contacts, named_by_id, with_names
 from cards.endpoints import ORGANIZATION_NAME, Fields
 from cards.key import IsPersonal, employer_key, identity_in, members_page, project_of
 from cards.write import Write, merged, renaming
@@ -112,8 +112,7 @@ class Merging:
         """Note what must be known before cards are written: new members of organizations, and new names."""
         members: dict[str, set[str]] = {}
         employed_by: list[str] = []
-        names = {key: (name_for_contacts(was), name_for_contacts(self.known[key])) for key, was in before.items()}
-        renamed = [key for key, (old, new) in names.items() if old.value != new.value]  # cards of contacts have none
+        renamed = [key for key, was in before.items() if _name(was) != _name(self.known[key])]
         for key, of_it in employers.items():
             for identity, organization in of_it.items():
                 if ORGANIZATION_NAME + identity not in before[key].fields:
@@ -146,6 +145,11 @@ class Merging:
     def _written(self, before: Card, after: Card) -> Write:
         due_at = None if after.hash == before.hash else max(self.now + SWEEP_AFTER_MS, after.not_before or 0)
         return merged(before, after, due_at=due_at, expires_at=self.expires_at)
+
+
+def _name(card: Card) -> Any:
+    """Return the name of an organization; a contact's card has no field of that name."""
+    return card.fields.get("name", UNNAMED).value
 
 
 def _must_wake(before: Card, after: Card) -> bool:

@@ -129,7 +129,6 @@ class _Event:
         self.country = settings.get("country") or "UA"
         self.zone = mapping.time_zone or settings.get("time_zone") or "Europe/Kyiv"
         self.default_responsible = settings.get("responsible") or "0"
-        self.mark = normalize.text(settings.get("mark_deleted"), LONGEST_MARK)  # before the name of a deleted card
         self.hosts = tuple(host.strip().lower() for host in settings.get("link_hosts", "").split(",") if host.strip())
         self.steps: list[Step] | None = [] if traced else None
         self.partial = False  # whether the record at hand may be about any of its fields
@@ -181,6 +180,8 @@ class _Event:
 
     def _finished(self, outcome: Outcome) -> Outcome:
         """Return the outcome with the warnings and steps that were gathered since the last one."""
+        if not self.view.warnings and self.steps is None:
+            return outcome
         warnings = tuple(dict.fromkeys(self.view.warnings))[:MAX_WARNINGS]
         self.view.warnings.clear()
         steps = tuple(self.steps or ())
@@ -278,7 +279,8 @@ class _Event:
         identity = self._scalar(field, rule, "id", item)
         if identity is None:
             return self._without_id(outcome, field, rule, item)
-        fields = {field: identity, "deleted": self.mark or True} if record.do == "delete" else {}
+        mark = normalize.text(self.view.scopes["settings"].get("mark_deleted"), LONGEST_MARK)
+        fields = {field: identity, "deleted": mark or True} if record.do == "delete" else {}
         reason = record.message or record.title
         return outcome._replace(card=f"{record.section}:{identity}", fields=fields, code=record.code, reason=reason)
 

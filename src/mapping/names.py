@@ -156,8 +156,8 @@ NEUTRAL = frozenset((
     "completed", "received", "trigger", "notification", "single", "batch", "force",
     "eventdata", "result", "detail", "param", "row", "entry", "current", "value", "page", "elementor", "pro", "send",
 ))  # fmt: skip
-_KNOWN = DELETIONS | NEUTRAL | OTHERS | TRADE | DETAILS | CONTACTS | LEADS | ORGANIZATIONS | STAFF
-_KNOWN_WORD = "|".join(sorted(_KNOWN, key=len, reverse=True))
+KNOWN = DELETIONS | NEUTRAL | OTHERS | TRADE | DETAILS | CONTACTS | LEADS | ORGANIZATIONS | STAFF
+_KNOWN_WORD = "|".join(sorted(KNOWN, key=len, reverse=True))
 _GLUED = re.compile(rf"(?:(?:{_KNOWN_WORD})s?)+")  # ONCRMCONTACTDELETE
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 _CODE = re.compile(r"[\w.:/-]{2,100}", re.ASCII)
@@ -197,20 +197,15 @@ def words(said: str) -> frozenset[str]:
     A text with blanks is an event's name only if all its words are known ones; else it is typed text.
     """
     found = [word for part in _WORD.findall(said) for word in _singular(part.lower())]
-    if _CODE.fullmatch(said) or (found and said.isascii() and all(word in _KNOWN for word in found)):
+    if _CODE.fullmatch(said) or (found and said.isascii() and all(word in KNOWN for word in found)):
         return frozenset(found)
     return frozenset()
 
 
 def _singular(word: str) -> list[str]:
-    if word in _KNOWN:
+    if word in KNOWN:
         return [word]
     for end, instead in (("ies", "y"), ("es", ""), ("s", "")):
-        if word.endswith(end) and word.removesuffix(end) + instead in _KNOWN:
+        if word.endswith(end) and word.removesuffix(end) + instead in KNOWN:
             return [word.removesuffix(end) + instead]
     return re.findall(_KNOWN_WORD, word) if _GLUED.fullmatch(word) else [word]
-
-
-def is_known(word: str) -> bool:
-    """Return whether a word of an event's name is one of those above."""
-    return word in _KNOWN

@@ -18,6 +18,7 @@ _ID_OF_EVENT = re.compile(  # or of its delivery
 
 NOTHING: frozenset[str] = frozenset()
 _EVENTS = frozenset(names.EVENTS)
+_EVENTS_INSIDE = _EVENTS | {"name"}  # of a table that says what happened
 _ID, _NAME = {"externalId", "leadId"}, {"fullName", "first", "last"}
 _PEOPLE = names.CONTACTS | names.LEADS
 _SILENT = names.HOLDERS | names.FIELDS  # keys that say nothing of what they hold
@@ -96,12 +97,8 @@ def _said(table: Mapping[str, Any]) -> frozenset[str]:
         if isinstance(value, str) and plain(name) in _EVENTS:
             found.append(value)
         elif isinstance(value, dict) and plain(name) in names.ENVELOPES:
-            found += [inner for key, inner in value.items() if isinstance(inner, str) and _tells(key)]
+            found += [inner for key, inner in value.items() if isinstance(inner, str) and plain(key) in _EVENTS_INSIDE]
     return NOTHING.union(*map(names.words, found))
-
-
-def _tells(name: str) -> bool:
-    return plain(name) in _EVENTS or plain(name) == "name"
 
 
 def _opened(table: Any) -> Any:
@@ -311,13 +308,9 @@ def _kind(place: Place) -> str:
         return "other"
     if said & names.DETAILS and place.strength < EMPTY_DIRECTION:
         return "other"
-    if _has_unknown(said) and not people and place.strength < EMPTY_DIRECTION:
+    if said - names.KNOWN and not people and place.strength < EMPTY_DIRECTION:
         return "unknown"
     return _subject(said, place)
-
-
-def _has_unknown(said: frozenset[str]) -> bool:
-    return not all(map(names.is_known, said))
 
 
 def _deleted(said: frozenset[str], place: Place) -> str:
@@ -325,7 +318,7 @@ def _deleted(said: frozenset[str], place: Place) -> str:
     if said & (names.TRADE | names.DETAILS):
         return "other"
     subjects = said & (_PEOPLE | names.ORGANIZATIONS)
-    if _has_unknown(said) and said & names.DELETIONS and not subjects:
+    if said - names.KNOWN and said & names.DELETIONS and not subjects:
         return "unknown"
     return f"deleted {_subject(said, place)}" if subjects or place.strength > 0 else "deleted"
 

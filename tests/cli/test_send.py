@@ -91,7 +91,7 @@ def test_a_connection_of_the_queue_alone_takes_no_requests(sending, bridge):
     del entry["verify"]
     put(bridge, {"acme": entry})
 
-    assert "by the queue alone" in sending(person(), "--connection", "acme").err
+    assert "only by the queue" in sending(person(), "--connection", "acme").err
 
 
 def test_an_entrance_that_is_down_is_told(online, tmp_path):
