@@ -56,7 +56,7 @@ def asked(stack: Stack, dialect: Dialect | None, options: Mapping[str, str], kno
     if not api_keys.are_kept(stack):
         if options:
             raise click.ClickException(f"{api_keys.HOW_TO_DEPLOY}, and connect again; nothing was stored")
-        say(Cell("Without look-ups: ", "yellow"), f"{api_keys.HOW_TO_DEPLOY}, then connect again with --replace.")
+        say(Cell("Without look-ups: ", "yellow"), f"{api_keys.HOW_TO_DEPLOY}, then connect again with --api-only.")
         return None
     wanted = needs(dialect.api)
     takes = (*wanted, api_keys.EXPIRES, *(("url",) if api_keys.may_be_local(stack) else ()))
@@ -69,7 +69,7 @@ def asked(stack: Stack, dialect: Dialect | None, options: Mapping[str, str], kno
         return known
     key = _answered(dialect.mapping, wanted, options, ask)
     if key is None:
-        say(Cell("Without look-ups: ", "yellow"), "--replace with --api-url, --api-token or --api gives the key later.")
+        say(Cell("Without look-ups: ", "yellow"), "--api-only gives the key later.")
     return key
 
 
@@ -89,10 +89,8 @@ def _answered(api: Loaded, wanted: tuple[str, ...], options: Mapping[str, str], 
     return key
 
 
-def tried(crm: Crm, *, check: bool) -> None:
+def tried(crm: Crm) -> None:
     """Try a key before it is stored, and say what it may see; raise ClickException if the CRM does not take it."""
-    if not check:
-        return
     fault = crm.fault()
     found = [crm.seen(lookup) for lookup in crm.syncs() if lookup.kind in PERSONS and not fault]
     if fault or (found and all(isinstance(one, str) for one in found)):

@@ -225,9 +225,7 @@ def _key(stack: Stack, connection: Connection, dialect: Dialect, key: Mapping[st
 
 
 def _again(connection: Connection) -> str:
-    return (
-        f"bridge connect {connection.mapping} --name {connection.name} --replace with --api-url, --api-token or --api"
-    )
+    return f"bridge connect {connection.mapping} --name {connection.name} --api-only"
 
 
 @surviving("the wanted records", "check that you may read CardsTable and its index")
@@ -240,7 +238,7 @@ def wanted_records(stack: Stack) -> Iterator[Finding]:
         found = wanted.wanted(stack.cards, name)
         if found is None:
             continue
-        what = f"{name} wants {found.counted} from its CRM, the oldest since {shown(found.oldest, now)}"
+        what = f"{name} {found.words(now)}"
         if wanted.overdue(found, now):
             remedy = (
                 "they wait for the above" if held else "see whether SweepFunction and LookupFunction run: their logs"

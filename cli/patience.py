@@ -14,7 +14,7 @@ from ops.crm import Crm, Page
 from ops.stack import Stack
 
 REMEDIES = {
-    "key": "bridge doctor says more; bridge connect … --replace stores a new key",
+    "key": "bridge connect … --api-only stores a new key",
     "retry": "go on later with --resume",
     "bad": "see that the key may read these records, and that the preset fits this version of the CRM",
     "gone": "see that the address of the API is right",

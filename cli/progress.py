@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def shown(total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
-    """Give what is told how many of the total are done; a total of None is not known; elsewhere nothing is shown."""
+    """Give a function that takes how many of the total are done (None: not known); elsewhere nothing is shown."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -35,6 +35,7 @@ from lookup.asking import Asker, Asking
 from lookup.rows import Row
 from lookup.tokens import Tokens
 from lookup.wakeups import Wakeup
+from lookup.wakeups import wakeups_of as lookups_of
 from lookup.worker import Run as LookupRun
 from ops.samples import is_text
 from settings import SETTINGS
@@ -311,6 +312,13 @@ class Bridge:
         run = LookupRun(self.reader._replace(wakeups=hidden), self.clock.time + seconds * 1000)
         run.look_up([Wakeup("message", "receipt", 1, connection)])
         return None if hidden.seconds is None else self.clock.time + hidden.seconds * 1000
+
+    def take_lookups(self, seconds=60):
+        """Let `lookup` take the wake-ups that are visible; return how many it wants to see again."""
+        ends_at = self.clock.time + seconds * 1000
+        return self._poll(
+            SETTINGS.lookup_queue_url, lambda event: LookupRun(self.reader, ends_at).look_up(lookups_of(event))
+        )
 
     def begin_night(self):
         """Let the schedule call `lookup`."""

@@ -17,7 +17,7 @@ TYPES = {".json": "application/json", ".form": "application/x-www-form-urlencode
 
 
 # https://github.com/ministackorg/ministack/pull/766 measured which types API Gateway takes for text; AWS says only that
-# it tells by the content type:
+# it says by the content type:
 # https://aws.amazon.com/blogs/compute/handling-binary-data-using-amazon-api-gateway-http-apis/
 _TEXTS = ("application/json", "application/xml", "application/javascript")
 

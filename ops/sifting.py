@@ -12,7 +12,7 @@ KnownCards = Callable[[list[Outcome]], Collection[str]]  # which of the cards th
 
 
 class Sifted(NamedTuple):
-    """The records to send, and how many were left out for which reason: a code, or that nobody can be reached."""
+    """The records to send, and how many were left out for which reason: a code, or no way to reach the person."""
 
     kept: list[Any]
     left: Counter[str]

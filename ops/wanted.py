@@ -7,6 +7,7 @@ from aws.table import Cards
 from cards.key import pace_key, wanted_key
 from connections import Connection
 from delivery.policy import EVER_MS, LOOKED_AT
+from lookup.night import NIGHTLY
 from lookup.pace import Pace
 from lookup.rows import Row
 from lookup.wakeups import MOST_WANTED
@@ -19,7 +20,7 @@ WHY = {
     "wait": ("the CRM asked to wait", "nothing to do: they are read afterwards"),
     "crm-key": (
         "the CRM refuses the API key",
-        "make a new key in the CRM and give it with `bridge connect … --replace`; nothing is lost meanwhile",
+        "make a new key in the CRM and give it with `bridge connect … --api-only`; nothing is lost meanwhile",
     ),
     "unreachable": ("the CRM does not answer", "nothing to do: it is tried again by itself"),
     "day-budget": ("the CRM's calls of this day are used up", "nothing to do: they are read from midnight UTC on"),
@@ -27,24 +28,25 @@ WHY = {
 
 
 class Wanted(NamedTuple):
-    """What a connection wants: how many records (at most one more than may be), since when, and the first of them."""
+    """What a connection wants: how many records (at most one more than may be), and the rows that are read first."""
 
     number: int
-    oldest: int  # ms since 1970
     rows: list[Row]
 
-    @property
-    def counted(self) -> str:
-        """The number in words."""
+    def words(self, now: int) -> str:
+        """Return it as the rest of a sentence that begins with the connection."""
         many = f"more than {MOST_WANTED:,}" if self.number > MOST_WANTED else f"{self.number:,}"
-        return f"{many} record{'' if self.number == 1 else 's'}"
+        oldest = min(row.since for row in self.rows)
+        nightly = ", its nightly sync among them" if any(row.lookup == NIGHTLY for row in self.rows) else ""
+        records = f"{many} record{'' if self.number == 1 else 's'}"
+        return f"wants {records} from its CRM{nightly}, the oldest since {shown(oldest, now)}"
 
 
 def wanted(cards: Cards, connection: str) -> Wanted | None:
     """Return what a connection wants, None if that is nothing."""
     keys = cards.wanted(connection, EVER_MS, MOST_WANTED + 1)
     rows = [Row.of(connection, row) for row in cards.rows(keys[:LOOKED_AT]).values() if "due" in row]
-    return Wanted(len(keys), min(row.since for row in rows), rows) if rows else None
+    return Wanted(len(keys), rows) if rows else None
 
 
 def of_id(cards: Cards, connection: Connection, identity: str) -> list[Row]:

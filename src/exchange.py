@@ -161,7 +161,7 @@ def _spoken(connection: HTTPConnection, deadline: Deadline, outgoing: Outgoing, 
 
 
 def _received(response: HTTPResponse, most: int) -> bytes:
-    # Only a read that gets nothing more tells a short body from a whole one.
+    # Only a read that gets nothing more shows whether the body is whole.
     received = bytearray()
     while len(received) <= most and (more := response.read(most + 1 - len(received))):
         received += more

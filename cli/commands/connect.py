@@ -12,7 +12,7 @@ from cli import api_key, exits
 from cli.guides import steps
 from cli.terminal import Cell, say
 from connections import api_key_of, connection_of
-from errors import BadConnection, BadMapping
+from errors import BadConnection, BadMapping, did_you_mean
 from mapping.language import loader
 from mapping.language.model import Mapping as Loaded
 from ops import api_keys
@@ -51,42 +51,66 @@ QUESTIONS = {
 @click.option("--setting", multiple=True, metavar="K=V", help="Any other setting, $settings.K.")
 @api_key.options
 @click.option("--replace", is_flag=True, help="Replace the connection of this name; it keeps its API key.")
+@click.option("--api-only", is_flag=True, help="Only give the connection of this name an API key; all else stays.")
 @click.option("--yes", is_flag=True, help="Take the suggestions for what is not given; ask nothing.")
 @of_stack
-def command(stack: Stack, preset: str, *, setting: tuple[str, ...], replace: bool, **given: Any) -> int:
+def command(stack: Stack, preset: str, *, replace: bool, api_only: bool, yes: bool, **given: Any) -> int:
     """Join a CRM that PRESET (or a mapping of yours in src/mapping/presets) reads to a project, and print what to do.
 
     It asks for what is not given, makes a long random secret where the scheme needs one, and prints it once. A key to
     the CRM's API is tried before it is stored.
     """
-    mapping = loader.load(preset)
-    asked = Questions(silent=given.pop("yes"))
-    given_key = api_key.given(given)
+    mapping, asked = loader.load(preset), Questions(silent=yes)
     entries = stack.secret("ConnectionsSecret")
     name = asked.text("Name of the connection", given["name"], preset)
-    _check_name(name, entries, replace=replace)
+    if api_only:
+        entry = _existing(entries, name, preset)
+    else:
+        _check_name(name, entries, replace=replace)
+        entry = _entry(stack, mapping, asked, name, given)
+    known = {} if api_only else _known(stack, entries, name, mapping)
+    key = api_key.asked(stack, api_of(mapping), api_key.given(given), known, asked.text)
+    if key is None and api_only:
+        raise click.UsageError("no API key was given, so nothing was stored")
+    if key is not None:
+        entry["lookups"] = True
+        _try(stack, mapping, name, entry, key, check=not given["no_check"])
+    _store(stack, {**entries, name: entry}, name, key)
+    say(f"The {'API key of' if api_only else 'connection'} {name} is stored; it counts within 5 minutes.")
+    if not api_only:
+        _print(stack, mapping, name, entry.get("verify", {}))
+    return exits.FINE
+
+
+def _existing(entries: Mapping[str, Any], name: str, preset: str) -> dict[str, Any]:
+    """Return the entry that keeps all but its API key; raise UsageError where it is not this preset's."""
+    connection = connection_of(entries, name)
+    if connection is None or connection.mapping != preset:
+        reads = f"it reads with {connection.mapping}" if connection else did_you_mean(name, entries)
+        raise click.UsageError(f"there is no connection {name!r} that reads with {preset}; {reads or 'see --name'}")
+    return dict(entries[name])
+
+
+def _entry(stack: Stack, mapping: Loaded, asked: "Questions", name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of a new connection."""
     dialect = api_of(mapping)
-    entry: dict[str, Any] = {"mapping": preset, "project": asked.project(stack, given["project"])}
+    entry: dict[str, Any] = {"mapping": mapping.name, "project": asked.project(stack, given["project"])}
     entry["country"] = valid.country(asked.text("Country of phones without a code", given["country"], "UA"))
     zone = asked.text("Time zone of times without one", given["time_zone"], "Europe/Kyiv")
     entry["time_zone"] = valid.time_zone(zone)
     read_by = [mapping, *([dialect.mapping] if dialect else [])]
-    entry |= _crm_url(read_by, asked, given["crm_url"]) | pairs(setting, "=", "--setting")
+    entry |= _crm_url(read_by, asked, given["crm_url"]) | pairs(given["setting"], "=", "--setting")
     scheme = asked.scheme(mapping, given["scheme"])
-    if scheme != QUEUE:
-        entry["verify"] = asked.verify(scheme, stack.hooks_url + name)
-    key = api_key.asked(stack, dialect, given_key, _known(stack, entries, name, mapping), asked.text)
-    if dialect and key and (joined := connection_of({name: entry}, name)):
-        entry["lookups"] = True
-        api_key.tried(Crm(stack, joined, dialect, key), check=not given["no_check"])
-    _store(stack, {**entries, name: entry}, name, key)
-    say(f"The connection {name} is stored; it counts within 5 minutes.")
-    say()
-    if scheme == QUEUE:
-        say("Send events to       ", Cell(stack.queue_url("InboxQueue"), "bold"))
-        say(f"message attribute    connection = {name}")
-    _print(mapping, entry.get("verify", {}), address_of(stack, name, entry.get("verify", {})))
-    return exits.FINE
+    return entry if scheme == QUEUE else entry | {"verify": asked.verify(scheme, stack.hooks_url + name)}
+
+
+def _try(  # noqa: PLR0913 - a connection before it is stored
+    stack: Stack, mapping: Loaded, name: str, entry: Mapping[str, Any], key: Mapping[str, str], *, check: bool
+) -> None:
+    """Try a connection's API key, if it is to be checked."""
+    dialect, connection = api_of(mapping), connection_of({name: entry}, name)
+    if check and dialect and connection:
+        api_key.tried(Crm(stack, connection, dialect, key))
 
 
 class Questions:
@@ -184,8 +208,14 @@ def address_of(stack: Stack, name: str, verify: Mapping[str, Any]) -> str:
     return stack.hooks_url + name + (f"/{first}" if first else "")
 
 
-def _print(mapping: Loaded, verify: Mapping[str, Any], address: str) -> None:
-    if verify:
+def _print(stack: Stack, mapping: Loaded, name: str, verify: Mapping[str, Any]) -> None:
+    """Print what to do in the CRM."""
+    address = address_of(stack, name, verify)
+    say()
+    if not verify:
+        say("Send events to       ", Cell(stack.queue_url("InboxQueue"), "bold"))
+        say(f"message attribute    connection = {name}")
+    else:
         say("Paste into the CRM  ", Cell(address, "bold"))
     for field in ("header", "username", "password", "token"):
         if verify.get(field) and verify["scheme"] in ("basic", "header-token"):

@@ -10,7 +10,7 @@ from ops import wanted
 from ops.blockers import Trouble, troubles
 from ops.card_text import next_try, state
 from ops.stack import Stack, of_stack
-from ops.times import away, local, shown
+from ops.times import away, local
 
 
 @click.command(short_help="List the cards that Ringostat has not confirmed yet, newest first.")
@@ -41,7 +41,7 @@ def _look_ups(stack: Stack, connection: str, now: int) -> list[Trouble]:
     """Say what a connection wants from its CRM; return why that waits."""
     found = wanted.wanted(stack.cards, connection)
     if found:
-        say(f"{connection} wants {found.counted} from its CRM, the oldest since {shown(found.oldest, now)}")
+        say(f"{connection} {found.words(now)}")
     return list(wanted.troubles(stack.cards, connection, now)) if found else []
 
 

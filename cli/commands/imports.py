@@ -166,7 +166,7 @@ class Import:
             self._rejects.unlink()
 
     def all(self, rows: Iterable[Row], rate: Rate, at: Callable[[int], None]) -> None:
-        """Map and send every row after the checkpoint; `at` is told each line."""
+        """Map and send every row after the checkpoint; `at` is called with each line."""
         waiting: list[Message] = []
         for message in self._messages((row for row in rows if row.line > self.state.line), at):
             if len(waiting) == BATCH or sum(one.size for one in waiting) + message.size > LARGEST_CALL:

@@ -73,7 +73,7 @@ def command(stack: Stack, connection: str, *, kinds: tuple[str, ...], resume: bo
     total = run.announce(lookups)
     if path.exists() and not resume:
         say(
-            Cell("An interrupted run stands in ", "yellow"),
+            Cell("An interrupted run is kept in ", "yellow"),
             f"{path}: --resume goes on with it, this one begins from the start.",
         )
     if not yes:
@@ -92,10 +92,12 @@ def _crm(stack: Stack, name: str) -> Crm:
         hint = "bridge import brings a file"
         raise click.ClickException(f"the mapping {connection.mapping} cannot ask its CRM for records; {hint}")
     if not api_keys.are_kept(stack):
-        raise click.ClickException(f"{api_keys.HOW_TO_DEPLOY}, then bridge connect {connection.mapping} --replace")
+        raise click.ClickException(
+            f"{api_keys.HOW_TO_DEPLOY}, then bridge connect {connection.mapping} --name {name} --api-only"
+        )
     key = api_key_of(api_keys.of(stack), name)
     if not key:
-        again = f"bridge connect {connection.mapping} --name {name} --replace"
+        again = f"bridge connect {connection.mapping} --name {name} --api-only"
         raise click.ClickException(f"{name} has no API key: {again} asks for one")
     return Crm(stack, connection, api, key)
 

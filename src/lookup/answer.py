@@ -141,8 +141,8 @@ def _seconds(answer: Answer, api: Api, now: float, kind: Kind) -> int:
     """Return what Retry-After says; for a wait else what the mapping's expression finds, else a minute."""
     seconds = retry_after(answer.headers, now)
     if not seconds and kind == "wait":
-        told = _over_facts(api.wait_seconds, answer, content(answer)) if api.wait_seconds else None
-        seconds = min(max(_number(told) or WAIT_SECONDS, 1.0), LONGEST_RETRY_AFTER_SECONDS)
+        given = _over_facts(api.wait_seconds, answer, content(answer)) if api.wait_seconds else None
+        seconds = min(max(_number(given) or WAIT_SECONDS, 1.0), LONGEST_RETRY_AFTER_SECONDS)
     return math.ceil(seconds)
 
 

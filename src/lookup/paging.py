@@ -21,7 +21,7 @@ class BadPage(BridgeError):
 
 
 class State(NamedTuple):
-    """Where a sync stands. `known` are the ids read so far; a checkpoint keeps only those of the last page."""
+    """Where a sync is. `known` are the ids read so far; a checkpoint keeps only those of the last page."""
 
     page: int = 1
     next: str = ""
@@ -71,13 +71,13 @@ def after(state: State, lookup: Lookup, answer: Answer, *, since: int | None = N
 
 
 def total(lookup: Lookup, answer: Answer) -> int | None:
-    """Return how many records there are, if the answer to a page tells it."""
+    """Return how many records there are, if the answer to a page gives it."""
     rule = lookup.sync and lookup.sync.total
     if not rule:
         return None
     body = content(answer)
-    told = normalize.text(rule.read(body, View(body, {}, answer.headers, {})))
-    return int(told) if told and told.isascii() and told.isdigit() and len(told) < LONGEST_NUMBER else None
+    given = normalize.text(rule.read(body, View(body, {}, answer.headers, {})))
+    return int(given) if given and given.isascii() and given.isdigit() and len(given) < LONGEST_NUMBER else None
 
 
 LONGEST_NUMBER = 12

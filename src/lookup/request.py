@@ -1,6 +1,6 @@
 """From what a mapping says of a CRM's API to one request. Pure.
 
-A secret's value stands in no exception, and a Request shows nothing of itself: the path of Bitrix24 is its key.
+A secret's value is in no exception, and a Request shows nothing of itself: the path of Bitrix24 is its key.
 """
 
 import json
@@ -232,7 +232,7 @@ _UNSET = object()
 
 
 def _written(value: Any) -> str | None:
-    """Return a value as it stands in a text, or None where it has no text."""
+    """Return a value as it is written in a text, or None where it has no text."""
     if isinstance(value, list):
         texts = [_written(one) for one in value]
         return None if None in texts else ",".join(text for text in texts if text)

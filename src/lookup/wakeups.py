@@ -63,7 +63,7 @@ def _connection(body: str) -> str:
 
 
 class Waker(NamedTuple):
-    """Wakes the worker for records that are wanted and that no message told it of."""
+    """Wakes the worker for records that are wanted and that no message reached it for."""
 
     cards: Cards
     wakeups: Queue

@@ -22,8 +22,8 @@ NAMES = ("fullName", "halfName", "name")
 
 
 REFUSALS = {
-    "no-api-key": "the event only names a record; `bridge connect` tells how to let the bridge read it",
-    "lookup-full": f"{MOST_WANTED:,} records of this connection wait already; `bridge due` tells why",
+    "no-api-key": "the event only names a record; `bridge connect` shows how to let the bridge read it",
+    "lookup-full": f"{MOST_WANTED:,} records of this connection wait already; `bridge due` shows why",
 }
 
 

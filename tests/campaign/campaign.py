@@ -1,7 +1,7 @@
 """Thousands of events against the real handlers, while everything around them fails.
 
-Only what stands around the bridge is played: CRMs that repeat and reorder (`sources`), AWS (`aws`), Ringostat
-(`remote`), a clock that passes when told to, Lambda that kills workers.
+Only what stands around the bridge is played: CRMs that repeat and reorder, or are asked (`sources`), AWS (`aws`),
+Ringostat (`remote`), a clock that passes when told to, Lambda that kills workers.
 """
 
 import heapq
@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import ExitStack, redirect_stdout, suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any, NamedTuple
@@ -23,13 +24,15 @@ from cards.endpoints import ORGANIZATION_NAME, Stamped, compose
 from cards.key import key_of
 from delivery.ringostat import Ringostat
 from errors import BridgeError, Unavailable
-from local.in_process import START, Bridge, aws
+from local.crm.dialects import CRMS
+from local.in_process import CONNECTIONS, START, Bridge, aws
 from local.memory import Memory
+from lookup.fetch import Fetcher
 from settings import SETTINGS
 from telemetry import logger
 from tests.campaign.aws import Aws
 from tests.campaign.remote import Remote
-from tests.campaign.sources import JSON, REFUSED_NAME, Sources
+from tests.campaign.sources import ENTRY, JSON, LOOKED_UP, REFUSED_NAME, Portal, Sources
 
 QUIET_MS = int(SETTINGS.quiet_period_seconds * 1000)
 ASSERT_MS = int(SETTINGS.assert_after_seconds * 1000)
@@ -62,6 +65,30 @@ WORKER = ("connection refused", "worker killed", "worker killed, request late", 
 AMBIGUOUS = {"503", "500", "504, but it landed", "dropped before it landed", "dropped after it landed", "late",
              "dripped", "cut inside the headers", "cut inside the body", "error inside 200", "a page inside 200",
              "worker killed", "worker killed, request late", "table down at the record"}  # fmt: skip
+SAID = CRMS["bitrix24"].faults
+CRM = {
+    "CRM: 429 for seconds": {"status": 429, "headers": {"Retry-After": "30"}},
+    "CRM: 429, work time used up": SAID["work time is used up"],
+    "CRM: 503, limit": SAID["limit"],
+    "CRM: 503": {"status": 503},
+    "CRM: 500": {"status": 500},
+    "CRM: a page inside 200": {"status": 200, "body": "<html>busy</html>"},
+    "CRM: error inside 200": {"status": 200, "body": SAID["limit"]["body"]},
+    "CRM: reset": {"drop": "before"},
+    "CRM: reset after it answered": {"drop": "after"},
+    "CRM: cut inside the headers": {"truncate": "headers"},
+    "CRM: cut inside the body": {"truncate": "body"},
+    "CRM: slow": {"delay": 0.3},
+    "CRM: dripped": {"drip": 0.02},
+    "CRM: redirect": {"redirect": "http://127.0.0.1:9/elsewhere"},
+    "CRM: key refused for a while": {**SAID["key"], "times": None},
+}
+READER = ("look-up killed at the answer", "look-up killed after the merge", "table down at a look-up's answer",
+          "look-up's write without its answer")  # fmt: skip
+GONE, UNWOKEN = "CRM: record gone", "look-ups' wake-ups lost"
+LOOKUPS = (*CRM, *READER, GONE, UNWOKEN)
+REFUSED_MS = 7 * 60_000  # a connection whose key is refused rests for 5 minutes: it is refused twice
+RARE = 10  # a connection rests between its look-ups: faults of these come that much more rarely
 DOORS = ("table down", "queues down", "both down", "write without its answer")
 
 
@@ -115,7 +142,7 @@ class Plan(NamedTuple):
     late_ms: int = QUIET_MS
     copies: int = 3
     cards: int = 0
-    each_fault: int = 0  # how often each fault must have come, before it may end
+    each_fault: int = 0  # how often each fault must have come, before it may end; of look-ups a tenth
     kinds: tuple[str, ...] = ()  # the faults of deliveries; all when empty
 
 
@@ -139,6 +166,8 @@ class Outcome(NamedTuple):
     metrics: Counter[str]
     rejected: tuple[int, int]  # due, kept
     dead: int
+    looked_up: int  # requests to the CRM
+    ghosts: int  # cards of records that are gone
 
     def lines(self):
         yield f"events {self.events:,}, sent {self.sent:,} with copies, told 503: {self.told_503:,}"
@@ -148,6 +177,7 @@ class Outcome(NamedTuple):
             f"outdated names {self.outdated}, dead letters {self.dead}, "
             f"rejected {self.rejected[1]} of {self.rejected[0]}"
         )
+        yield f"requests to the CRM {self.looked_up:,}, cards of records that are gone {self.ghosts}"
         yield f"POSTs {self.posts:,}, records landed {self.records:,}, distinct contents landed {self.versions:,}"
         yield f"faults {sum(self.faults.values()):,}: " + ", ".join(
             f"{name} {number}" for name, number in sorted(self.faults.items())
@@ -179,6 +209,47 @@ class Wire:
         return answer
 
 
+class Reader:
+    """What asks the CRM and takes its answers, of which one may end otherwise than it should."""
+
+    def __init__(self, worker, fetcher, campaign):
+        self._fetcher = fetcher
+        self._ingest = worker.ingest
+        self._campaign = campaign
+        self.fault = ""
+        asking = worker.asker.asking._replace(fetcher=self)
+        self.worker = worker._replace(
+            asker=worker.asker._replace(asking=asking), ingest=self.ingest, jitter=campaign.random.random
+        )
+
+    def fetch(self, *request):
+        answer = self._fetcher.fetch(*request)
+        self._campaign.looked_up += 1
+        if self.fault in CRM:
+            self._came()
+        elif self.fault in ("look-up killed at the answer", "table down at a look-up's answer"):
+            self._die(self._came())
+        return answer
+
+    def ingest(self, *answer):
+        outcomes = self._ingest(*answer)
+        if self.fault == "look-up killed after the merge":
+            self._die(self._came())
+        return outcomes
+
+    def _came(self):
+        fault, self.fault = self.fault, ""
+        self._campaign.came(fault)
+        return fault
+
+    def _die(self, fault):
+        """Let nothing be written any more, and end the worker if it is killed."""
+        self._campaign.aws.down.add("dynamodb")
+        if "killed" in fault:
+            self._campaign.aws.down.add("sqs")
+            raise Killed
+
+
 class Campaign:
     """One run of a plan."""
 
@@ -188,11 +259,12 @@ class Campaign:
         self.faults: Counter[str] = Counter()
         self.truth: dict[str, dict[str, Stamped]] = {}
         self.accepted: dict[int, list[Any]] = {}
-        self.rejected = self.told_503 = self.sent = self.made = 0
+        self.rejected = self.told_503 = self.sent = self.made = self.looked_up = 0
+        self.gone: set[str] = set()
         self._coming: list[tuple[int, int, int, Any]] = []
         self._order = count()
         self._land_by: list[int] = []
-        self._swept_at = 0
+        self._swept_at = self._refused_until = 0
 
     def run(self):
         """Send everything, fail, let it come to rest, and return the figures."""
@@ -220,7 +292,13 @@ class Campaign:
             stack.callback(client.close)
         self.wire = Wire(*clients, self)
         self.bridge.worker = self.bridge.worker._replace(ringostat=self.wire, jitter=self.random.random)
-        self.sources = Sources(self.random, self.plan.cards or max(40, self.plan.events // 100))
+        portal = partial(Portal, self.clock.now)
+        self.sources = Sources(self.random, self.plan.cards or max(50, self.plan.events // 80), portal)
+        self.portal = enter(self.sources.portal)
+        self.bridge.put_connections({**CONNECTIONS, LOOKED_UP: ENTRY})
+        self.bridge.put_api_keys({LOOKED_UP: self.portal.secret()})
+        self.reader = Reader(self.bridge.reader, Fetcher(loopback=True, seconds=deadline), self)
+        self.bridge.reader = self.reader.worker
         self.remote.faults(REFUSE)
 
     def came(self, fault):
@@ -236,11 +314,15 @@ class Campaign:
             else:
                 self._doors()
             self._deliver()
+            self._look_up()
             self.pass_(self.random.choice([1, 2, 5, 10, 30]))
 
     def _is_wanting(self):
         kinds = (*self._kinds(), *DOORS) if self.plan.faults else ()
-        return any(self.faults[kind] < self.plan.each_fault for kind in kinds)
+        rare = LOOKUPS if kinds and not self.plan.kinds else ()
+        return any(self.faults[kind] < self.plan.each_fault for kind in kinds) or any(
+            self.faults[kind] < self.plan.each_fault // RARE for kind in rare
+        )
 
     def _kinds(self):
         return self.plan.kinds or (*WIRE, *WORKER, "wake-ups lost")
@@ -278,7 +360,8 @@ class Campaign:
                 heapq.heappush(self._coming, (self.clock.time + 60_000, next(self._order), identity, event))
                 continue
             self.rejected += event.rejected > 0
-            self.accepted[identity] = event.truths
+            self.accepted[identity] = [*event.truths, *event.implied]
+            self._is_gone(event.gone)
         with suppress(BotoCoreError, Unavailable):
             self.bridge.take_inbox()
         return number
@@ -315,6 +398,43 @@ class Campaign:
         self.aws.deaf.clear()
         if self.remote.late() > len(self._land_by):
             self._land_by.append(self.clock.time + self.plan.late_ms)
+
+    def _is_gone(self, key):
+        if key and key not in self.gone:
+            self.gone.add(key)
+            self.came(GONE)
+
+    def _look_up(self):
+        """Let what is wanted be read from the CRM."""
+        fault = ""
+        if self.plan.faults and not self.plan.kinds and self.clock.time >= self._refused_until:
+            fault = self._lookup_prepared() if self.random.random() < 0.7 else ""
+        with suppress(BridgeError, BotoCoreError, Killed):
+            self.bridge.take_lookups()
+        self.aws.down.clear()
+        if fault == "look-up's write without its answer" and not self.aws.deaf:
+            self.came(fault)
+        self.aws.deaf.clear()
+        self.reader.fault = ""
+        if self.clock.time >= self._refused_until:
+            self.portal.faults()
+
+    def _lookup_prepared(self):
+        """Prepare one fault for the next look-up: one that came least of some."""
+        kinds = [kind for kind in LOOKUPS if kind != GONE]
+        fault = min(self.random.sample(kinds, 4), key=self.faults.__getitem__)
+        if fault in CRM:
+            self.portal.faults(CRM[fault])
+        if fault == "CRM: key refused for a while":
+            self._refused_until = self.clock.time + REFUSED_MS
+        if fault == UNWOKEN:
+            aws("sqs").purge_queue(QueueUrl=SETTINGS.lookup_queue_url)
+            self.came(fault)
+        elif fault == "look-up's write without its answer":
+            self.aws.deaf.append(self.random.choice(["UpdateItem", "TransactWriteItems"]))
+        else:
+            self.reader.fault = fault
+        return fault
 
     def _prepared(self):
         """Prepare one fault for the next deliveries: one that came least of some, so that all come."""
@@ -356,11 +476,14 @@ class Campaign:
             self.bridge.sweep()
 
     def rest(self):
-        """Without faults, let everything be taken and delivered."""
+        """Without faults, let everything be taken, read and delivered."""
+        self.portal.faults()
         for _ in range(20):
             self._doors()
+            self.bridge.take_lookups()
             self.pass_(400)
         for _ in range(2000):
+            self.bridge.take_lookups()
             self.bridge.deliver()
             due_at = self.next_due()
             if due_at is None and not self._land_by:
@@ -369,9 +492,10 @@ class Campaign:
         self.remote.calm()
 
     def next_due(self):
-        """Return when the first card is due, None if none is."""
+        """Return when the first card is due, or a record to be read; None if none is."""
         due = [key for project in (106, 107) for key in self.bridge.cards.due(project, 2**53, 1)]
-        return min((card.due_at for card in self.bridge.cards.read(due).values()), default=None)
+        rows = [*self.bridge.cards.read(due).values(), *self.bridge.wanted(LOOKED_UP)]
+        return min((row.due_at for row in rows), default=None)
 
     def outcome(self):
         """Compare the table and Ringostat with what everything accepted comes to."""
@@ -387,7 +511,7 @@ class Campaign:
             lost=accounts["lost"],
             mismatches=[key for key in expected.fields if not expected.is_right(cards.get(key), key, landed.get(key))],
             outdated=sum(expected.outdated(key, card) for key, card in cards.items()),
-            pending=len(self.bridge.due(106)) + len(self.bridge.due(107)) + len(self._coming),
+            pending=len(self.bridge.due(106)) + len(self.bridge.due(107)) + len(self._coming) + self.wanted(),
             stale=self.remote.stale,
             unknown=self.remote.unknown,
             posts=self.remote.arrived,
@@ -397,7 +521,12 @@ class Campaign:
             metrics=self.metrics.totals,
             rejected=(self.rejected, self.kept()),
             dead=sum(queue.dead for queue in self.aws.memory.queues.values()) if self.aws.memory else 0,
+            looked_up=self.looked_up,
+            ghosts=len(self.cards(self.gone)),
         )
+
+    def wanted(self):
+        return len(self.bridge.wanted(LOOKED_UP))
 
     def cards(self, keys) -> dict[str, Card]:
         return self.bridge.cards.read(list(keys))

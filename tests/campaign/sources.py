@@ -1,4 +1,7 @@
-"""What CRMs send, made at random together with what it must mean: full, partial and deal events of three presets."""
+"""What CRMs send, made at random together with what it must mean: full, partial and deal events of three presets.
+
+A fourth one, Bitrix24, sends only ids: what they mean is what its records hold.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -6,12 +9,18 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from cards.key import key_of
+from local.crm import Crms
+from local.crm.dialect import Change
+from local.crm.dialects import CRMS
+from local.in_process import connection
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 REFUSED_NAME = "Refused by Ringostat"
 NAMES = ("Олена Коваль", "Ірина Шевченко", "Андрій Мельник", "Test Person", "О'Коннор-Ґалаґан")
 CRM_URL = "https://acme.example.com"
+LOOKED_UP = "acme-bitrix24"
+ENTRY = connection("bitrix24", lookups=True)
 
 
 class Truth(NamedTuple):
@@ -23,21 +32,68 @@ class Truth(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """One request of a CRM, what it means, and how many of its records must be rejected."""
+    """One request of a CRM, what it means, and how many of its records must be rejected.
+
+    `implied` is what a look-up must find out besides; `gone` the card of a record that is deleted before it is read.
+    """
 
     connection: str
     content_type: str
     body: str
     truths: list[Truth]
     rejected: int = 0
+    implied: tuple[Truth, ...] = ()
+    gone: str = ""
+
+
+class Portal:
+    """A Bitrix24 with so many contacts, whose records are edited at any time; `clock` gives ms since 1970."""
+
+    def __init__(self, clock, contacts):
+        self._clock = clock
+        self._at = None
+        self.crms = Crms(clock=lambda: (self._at or self._clock()) / 1000, contacts=0)
+        self.crms.fill("bitrix24", contacts)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.crms.stop()
+
+    def secret(self):
+        return self.crms.secret("bitrix24")
+
+    def faults(self, *faults):
+        self.crms.faults("bitrix24", *faults)
+
+    def companies(self):
+        return self.crms.counts("bitrix24")["company"]
+
+    def record(self, kind, number):
+        return self.crms.record("bitrix24", kind, number)
+
+    def edit(self, kind, number, at, **changes):
+        self._at = at
+        try:
+            return self.crms.edit("bitrix24", kind, number, send_event=False, **changes)
+        finally:
+            self._at = None
+
+    def drop(self, kind, number):
+        self.crms.drop("bitrix24", kind, number, send_event=False)
 
 
 class Sources:
-    """Random events about `cards` cards. No two events about one card have the same time in the CRM."""
+    """Random events about `cards` cards. No two events about one card have the same time in the CRM.
 
-    def __init__(self, random, cards, records_a_request=20):
+    `portal` makes a Bitrix24 with so many contacts.
+    """
+
+    def __init__(self, random, cards, portal, records_a_request=20):
         self._random = random
-        self._cards = max(cards // 4, 1)
+        self._cards = max(cards // 5, 1)
+        self.portal = portal(self._cards)
         self._records = records_a_request
         self._last: dict[str, int] = {}
         self._makers = {
@@ -47,6 +103,10 @@ class Sources:
             "pipedrive organization": (1, self.organization),
             "kommo contacts": (6, self.kommo),
             "direct": (6, self.direct),
+            "bitrix24 contact": (5, self.thin_contact),
+            "bitrix24 deal": (2, self.thin_deal),
+            "bitrix24 company": (1, self.thin_company),
+            "bitrix24 contact that is gone": (0.5, self.gone_contact),
             "webhook v1": (0.2, self.refused_version),
         }
 
@@ -177,6 +237,38 @@ class Sources:
         record = {"externalId": f"C-{number}", "carries": "full" if full else "partial", "changedAt": moment, **parts}
         return record, Truth(key, _direct_fields(record), moment)
 
+    def thin_contact(self, now):
+        number = self._number()
+        moment = self._moment(key_of(106, "Bitrix24", f"contact:{number}"), now)
+        company = self._random.choice([0, self._number(self.portal.companies())])
+        phones, emails = [f"0{phone[4:]}" for phone in self._phones()], self._emails(number)
+        about = {"name": self._name(), "last": "", "owner": self._number(5), "company": company}
+        contact = self.portal.edit("contact", number, moment, **about, phones=phones, emails=emails)
+        return _thin(contact, [_contact(contact)], implied=self._company_of(contact))
+
+    def thin_deal(self, now):
+        number = self._number()
+        key = key_of(106, "Bitrix24", f"contact:{number}")
+        deal = self.portal.edit("deal", None, self._moment(key, now), name="Угода", contact=number)
+        fields = {"externalId": str(number), "dealLink": f"{CRM_URL}/crm/deal/details/{deal.id}/"}
+        contact = self.portal.record("contact", number)
+        implied = _contact(contact), *self._company_of(contact)
+        return _thin(deal, [Truth(key, fields, int(deal.updated * 1000))], implied=implied)
+
+    def thin_company(self, now):
+        number = self._number(self.portal.companies())
+        moment = self._moment(key_of(106, "Bitrix24", f"organization:{number}"), now)
+        company = self.portal.edit("company", number, moment, name=f"ТОВ «Приклад {self._number(50)}»")
+        return _thin(company, [_company(company)])
+
+    def gone_contact(self, now):
+        contact = self.portal.edit("contact", None, now // 1000 * 1000, name=self._name(), phones=self._phones())
+        self.portal.drop("contact", contact.id)
+        return _thin(contact, [], gone=key_of(106, "Bitrix24", f"contact:{contact.id}"))
+
+    def _company_of(self, contact):
+        return (_company(self.portal.record("company", contact.company)),) if contact.company else ()
+
     def refused_version(self, now):
         body = {"meta": {"object": "person", "action": "added", "timestamp": now // 1000}, "current": {"id": 3}}
         return Sent("acme", JSON, json.dumps(body), [], 1)
@@ -223,3 +315,27 @@ def _direct_fields(record):
     if "organizations" in record:
         fields["organizations.0"] = record["organizations"]
     return fields
+
+
+def _thin(record, truths, **more):
+    """Return the event of a record of the portal, which names it and says nothing else."""
+    event = CRMS["bitrix24"].event(Change(record, "update", frozenset(), record.updated))
+    return Sent(LOOKED_UP, event.content_type, event.body.decode(), truths, **more)
+
+
+def _contact(record):
+    fields = {
+        "externalId": str(record.id),
+        "fullName": f"{record.last} {record.name}".strip(),
+        "responsible": str(record.owner),
+        "contactLink": f"{CRM_URL}/crm/contact/details/{record.id}/",
+        "phones.0": [direction(f"+38{phone.replace(' ', '')[-10:]}") for phone in record.phones],
+        "emails.0": [direction(email) for email in record.emails],
+        "organizations.0": [{"externalId": str(record.company), "name": None}] if record.company else [],
+    }
+    return Truth(key_of(106, "Bitrix24", f"contact:{record.id}"), fields, int(record.updated) * 1000)
+
+
+def _company(record):
+    fields = {"externalId": str(record.id), "name": record.name}
+    return Truth(key_of(106, "Bitrix24", f"organization:{record.id}"), fields, int(record.updated) * 1000)

@@ -32,6 +32,7 @@ def check(outcome):
     assert outcome.unknown == 0, "a content landed that no card ever had"
     assert outcome.rejected[0] <= outcome.rejected[1], "a rejected event was lost"
     assert outcome.dead == 0
+    assert outcome.ghosts == 0, "a record that was gone became a card"
 
 
 def check_faultless(outcome):

@@ -79,7 +79,7 @@ def test_with_yes_nothing_is_asked_and_the_output_says_what_is_missing(online):
 
     assert done.code == 0
     assert "Without look-ups: " in done.out
-    assert "--replace" in done.out
+    assert "--api-only" in done.out
     assert "lookups" not in entries()["new"]
 
 
@@ -206,3 +206,33 @@ def test_a_stack_without_look_ups_says_how_to_deploy_them(online, crm):
     assert refused.code == 1
     assert done.code == 0
     assert "lookups" not in entries()["new"]
+
+
+def test_a_connection_gets_a_key_alone_and_keeps_all_else(online, crm):
+    online("connect", "bitrix24", *GIVEN, "--setting", "link_hosts=acme.bitrix24.eu")
+    before = entries()["new"]
+
+    done = online("connect", "bitrix24", "--name", "new", "--api-only", "--api-url", crm.api_url)
+
+    assert done.code == 0, done.err
+    assert entries()["new"] == {**before, "lookups": True}
+    assert entries("api-keys") == {"new": {"url": crm.api_url}}
+    assert "The API key of new is stored" in done.out
+    assert "Paste into the CRM" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("preset", "name", "reason"),
+    [
+        ("bitrix24", "acme", "it reads with pipedrive"),
+        ("bitrix24", "acmee", "did you mean 'acme'?"),
+        ("bitrix24", "new", "no API key was given"),
+    ],
+)
+def test_a_key_alone_needs_a_connection_of_that_preset_and_a_key(online, preset, name, reason):
+    online("connect", "bitrix24", *GIVEN)
+
+    done = online("connect", preset, "--name", name, "--api-only", "--yes")
+
+    assert done.code == 1
+    assert reason in done.err

@@ -6,7 +6,10 @@ from datetime import datetime
 
 import pytest
 
+from local.crm import Crms
+from local.crm.dialects import CRMS
 from local.in_process import CONNECTIONS, connection, receive
+from mapping.language import loader
 from settings import SETTINGS
 from tests.cli.crm_api import CODE, company, contact
 
@@ -292,7 +295,7 @@ def test_a_key_that_is_refused_ends_the_run_unless_there_is_a_new_one(syncing, c
 
     assert refused.code == 1
     assert "does not take the API key" in refused.err
-    assert "--replace stores a new key" in refused.err
+    assert "--api-only stores a new key" in refused.err
     assert taken.code == 0, taken.err
 
 
@@ -415,7 +418,7 @@ def test_what_is_wrong_is_said_before_anything_is_asked(syncing, crm, words, rea
 def test_what_a_connection_lacks_is_said_with_what_to_do(syncing, online):
     syncing.stack.put("ApiKeysSecret", {})
 
-    assert "bridge connect bitrix24 --name acme-b24 --replace asks for one" in syncing().err
+    assert "bridge connect bitrix24 --name acme-b24 --api-only asks for one" in syncing().err
     assert "cannot ask its CRM" in online("sync", "acme-generic").err
     online.stack.ids = {name: known for name, known in online.stack.ids.items() if name != "ApiKeysSecret"}
     assert "Lookups=true" in syncing().err
@@ -429,3 +432,30 @@ def test_a_checkpoint_of_another_stack_is_not_resumed(syncing, crm):
     syncing.checkpoint.write_text(json.dumps(state | {"where": "elsewhere"}))
 
     assert "of another stack" in syncing("--resume").err
+
+
+@pytest.mark.parametrize("name", [name for name in CRMS if loader.load(f"{name}-api").calls["contact"].sync])
+def test_all_contacts_of_every_emulated_crm_are_read(online, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with Crms(contacts=120) as crms:
+        crms.limited(name, on=False)
+        settings = {"crm_url": f"https://acme.{name}.example.com", "board": "1", "lookups": True}
+        online.stack.put("ConnectionsSecret", {**CONNECTIONS, "acme-crm": {**connection(name), **settings}})
+        online.stack.put("ApiKeysSecret", {"acme-crm": crms.secret(name)})
+
+        done = online("sync", "acme-crm", "--yes", "--kind", "contact", "--rate", 0)
+
+    assert done.code == 0, done.out + done.err
+    assert "120 read, 119 sent to the inbox queue; left out: 1 without phone and e-mail\n" in done.out
+    assert {page["lookup"] for page in sent()} == {"contact"}
+
+
+def test_where_the_crm_gives_the_number_calls_and_minutes_are_said_first(online, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Crms(contacts=120) as crms:
+        online.stack.put("ConnectionsSecret", {**CONNECTIONS, "acme-key": {**connection("keycrm"), "lookups": True}})
+        online.stack.put("ApiKeysSecret", {"acme-key": crms.secret("keycrm")})
+
+        done = online("sync", "acme-key", "--kind", "contact", input="n\n")
+
+    assert "contact: 120 records\nThat takes about 3 calls and 1 min.\n" in done.out

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from local.in_process import CONNECTIONS, connection
+from lookup import night
 from tests.cli.crm_api import CODE, contact
 
 NAME = "acme-b24"
@@ -51,6 +52,14 @@ def test_due_says_nothing_of_look_ups_where_nothing_is_wanted(online, wanting, b
 
     assert "wants" not in done.out
     assert "held up" not in done.out
+
+
+def test_due_names_a_nightly_sync_that_is_not_over(online, wanting, bridge):
+    night.begin(bridge.cards, online.stack.secret("ConnectionsSecret"), bridge.clock.now())
+
+    [line] = lines(online("due"), "wants")
+
+    assert "its nightly sync among them" in line
 
 
 @pytest.mark.parametrize(
@@ -161,7 +170,7 @@ def test_a_connection_that_could_look_up_and_does_not_is_noted(online, wanting, 
 
     assert f"note     {NAME} has an API key that is not used" in unused
     assert f"note     {NAME} looks nothing up: what its events leave out stays unknown" in none
-    assert f"bridge connect bitrix24 --name {NAME} --replace" in done.out
+    assert f"bridge connect bitrix24 --name {NAME} --api-only" in done.out
 
 
 def test_in_a_stack_without_look_ups_it_says_how_to_deploy_them(online, wanting, bridge):

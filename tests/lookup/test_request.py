@@ -160,6 +160,33 @@ def test_an_id_is_one_segment_of_a_path(load, identity):
         assert unquote(segments[3]) == identity.encode(errors="replace").decode()
 
 
+@pytest.mark.parametrize("identity", [".", ".."])
+def test_an_id_of_dots_leads_to_no_other_path(load, identity):
+    with pytest.raises(OperatorError, match="dots"):
+        built(load(ONE), ids=[identity])
+
+
+def test_what_stands_inside_an_address_adds_no_path_to_it(load):
+    mapping = load(url="https://{$settings.account}.example.org")
+    api = mapping.api._replace(hosts=("*",))
+
+    assert built(mapping._replace(api=api), settings={"account": "acme"}, ids=["7"]).url.startswith("https://acme.")
+    with pytest.raises(OperatorError):
+        built(mapping._replace(api=api), settings={"account": "evil.example/x"}, ids=["7"])
+
+
+def test_a_table_in_which_nothing_is_set_falls_away():
+    mapping = loader.load("bitrix24-api")
+    sync = mapping.calls["contact"].sync.call
+
+    def sent(**known):
+        return json.loads(built(mapping, call=sync, secret={"url": "https://a.bitrix24.eu/x"}, known=known).body)
+
+    assert "filter" not in sent()
+    assert sent(last="7", since=NOW)["filter"] == {">id": "7", ">=updatedTime": "2026-02-25T09:50:00Z"}
+    assert (sent()["select"], sent()["entityTypeId"], sent()["start"]) == (["*"], 3, -1)
+
+
 HOSTILE = ["89&entityTypeId=2", "$result[x]", "') OR Id != ('", "../users", "..", ".", "a" * 100, "٣٤", "0", "-5", "",
            "7\n8", "7 8", "7/8", "7%2F8", "{id}", "*", "1,2", "é", "\ud800", None, True, {"a": 1}, -5]  # fmt: skip
 

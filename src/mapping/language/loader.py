@@ -65,7 +65,7 @@ def _checked(source: Source, name: str) -> Mapping:
 
 
 class _Assembly:
-    """Reads a file and those it extends, and checks what only the whole can tell."""
+    """Reads a file and those it extends, and checks what only the whole can show."""
 
     def __init__(self, source: Source, problems: list[Problem]) -> None:
         self.reader = Reader(source, problems)

@@ -66,7 +66,7 @@ class Source:
 
 
 class Place(NamedTuple):
-    """Where in a mapping something stands: the file, and the path of keys and indices in it."""
+    """Where in a mapping something is: the file, and the path of keys and indices in it."""
 
     source: Source
     path: Path

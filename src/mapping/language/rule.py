@@ -82,7 +82,7 @@ class Join(NamedTuple):
 
 
 def _part(value: Any) -> str | None:
-    """Return a part of a join, long enough that the whole tells that it was cut."""
+    """Return a part of a join, long enough that the whole shows that it was cut."""
     return normalize.text(value, 2 * normalize.LONGEST_TEXT)
 
 
@@ -156,7 +156,7 @@ Rule = Select | First | Fixed | Join | Template | Adjusted
 
 
 def place_of(rule: Rule) -> Place | None:
-    """Return where a rule's first expression stands."""
+    """Return the place of a rule's first expression."""
     match rule:
         case Select(expression=expression):
             return expression.place
