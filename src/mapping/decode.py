@@ -57,9 +57,14 @@ def has_lost_letters(body: bytes) -> bool:
 
 def bounded(records: list[_Record]) -> list[_Record]:
     """Return what may be an event's records; raise TooLarge before each of too many is looked at."""
-    if len(records) > MAX_RECORDS:
-        raise TooLarge(f"A request may have {MAX_RECORDS} records.")
+    check_number(len(records))
     return records
+
+
+def check_number(records: int) -> None:
+    """Raise TooLarge for more records than a request may have."""
+    if records > MAX_RECORDS:
+        raise TooLarge(f"A request may have {MAX_RECORDS} records.")
 
 
 def decode(body: bytes, content_type: str, content_encoding: str = "", most: int = MAX_BYTES) -> Any:

@@ -142,6 +142,7 @@ class _Event:
         """Return one outcome for each item that a record takes, and one for each item that none does."""
         found: list[Outcome] = []
         left: dict[int, tuple[int, Any]] = {}
+        wants = 0  # an item may change a card and have its record read as well
         for record in self.mapping.records:
             for index, item in enumerate(self._items(record)):
                 if id(item) in self.taken:
@@ -151,10 +152,12 @@ class _Event:
                     continue
                 self._take(item)
                 if record.reads:
-                    found += map(self._finished, self._lookups(record, record.reads, index, item))
+                    lookups = list(map(self._finished, self._lookups(record, record.reads, index, item)))
+                    found += lookups
+                    wants += len(lookups)
                 else:
                     found.append(self._finished(self._outcome(record, index, item)))
-                decode.bounded(found)
+                decode.check_number(max(wants, len(found) - wants))
         missed = [index for index, item in left.values() if self._is_missed(item)]
         found += [self._finished(self._unmatched(index)) for index in (missed if found or missed else [0])]
         return found
