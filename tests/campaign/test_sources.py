@@ -2,7 +2,6 @@
 
 import json
 import random
-from functools import partial
 
 from cards.key import key_of
 from connections import connection_of
@@ -44,9 +43,8 @@ def looked_up(outcomes, connection, portal):
 
 
 def test_events_mean_what_they_were_made_to_mean():
-    sources = Sources(random.Random(1), 50, partial(Portal, lambda: START))
-
-    with sources.portal as portal:
+    with Portal(lambda: START, 20) as portal:
+        sources = Sources(random.Random(1), 40, portal)
         portal.crms.limited("bitrix24", on=False)
         for number in range(150):
             sent = sources.make(START + number)
