@@ -13,6 +13,8 @@ from mapping.decode import decode
 from mapping.language import loader
 from tests.campaign.sources import ENTRY, LOOKED_UP, Portal, Sources
 
+FETCHER = Fetcher(loopback=True)
+
 
 def meant(sent, portal):
     """Return what the bridge makes of a request: changes, and the number of rejected records."""
@@ -35,7 +37,7 @@ def looked_up(outcomes, connection, portal):
     for want in [want for outcome in outcomes for want in outcome.wants if connection.lookups]:
         mapping = loader.load("bitrix24-api")
         call, about = mapping.calls[want.lookup].call, {"settings": connection.settings, "secret": portal.secret()}
-        answer = Fetcher(loopback=True).fetch(*build(mapping.api, call, ids=[want.id], loopback=True, **about))
+        answer = FETCHER.fetch(*build(mapping.api, call, ids=[want.id], loopback=True, **about))
         body = json.loads(answer.body)
         read = engine.run(mapping, body, connection.settings, {}, {}, lookup=want.lookup)
         found += read + looked_up(read, connection, portal)
