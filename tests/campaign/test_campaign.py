@@ -7,6 +7,8 @@ import os
 
 import pytest
 
+from lookup import round as lookup_round
+from lookup.rows import cleared
 from tests.campaign.campaign import ASSERT_MS, DOORS, LOOKUPS, QUIET_MS, RARE, WIRE, WORKER, Campaign, Plan
 
 SEED = int(os.environ.get("SEED", "1"))
@@ -62,6 +64,14 @@ def test_the_whole_campaign_under_every_fault(show):
     assert outcome.stale == 0
     for kind in (*WIRE, *WORKER, *DOORS, *LOOKUPS):
         assert outcome.faults[kind] >= EVENTS // 400 // (RARE if kind in LOOKUPS else 1), kind
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_worker_that_forgets_what_it_could_not_read_is_caught(show, monkeypatch):
+    monkeypatch.setattr(lookup_round, "postponed", lambda row, at, **_: cleared(row, at))
+
+    assert run(Plan(SEED, 4000), show).lost > 0
 
 
 @pytest.mark.slow
