@@ -80,10 +80,14 @@ class Round:
         if mapping.api is None:
             self._give_up(self._due(), "lookup-unknown")
             return
+        takes_all = True  # what events name while a round lasts waits for the next one, so that it shares a request
         while rows := self._due():
             self._wants = False
             nightly = [row for row in rows if row.lookup == night.NIGHTLY]
-            records = [row for row in rows if row.lookup != night.NIGHTLY]
+            records = [row for row in rows if row.lookup != night.NIGHTLY and (takes_all or row.depth)]
+            if not records and not nightly:
+                self.is_owed = True
+                return
             for name, group in self._requests(records, mapping.calls):
                 if not self._may_ask(mapping.api):
                     self.is_owed = True
@@ -92,7 +96,8 @@ class Round:
             if nightly and not self._turned(mapping.api, mapping.calls.get(nightly[0].id), nightly[0]):
                 self.is_owed = True
                 return
-            if not self._wants and not nightly and len(rows) < MOST_ROWS:
+            takes_all = bool(nightly) or len(rows) == MOST_ROWS
+            if not self._wants and not takes_all:
                 return
 
     def end(self) -> None:

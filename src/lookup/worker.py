@@ -12,7 +12,7 @@ from errors import Unavailable
 from lookup.pace import LEASE_GRACE_MS, REST_MS, Pace, lease, opens_at
 from lookup.round import Round, Worker
 from lookup.wakeups import Wakeup
-from telemetry import failed
+from telemetry import failed, logger
 
 
 class Run:
@@ -45,7 +45,10 @@ class Run:
     def _of(self, name: str) -> int | None:
         """Do a round for a connection; return when its wake-up is to come back, if it is."""
         try:
-            connection = connection_of(self._worker.connections.read(), name)
+            connections = self._worker.connections
+            connection = connection_of(connections.read(), name) or connection_of(connections.refresh(), name)
+            if connection is None:
+                logger.warning("no connection has this name", connection=name)
             return self._leased(connection) if connection else None
         except Exception as error:  # noqa: BLE001 - one connection's trouble must not stop the others
             failed("look-ups left to the next run", error, connection=name)

@@ -3,15 +3,18 @@
 import json
 from collections import Counter
 from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 
 import clock
 from local import template
-from local.in_process import aws, counted, overheard, unreachable
+from local.in_process import aws, connection, counted, overheard, unreachable
 from lookup import wakeups
 from lookup.wakeups import Waker
+from lookup.wanted import Debt, Wanting
 from mapping.language import loader
+from mapping.outcome import Want
 from settings import SETTINGS
 from tests.lookup.conftest import NAME
 
@@ -139,6 +142,56 @@ def test_a_thousand_events_of_a_hundred_records_within_a_minute_are_ten_requests
     assert max(len(ids) for *_, ids in quick.crm.requests) == 50
     assert quick.wanted(NAME) == []
     assert all(quick.card(f"106#Bitrix24#contact:{number}").hash for number in range(1, 101))
+
+
+def test_events_that_come_while_a_round_lasts_wait_for_the_next_though_an_answer_wants_a_company(quick):
+    """Else each answer of a contact with a company would lead to a further request while events come."""
+    quick.crm.put("company", 5, title="Acme", updatedTime=NOON)
+    for number in range(1, 101):
+        quick.crm.put("contact", number, **person(number, companyIds=[5]))
+    say(quick, number=1)
+    quick.look_up(NAME)
+    quick.clock.pass_(20)
+    quick.crm.requests.clear()
+    numbers = iter(range(2, 101))
+    quick.crm.during = lambda *_: say(quick, number=next(numbers))
+
+    say(quick, number=1)
+    again = quick.look_up(NAME)
+
+    assert [ids for _, kind, ids in quick.crm.requests if kind == "contact"] == [[1]]
+    assert again is not None
+    quick.crm.during = None
+    quick.clock.pass_(16)
+    quick.look_up(NAME)
+    assert quick.wanted(NAME) == []
+
+
+def test_a_wake_up_of_a_connection_that_is_new_reads_the_secret_afresh(quick):
+    quick.crm.put("contact", 89, **person())
+    quick.look_up(NAME)
+    entries = {"acme-new": connection("bitrix24", lookups=True)}
+    quick.reader = quick.reader._replace(connections=Renewed({}, entries))
+    quick.put_api_keys({"acme-new": {"url": quick.crm.url}})
+    wanted = Wanting(quick.cards, quick.reader.wakeups, "acme-new", "")
+    wanted.want({Want("contact", "89"): Debt(0, "")}, quick.clock.now(), lambda: True)
+
+    quick.look_up("acme-new")
+
+    assert len(quick.crm.requests) == 1
+
+
+class Renewed(NamedTuple):
+    """A secret whose value has changed since it was read."""
+
+    old: dict
+    new: dict
+
+    def read(self):
+        return self.old
+
+    def refresh(self):
+        return self.new
 
 
 def test_ten_events_of_one_record_are_one_row_and_one_request(looking):
