@@ -22,6 +22,10 @@ WHY = {
         "the CRM refuses the API key",
         "make a new key in the CRM and give it with `bridge connect … --api-only`; nothing is lost meanwhile",
     ),
+    "crm-address": (
+        "the address of the CRM's API leads elsewhere, or may not be asked",
+        "give the right one with `bridge connect … --api-only`; nothing is lost meanwhile",
+    ),
     "unreachable": ("the CRM does not answer", "nothing to do: it is tried again by itself"),
     "day-budget": ("the CRM's calls of this day are used up", "nothing to do: they are read from midnight UTC on"),
 }
@@ -60,7 +64,7 @@ def of_id(cards: Cards, connection: Connection, identity: str) -> list[Row]:
 def troubles(cards: Cards, connection: str, now: int) -> Iterator[Trouble]:
     """Yield what holds a connection's look-ups back at `now` (ms since 1970), but for the rest between two rounds."""
     pace = Pace.of(cards.row(pace_key(connection)))
-    why = "crm-key" if pace.circuit else pace.why or ""
+    why = pace.circuit or pace.why or ""
     if why in WHY and (pace.circuit or (pace.not_before or 0) > now):
         what, remedy = WHY[why]
         until = f" until {shown(pace.not_before, now)}" if pace.not_before and pace.not_before > now else ""

@@ -34,22 +34,23 @@ def command(stack: Stack, connection: str, identity: str) -> int:
         _print(card, stack)
         say()
     rows = wanted.of_id(stack.cards, entry, identity)
+    waiting = list(wanted.troubles(stack.cards, connection, stack.clock())) if rows else []
     for row in rows:
-        say(Cell(f"{row.lookup} {row.id} ", "bold"), Cell("is wanted from the CRM", "cyan"), _words(row, stack.clock()))
+        words = _words(row, stack.clock(), is_held=bool(waiting))
+        say(Cell(f"{row.lookup} {row.id} ", "bold"), Cell("is wanted from the CRM", "cyan"), words)
     if not cards and not rows:
         say(f"There is no card of this id: {connection} has accepted no event of it.")
         say(f"Look for rejected ones: bridge rejected list --connection {connection}")
         return exits.WRONG
     held = list(troubles(stack.cards, entry.project, stack.clock())) if cards else []
-    held += wanted.troubles(stack.cards, connection, stack.clock()) if rows else []
-    for trouble in held:
+    for trouble in [*held, *waiting]:
         say(Cell("held up   ", "bold yellow"), str(trouble))
     return exits.FINE
 
 
-def _words(row: Row, now: int) -> str:
+def _words(row: Row, now: int, *, is_held: bool) -> str:
     """Return since when a record is wanted, and when it is read."""
-    coming = "now" if row.due_at <= now else away(row.due_at, now)
+    coming = "when it is held up no more" if is_held else "now" if row.due_at <= now else away(row.due_at, now)
     tries = f", {row.tries} tries failed" if row.tries else ""
     again = ", once more because it had neither phone nor e-mail" if row.again else ""
     return f" since {shown(row.since, now)}, read {coming}{tries}{again}"

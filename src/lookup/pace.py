@@ -14,6 +14,7 @@ REST_MS = 15_000  # between two rounds: what is edited meanwhile shares the next
 LEASE_GRACE_MS = 5_000  # clocks of workers differ
 LONGEST_WAIT_MS = 3_600_000
 KEY_REST_MS = 5 * 60_000  # until a refused key is tried again: a person must act
+ELSEWHERE = (*range(300, 400), 404, 405, 406, 410, 415)  # statuses of an address at which no such API is
 FAILURES_IN_A_ROW = 3  # then the CRM is left alone for a while
 FIRST_BACKOFF_MS = 30_000
 DAY_MS = 86_400_000
@@ -31,8 +32,8 @@ class Pace(NamedTuple):
     lease_id: str | None = None  # of the one worker that may ask
     lease_until: int | None = None
     not_before: int | None = None  # no request earlier
-    why: str | None = None  # rest, wait, crm-key, unreachable or day-budget
-    circuit: str | None = None  # crm-key while the CRM refuses the key
+    why: str | None = None  # rest, wait, crm-key, crm-address, unreachable or day-budget
+    circuit: str | None = None  # crm-key or crm-address until a person has repaired it
     failures: int = 0  # in a row
     asked_at: int | None = None  # when the last request was begun: no two have the same time
     day: int = 0  # since 1970, in UTC
@@ -77,7 +78,8 @@ def after(pace: Pace, read: "Read", now: int) -> Pace:
             until = now + min(max(read.seconds, 1) * 1000, LONGEST_WAIT_MS)
             return pace._replace(not_before=until, why="wait", circuit=None)
         case "key":
-            return pace._replace(not_before=now + KEY_REST_MS, why="crm-key", circuit="crm-key")
+            why = "crm-address" if read.code == "address" or read.status in ELSEWHERE else "crm-key"
+            return pace._replace(not_before=now + KEY_REST_MS, why=why, circuit=why)
         case "retry" if pace.failures + 1 >= FAILURES_IN_A_ROW:
             failures = pace.failures + 1
             rest = min(FIRST_BACKOFF_MS << min(failures - FAILURES_IN_A_ROW, 10), LONGEST_WAIT_MS)

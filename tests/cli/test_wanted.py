@@ -100,6 +100,18 @@ def test_status_names_a_record_that_is_wanted(online, wanting, bridge, crm):
     assert "There is no card" not in fresh.out
 
 
+def test_status_of_a_record_that_is_held_up_does_not_say_that_it_is_read_now(online, wanting, bridge, crm):
+    wanting(7)
+    crm.faults = [(307, {"Location": "https://other.example.com/"}, {})]
+    bridge.look_up(NAME)
+
+    found = online("status", NAME, 7)
+
+    assert "read when it is held up no more" in found.out
+    assert "the address of the CRM's API leads elsewhere" in found.out
+    assert "API key" not in found.out
+
+
 def test_status_of_an_unknown_id_is_still_an_error(online, wanting):
     wanting(7)
 
