@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from errors import BridgeError
+from errors import OperatorError
 from lookup.answer import content, ids_of, records_of
 from mapping import normalize
 from mapping.language.expression import Expression, View
@@ -14,7 +14,7 @@ MOST_PAGES = 50_000
 LONGEST_CURSOR = 4_096
 
 
-class BadPage(BridgeError):
+class BadPage(OperatorError):
     """The pages of a CRM lead to no end, or there is nothing to read: to go on, or to call it done, would be wrong."""
 
     code = "bad-page"
