@@ -86,3 +86,16 @@ def seen(caplog, capfd):
     """Everything that was logged or printed."""
     caplog.set_level(logging.DEBUG)
     return lambda: caplog.text + "".join(capfd.readouterr())
+
+
+@pytest.fixture
+def show(request, capsys):
+    """Return what writes a line to the terminal: figures of a proof are shown, whatever pytest captures."""
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+
+    def write(line):
+        with capsys.disabled():
+            terminal.ensure_newline()
+            terminal.write_line(line)
+
+    return write

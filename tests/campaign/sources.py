@@ -50,6 +50,7 @@ class Portal:
     """A Bitrix24 with so many contacts, whose records are edited at any time; `clock` gives ms since 1970."""
 
     def __init__(self, clock, contacts):
+        self.contacts = contacts
         self._clock = clock
         self._at = None
         self.crms = Crms(clock=lambda: (self._at or self._clock()) / 1000, contacts=0)
@@ -85,15 +86,15 @@ class Portal:
 
 
 class Sources:
-    """Random events about `cards` cards. No two events about one card have the same time in the CRM.
+    """Random events about `cards` cards, and about those of a portal.
 
-    `portal` makes a Bitrix24 with so many contacts.
+    No two events about one card have the same time in the CRM.
     """
 
     def __init__(self, random, cards, portal, records_a_request=20):
         self._random = random
-        self._cards = max(cards // 5, 1)
-        self.portal = portal(self._cards)
+        self._cards = max(cards // 4, 1)
+        self._portal = portal
         self._records = records_a_request
         self._last: dict[str, int] = {}
         self._makers = {
@@ -237,37 +238,37 @@ class Sources:
         record = {"externalId": f"C-{number}", "carries": "full" if full else "partial", "changedAt": moment, **parts}
         return record, Truth(key, _direct_fields(record), moment)
 
-    def thin_contact(self, now):
-        number = self._number()
+    def thin_contact(self, now, number=None):
+        number = number or self._number(self._portal.contacts)
         moment = self._moment(key_of(106, "Bitrix24", f"contact:{number}"), now)
-        company = self._random.choice([0, self._number(self.portal.companies())])
+        company = self._random.choice([0, self._number(self._portal.companies())])
         phones, emails = [f"0{phone[4:]}" for phone in self._phones()], self._emails(number)
         about = {"name": self._name(), "last": "", "owner": self._number(5), "company": company}
-        contact = self.portal.edit("contact", number, moment, **about, phones=phones, emails=emails)
+        contact = self._portal.edit("contact", number, moment, **about, phones=phones, emails=emails)
         return _thin(contact, [_contact(contact)], implied=self._company_of(contact))
 
     def thin_deal(self, now):
-        number = self._number()
+        number = self._number(self._portal.contacts)
         key = key_of(106, "Bitrix24", f"contact:{number}")
-        deal = self.portal.edit("deal", None, self._moment(key, now), name="Угода", contact=number)
+        deal = self._portal.edit("deal", None, self._moment(key, now), name="Угода", contact=number)
         fields = {"externalId": str(number), "dealLink": f"{CRM_URL}/crm/deal/details/{deal.id}/"}
-        contact = self.portal.record("contact", number)
+        contact = self._portal.record("contact", number)
         implied = _contact(contact), *self._company_of(contact)
         return _thin(deal, [Truth(key, fields, int(deal.updated * 1000))], implied=implied)
 
     def thin_company(self, now):
-        number = self._number(self.portal.companies())
+        number = self._number(self._portal.companies())
         moment = self._moment(key_of(106, "Bitrix24", f"organization:{number}"), now)
-        company = self.portal.edit("company", number, moment, name=f"ТОВ «Приклад {self._number(50)}»")
+        company = self._portal.edit("company", number, moment, name=f"ТОВ «Приклад {self._number(50)}»")
         return _thin(company, [_company(company)])
 
     def gone_contact(self, now):
-        contact = self.portal.edit("contact", None, now // 1000 * 1000, name=self._name(), phones=self._phones())
-        self.portal.drop("contact", contact.id)
+        contact = self._portal.edit("contact", None, now // 1000 * 1000, name=self._name(), phones=self._phones())
+        self._portal.drop("contact", contact.id)
         return _thin(contact, [], gone=key_of(106, "Bitrix24", f"contact:{contact.id}"))
 
     def _company_of(self, contact):
-        return (_company(self.portal.record("company", contact.company)),) if contact.company else ()
+        return (_company(self._portal.record("company", contact.company)),) if contact.company else ()
 
     def refused_version(self, now):
         body = {"meta": {"object": "person", "action": "added", "timestamp": now // 1000}, "current": {"id": 3}}

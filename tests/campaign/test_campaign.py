@@ -7,7 +7,9 @@ import os
 
 import pytest
 
-from tests.campaign.campaign import ASSERT_MS, QUIET_MS, Campaign, Plan
+from lookup import round as lookup_round
+from lookup.rows import cleared
+from tests.campaign.campaign import ASSERT_MS, DOORS, LOOKUPS, QUIET_MS, RARE, WIRE, WORKER, Campaign, Plan
 
 SEED = int(os.environ.get("SEED", "1"))
 EVENTS = int(os.environ.get("EVENTS", "40000"))
@@ -60,7 +62,16 @@ def test_the_whole_campaign_under_every_fault(show):
 
     check(outcome)
     assert outcome.stale == 0
-    assert min(outcome.faults.values()) >= EVENTS // 400
+    for kind in (*WIRE, *WORKER, *DOORS, *LOOKUPS):
+        assert outcome.faults[kind] >= EVENTS // 400 // (RARE if kind in LOOKUPS else 1), kind
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_worker_that_forgets_what_it_could_not_read_is_caught(show, monkeypatch):
+    monkeypatch.setattr(lookup_round, "postponed", lambda row, at, **_: cleared(row, at))
+
+    assert run(Plan(SEED, 4000), show).lost > 0
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import json
 import random
-from functools import partial
 
 from cards.key import key_of
 from connections import connection_of
@@ -13,6 +12,8 @@ from mapping import engine
 from mapping.decode import decode
 from mapping.language import loader
 from tests.campaign.sources import ENTRY, LOOKED_UP, Portal, Sources
+
+FETCHER = Fetcher(loopback=True)
 
 
 def meant(sent, portal):
@@ -36,7 +37,7 @@ def looked_up(outcomes, connection, portal):
     for want in [want for outcome in outcomes for want in outcome.wants if connection.lookups]:
         mapping = loader.load("bitrix24-api")
         call, about = mapping.calls[want.lookup].call, {"settings": connection.settings, "secret": portal.secret()}
-        answer = Fetcher(loopback=True).fetch(*build(mapping.api, call, ids=[want.id], loopback=True, **about))
+        answer = FETCHER.fetch(*build(mapping.api, call, ids=[want.id], loopback=True, **about))
         body = json.loads(answer.body)
         read = engine.run(mapping, body, connection.settings, {}, {}, lookup=want.lookup)
         found += read + looked_up(read, connection, portal)
@@ -44,9 +45,8 @@ def looked_up(outcomes, connection, portal):
 
 
 def test_events_mean_what_they_were_made_to_mean():
-    sources = Sources(random.Random(1), 50, partial(Portal, lambda: START))
-
-    with sources.portal as portal:
+    with Portal(lambda: START, 20) as portal:
+        sources = Sources(random.Random(1), 40, portal)
         portal.crms.limited("bitrix24", on=False)
         for number in range(150):
             sent = sources.make(START + number)

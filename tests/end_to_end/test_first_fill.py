@@ -1,4 +1,7 @@
-"""The first fill: all contacts of a CRM, by a command that is killed and resumed, beside live events."""
+"""The first fill from an emulated Bitrix24 by `bridge sync`, killed twice, beside live events; then only what changed.
+
+`FIRST_FILL=50000` makes it as large as a CRM that has been used for years.
+"""
 
 import json
 import os
@@ -7,129 +10,183 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
+from contextlib import contextmanager
+from datetime import datetime
+from statistics import median
 
 import pytest
 
+from local import template
+from local.crm.dialects.bitrix24 import PAGE
+from local.crm.records import BARE
 from local.world import World, wait_for
 from tests.end_to_end import crm
+from tests.end_to_end.conftest import COMMAND
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.slow, pytest.mark.timeout(0)]
 
-ROOT = Path(__file__).parents[2]
-NAME = "acme-bitrix24"
-CONTACTS = int(os.environ.get("FILL_CONTACTS") or 1_000)
-PACE = os.environ.get("FILL_PACE") or "off"  # `crm`: only as fast as Bitrix24 allows
-BARE = 97  # every so many contacts have neither phone nor e-mail
+CONTACTS = int(os.environ.get("FIRST_FILL", "2000"))
+CONNECTION, CRM = "demo-bitrix24", "bitrix24"
+KINDS = ("contact", "company", "lead")  # that a sync reads
+LIVE_EVERY_SECONDS = 3
+EDITED = 5
 
 
 @pytest.fixture(scope="module")
 def world():
-    """A world of its own, whose CRM holds many contacts."""
-    with World() as there:
-        there.crms.fill("bitrix24", CONTACTS)
-        there.crms.limited("bitrix24", on=PACE == "crm")
-        entry = {**there.connections["demo-bitrix24"], "lookups": True}
-        for secret, value in (
-            ("ConnectionsSecret", {**there.connections, NAME: entry}),
-            ("ApiKeysSecret", {NAME: {"url": there.crms.secret("bitrix24")["url"]}}),
-        ):
-            there.aws.client("secretsmanager").put_secret_value(
-                SecretId=there.ids[secret], SecretString=json.dumps(value)
-            )
-        yield there
+    with World() as one:
+        one.crms.fill(CRM, CONTACTS)
+        yield one
 
 
-def bridge(world, folder, *words, **more):
-    command = [sys.executable, "-c", "from cli.main import main; main()", "sync", NAME, "--yes", "--local", *words]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
-        "BRIDGE_PORT": world.bridge_url.rpartition(":")[2],
-    }
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
-    )
+class Sync:
+    """`bridge sync` as a process of its own, in a folder that keeps its checkpoint."""
 
+    def __init__(self, world, folder):
+        self._folder = folder
+        self._checkpoint = folder / f"{CONNECTION}.sync.json"
+        paths = os.pathsep.join([str(template.ROOT / "src"), str(template.ROOT)])
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "BRIDGE_"))}
+        port = world.bridge_url.rpartition(":")[2]
+        self._environment = {**kept, "BRIDGE_PORT": port, "TZ": "UTC", "PYTHONPATH": paths}
 
-def killed(world, folder, after, *words):
-    """Start a run, and kill it when it has read so many records."""
-    run, path = bridge(world, folder, *words), folder / f"{NAME}.sync.json"
-
-    def read():
-        return json.loads(path.read_text())["read"] if path.exists() else 0
-
-    wait_for(lambda: read() >= after or run.poll() is not None, seconds=900, what="The run")
-    assert run.poll() is None, run.communicate()
-    run.kill()
-    run.communicate()
-    return read()
-
-
-class Live:
-    """Saves persons in another CRM, one after the other, and takes the time until Ringostat has each."""
-
-    def __init__(self, world):
-        self.world, self.seconds, self.stopped = world, [], threading.Event()
-        self.thread = threading.Thread(target=self.run)
-
-    def run(self):
-        number = 900_000
-        while not self.stopped.wait(0.5):
-            number += 1
-            started = time.monotonic()
-            self.world.post("demo-pipedrive", crm.pipedrive(crm.person(id=number)))
-            wait_for(lambda: ("Pipedrive", str(number)) in known(self.world), seconds=120, what="A live contact")  # noqa: B023
-            self.seconds.append(time.monotonic() - started)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self.thread.join()
-
-
-def known(world):
-    return {(card["origin"], card["externalId"]) for card in world.state()["contacts"]}
-
-
-@pytest.mark.timeout(3_600 if CONTACTS > 1_000 else 120)
-def test_each_contact_once_though_the_command_is_killed_twice(world, tmp_path, capsys):
-    rate = ("--rate", "200") if PACE == "off" else ()
-    with Live(world) as live:
-        started = time.monotonic()
-        first = killed(world, tmp_path, CONTACTS // 4, *rate)
-        second = killed(world, tmp_path, CONTACTS // 2, *rate, "--resume")
-        run = bridge(world, tmp_path, *rate, "--resume")
-        out, err = run.communicate(timeout=3_600)
-        filled = time.monotonic() - started
-        expected = {("Bitrix24", str(number)) for number in range(1, CONTACTS + 1) if number % BARE}
-        wait_for(lambda: expected <= known(world), seconds=1_800, what="All contacts")
-        delivered = time.monotonic() - started
-
-    assert run.returncode == 0, err
-    assert CONTACTS // 4 <= first < second
-    assert f"{CONTACTS // BARE:,} without phone and e-mail" in out
-    times = sorted(live.seconds)
-    with capsys.disabled():
-        print(  # noqa: T201 - the figures are what a long run is for
-            f"\n{CONTACTS:,} contacts read in {filled:.0f} s, at Ringostat after {delivered:.0f} s "
-            f"({CONTACTS / delivered:.0f} a second); {len(times)} live contacts beside it: median "
-            f"{times[len(times) // 2]:.1f} s, longest {times[-1]:.1f} s"
+    def start(self, *words):
+        return subprocess.Popen(
+            [sys.executable, "-c", COMMAND, "sync", CONNECTION, "--local", "--yes", *words],
+            cwd=self._folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
-    assert times[-1] < 60
+
+    def killed_at(self, number, *words):
+        """Kill a run as soon as it has read so many records."""
+        with self.start(*words) as run:
+            while self.read() < number:
+                assert run.poll() is None, run.stdout.read()
+                time.sleep(0.02)
+            run.kill()
+
+    def finished(self, *words):
+        with self.start(*words) as run:
+            output, _ = run.communicate()
+        assert run.returncode == 0, output
+        return output
+
+    def read(self):
+        """Return how many records the checkpoint says were read."""
+        return json.loads(self._checkpoint.read_text())["read"] if self._checkpoint.exists() else 0
 
 
-def test_a_later_run_reads_only_what_changed(world, tmp_path):
-    time.sleep(1)
-    since = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime())
-    world.crms.edit("bitrix24", "contact", 5, send_event=False, name="Змінена")
+@contextmanager
+def live_events(world):
+    """Let another CRM send an event every few seconds; give the persons with the times of their events."""
+    sent, stopped = [], threading.Event()
 
-    out, err = bridge(world, tmp_path, "--since", since).communicate(timeout=120)
+    def send():
+        while not stopped.wait(LIVE_EVERY_SECONDS):
+            one = crm.person()
+            sent.append((one, time.time()))
+            assert world.post("demo-pipedrive", crm.pipedrive(one)).status == 202
 
-    assert re.search(r"^1 read, 1 sent", out, re.MULTILINE), out + err
-    wait_for(
-        lambda: any("Змінена" in card["fullName"] for card in world.state()["contacts"]), seconds=60, what="The change"
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def landed(world, origin):
+    """Return the states of each contact's card that landed, oldest first, by its id in the CRM."""
+    return {
+        card["id"]: card["states"]
+        for card in world.ringostat.history("contacts")
+        if (card["origin"], card["id_name"]) == (origin, "externalId")
+    }
+
+
+def requests(world):
+    """Return how many requests the CRM has got."""
+    return max((request.number for request in world.crms.requests()[-1:]), default=0)
+
+
+def settle(world, seconds):
+    """Wait until every queue is empty and nothing is due."""
+
+    def is_done():
+        time.sleep(1)
+        if any(world.depth(name) for name in ("inbox", "delivery", "lookup")):
+            return False
+        return not [key for key, row in world.rows().items() if "due" in row]
+
+    wait_for(is_done, seconds, "Rest")
+
+
+def changed_since(world, moment):
+    """Return how many records that a sync reads have changed since a second."""
+    counts = world.crms.counts(CRM)
+    found = [world.crms.record(CRM, kind, one) for kind in KINDS for one in range(1, counts[kind] + 1)]
+    return sum(int(record.updated) >= moment for record in found)
+
+
+def test_a_first_fill_that_is_killed_twice_reads_each_contact_once_and_the_next_sync_only_what_changed(
+    world, tmp_path, show
+):
+    run, total = Sync(world, tmp_path), sum(world.crms.counts(CRM)[kind] for kind in KINDS)
+    started = time.time()
+    with live_events(world) as live:
+        run.killed_at(total // 3)
+        run.killed_at(2 * total // 3, "--resume")
+        output = run.finished("--resume")
+        read_at, asked = time.time(), requests(world)
+    settle(world, 60 + CONTACTS / 20)
+    cards, persons = landed(world, "Bitrix24"), landed(world, "Pipedrive")
+    drained_at = max(states[-1]["time"] for states in cards.values())
+    delays = sorted(persons[str(one.id)][0]["time"] - at for one, at in live)
+    twice = [one for one, states in cards.items() if states[1:] and states[0]["card"] == states[1]["card"]]
+
+    show(
+        f"first fill of {CONTACTS:,} contacts, {total:,} records, killed twice: {asked:,} requests, "
+        f"read in {read_at - started:,.0f} s ({total / (read_at - started):,.0f} a second), all at Ringostat after "
+        f"{drained_at - started:,.0f} s ({len(cards) / (drained_at - started):,.0f} contacts a second)"
     )
+    show(
+        f"  cards that landed once {sum(len(states) == 1 for states in cards.values()):,}, again with other content "
+        f"{sum(len(states) > 1 for states in cards.values()) - len(twice)}, again alike {len(twice)}"
+    )
+    show(
+        f"  {len(delays)} live cards of another CRM meanwhile: median {median(delays):.1f} s, 95 % "
+        f"{delays[int(0.95 * len(delays))]:.1f} s, at most {delays[-1]:.1f} s"
+    )
+    assert f"{total:,} read, " in output
+    assert cards.keys() == {str(one) for one in range(1, CONTACTS + 1) if one % BARE}
+    assert asked <= pages(world) + 2, "only the page in which it was killed is read twice"
+    assert len(twice) == 0
+    check_incremental(world, run, re.search(r"--since (\S+)", output)[1], show)
+
+
+def pages(world):
+    """Return how many requests it takes to read every record; a last page that is full is followed by an empty one."""
+    return sum(world.crms.counts(CRM)[kind] // PAGE + 1 for kind in KINDS)
+
+
+def check_incremental(world, run, since, show):
+    """Edit some contacts of which no event tells, and let a sync find them."""
+    edited = range(2, 2 + EDITED)
+    for number in edited:
+        world.crms.edit(CRM, "contact", number, name=f"Нова {number}", send_event=False)
+    changed = changed_since(world, datetime.fromisoformat(f"{since}+00:00").timestamp())
+    before, known = requests(world), landed(world, "Bitrix24")
+
+    output = run.finished("--since", since)
+    settle(world, 120)
+    cards = landed(world, "Bitrix24")
+    news = {one for one, states in cards.items() if states[-1] != known[one][-1]}
+
+    show(f"  then --since: {changed} records read in {requests(world) - before} requests, {len(news)} posted")
+    assert f"{changed:,} read, " in output
+    assert news == {str(number) for number in edited}
+    assert requests(world) - before <= len(KINDS) * 2 + changed // PAGE
