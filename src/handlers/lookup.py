@@ -39,7 +39,7 @@ WORKER = Worker(
     clock=clock.now,
     sleep=time.sleep,
     jitter=random.random,
-    new_id=lambda: uuid.uuid4().hex,
+    new_id=lambda: str(uuid.uuid4()),
 )
 
 
