@@ -183,3 +183,45 @@ def test_in_a_stack_without_look_ups_it_says_how_to_deploy_them(online, wanting,
     assert f"note     {NAME} looks nothing up: what its events leave out stays unknown" in found
     assert "Lookups=true" in done.out
     assert "LookupQueue" not in done.out
+
+
+@pytest.fixture
+def given_up(online, wanting, bridge, crm):
+    """The id, in the rejected queue, of a contact that the CRM refused to be asked for."""
+    wanting(7)
+    crm.faults = [(400, {}, {"error": "BROKEN"})]
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+    line, _ = lines(online("rejected", "list"), "lookup-refused")
+    return line.split()[0]
+
+
+def test_what_was_given_up_is_shown_as_what_a_replay_makes_of_it(online, given_up):
+    [now] = lines(online("rejected", "show", given_up), "now  ")
+
+    assert now.split()[1:] == ["lookup", "contact", "7"]
+
+
+def test_what_was_given_up_of_a_connection_without_a_key_would_be_rejected(online, bridge, given_up):
+    entry(bridge, lookups=False)
+
+    [now] = lines(online("rejected", "show", given_up), "now  ")
+
+    assert now.split()[1:3] == ["reject", "no-api-key"]
+
+
+def test_what_was_given_up_of_a_look_up_that_is_gone_says_so(online, bridge, given_up):
+    bridge.put_connections({**CONNECTIONS, NAME: connection("generic")})
+
+    [now] = lines(online("rejected", "show", given_up), "now  ")
+
+    assert "no such look-up" in now
+    assert "matches" not in now
+
+
+def test_what_was_given_up_of_a_record_that_is_erased_is_deleted_with_it(online, given_up):
+    done = online("erase", NAME, "contact:7")
+
+    assert "1 rejected events of it deleted" in done.out
+    assert "name no card" not in done.out
+    assert lines(online("rejected", "list"), "lookup-refused") == []
