@@ -6,6 +6,7 @@ import pytest
 
 from local.in_process import CONNECTIONS, connection
 from lookup import night
+from ops.times import local
 from tests.cli.crm_api import CODE, contact
 
 NAME = "acme-b24"
@@ -98,6 +99,40 @@ def test_status_names_a_record_that_is_wanted(online, wanting, bridge, crm):
     assert "1 tries failed" in then
     assert "read in " in then
     assert "There is no card" not in fresh.out
+
+
+def test_status_says_that_the_crm_shows_no_such_record(online, wanting, bridge):
+    wanting(7)
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+    asked_at = bridge.clock.now()
+    bridge.clock.pass_(120)
+
+    done = online("status", NAME, 7)
+
+    assert done.code == 1
+    assert (
+        f"contact 7: the CRM was asked at {local(asked_at)} (2 min ago): not found there, or not visible to the API key"
+        in done.out
+    )
+    assert "has accepted no event of it" not in done.out
+
+
+def test_status_forgets_it_once_the_record_is_wanted_anew_and_found(online, wanting, bridge, crm):
+    wanting(7)
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+    crm.records["contact"] = [contact(7)]
+    bridge.clock.pass_(60)
+    wanting(7)
+    again = online("status", NAME, 7)
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+    found = online("status", NAME, 7)
+
+    assert lines(again, "is wanted from the CRM")
+    assert "#contact:7" in found.out
+    assert "not found there" not in again.out + found.out
 
 
 def test_status_of_an_unknown_id_is_still_an_error(online, wanting):
