@@ -187,14 +187,45 @@ def test_a_key_that_the_crm_refuses_is_found(online, wanting, crm):
     assert CODE not in done.out
 
 
-@pytest.mark.parametrize(("days", "words"), [(29, "ends"), (-1, "ended"), (31, "")])
-def test_a_key_that_ends_soon_is_found(online, wanting, bridge, crm, days, words):
+@pytest.mark.parametrize(
+    ("fault", "is_the_keys"),
+    [
+        ((502, {}, {}), False),
+        ((500, {}, {}), False),
+        ((429, {"Retry-After": "600"}, {}), False),
+        ((200, {"Content-Length": "100"}, b"{"), False),
+        (None, False),
+        ((401, {}, {"error": "NO_AUTH_FOUND"}), True),
+        ((403, {}, {}), True),
+        ((302, {"Location": "https://example.com/"}, {}), True),
+    ],
+)
+def test_a_crm_that_is_down_is_waited_for_and_gets_no_new_key(online, wanting, bridge, crm, fault, is_the_keys):
+    crm.faults = [fault] * 3
+    if fault is None:
+        bridge.put_api_keys({NAME: {"url": "http://127.0.0.1:9/rest/1/x/"}})
+
+    text = online("doctor").out.splitlines()
+
+    [at] = [at for at, line in enumerate(text) if line.startswith(f"wrong    {NAME}: Bitrix24")]
+    remedy = text[at + 1]
+    assert ("--api-only" in remedy) == is_the_keys
+    assert ("status page" in remedy) != is_the_keys
+    assert "nothing is lost" in remedy
+
+
+@pytest.mark.parametrize(
+    ("days", "kind", "words"), [(29, "warning", "ends"), (-1, "wrong", "ended"), (31, "", ""), (1, "warning", "ends")]
+)
+def test_a_key_that_ends_soon_is_a_warning_and_one_that_ended_is_wrong(online, wanting, bridge, crm, days, kind, words):
     end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + days * 86_400))
     bridge.put_api_keys({NAME: {"url": crm.api_url, "expires": end}})
 
-    found, _ = doctored(online)
+    found, done = doctored(online)
 
-    assert any(f"the API key {words} " in line for line in found) == bool(words)
+    assert [line[:9].strip() for line in found if f"the API key {words or 'end'}" in line] == [kind] * bool(kind)
+    if kind == "warning":
+        assert done.out.splitlines()[-1].endswith("1 warning")
 
 
 def test_a_connection_that_could_look_up_and_does_not_is_noted(online, wanting, bridge):
