@@ -91,7 +91,7 @@ def _answered(api: Loaded, wanted: tuple[str, ...], options: Mapping[str, str], 
 
 def tried(crm: Crm) -> None:
     """Try a key before it is stored, and say what it may see; raise ClickException if the CRM does not take it."""
-    fault = crm.fault()
+    fault = crm.trouble(crm.check())
     found = [crm.seen(lookup) for lookup in crm.syncs() if lookup.kind in PERSONS and not fault]
     if fault or (found and all(isinstance(one, str) for one in found)):
         raise click.ClickException(f"{fault or found[0]}. Nothing was stored; --no-check stores it anyway")

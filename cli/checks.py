@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from access import fault
 from aws.client import Failure
+from cli.patience import REMEDIES
 from connections import Connection, api_key_of, auth_key_of, connection_of
 from delivery.policy import EVER_MS, LEFT_COUNTED
 from errors import BadConnection, BadMapping, BridgeError, OperatorError
@@ -24,6 +25,7 @@ from ops.times import shown
 
 CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
 OVERDUE_MS = 5 * 60_000  # the sweep runs every minute
+LATER = "nothing is lost, it is tried again by itself; if this lasts,"
 KEY_ENDS_SOON_MS = 30 * 86_400_000
 PAGES = 5  # of the table, a megabyte each, in which the last events are looked for
 
@@ -31,7 +33,7 @@ PAGES = 5  # of the table, a megabyte each, in which the last events are looked 
 class Finding(NamedTuple):
     """What was looked at, and how it is; the remedy of what is wrong."""
 
-    kind: Literal["fine", "note", "wrong"]
+    kind: Literal["fine", "note", "warning", "wrong"]
     what: str
     remedy: str = ""
 
@@ -211,17 +213,27 @@ def _key(stack: Stack, connection: Connection, dialect: Dialect, key: Mapping[st
         return
     end, now = api_keys.end_of(key), stack.clock()
     if end is not None and end < now + KEY_ENDS_SOON_MS:
-        words = "ended" if end < now else "ends"
-        yield Finding("wrong", f"{name}: the API key {words} {shown(end, now)}", f"make a new one in the CRM, {again}")
+        when, remedy = shown(end, now), f"make a new one in the CRM, then {again}"
+        if end < now:
+            yield Finding("wrong", f"{name}: the API key ended {when}", remedy)
+        else:
+            yield Finding("warning", f"{name}: the API key ends {when}", remedy)
+    yield _asked(name, Crm(stack, connection, dialect, key), again)
+
+
+def _asked(name: str, crm: Crm, again: str) -> Finding:
+    """Ask the CRM whether it takes the key; what it says for a time only is not the key's fault."""
+    remedies = {
+        "key": f"nothing is lost, but its records are not read: make a new key in the CRM, then {again}",
+        **dict.fromkeys(("retry", "wait"), f"{LATER} look at the status page of {crm.name}"),
+    }
     try:
-        fault = Crm(stack, connection, dialect, key).fault()
+        read = crm.check()
     except OperatorError as error:
-        fault = str(error)
-    if fault:
-        remedy = f"nothing is lost, but its records are not read; see the CRM, then {again}"
-        yield Finding("wrong", f"{name}: {fault}", remedy)
-    else:
-        yield Finding("fine", f"{name}: {dialect.mapping.crm} takes the API key")
+        return Finding("wrong", f"{name}: {error}", remedies["key"])
+    if read.kind == "ok":
+        return Finding("fine", f"{name}: {crm.name} takes the API key")
+    return Finding("wrong", f"{name}: {crm.trouble(read)}", remedies.get(read.kind) or REMEDIES[read.kind])
 
 
 def _again(connection: Connection) -> str:

@@ -77,10 +77,10 @@ class Crm:
         """Ask for a page of all records of a look-up."""
         return self.ask(lookup.sync.call if lookup.sync else lookup.call, lookup, known)
 
-    def fault(self) -> str:
-        """Return why the CRM does not take the key, empty if it does."""
+    def check(self) -> Read:
+        """Return what the CRM says to a call that shows whether it takes the key; ok where there is no such call."""
         call = self.api.check or next((each.sync.call for each in self.mapping.calls.values() if each.sync), None)
-        return self.trouble(self.ask(call).read) if call else ""
+        return self.ask(call).read if call else Read("ok")
 
     def trouble(self, read: Read) -> str:
         """Return what an answer that holds no records means, empty for one that does."""

@@ -1,6 +1,6 @@
 """What a connection would make of a sample, by the production code's own decode, map and compose."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ from cards.card import stamped
 from cards.endpoints import Composed, compose
 from cards.key import key_of
 from errors import SenderError
+from intake.meaning import meaning
 from mapping import engine
 from mapping.identity import personal_ids
 from mapping.language import loader
@@ -22,33 +23,39 @@ USUAL = engine.Answer(202, "application/json", "")  # a verdict for each record
 
 
 class Trial(NamedTuple):
-    """One event, what became of it, and the answer its sender would get."""
+    """One event, what became of it, the answer its sender would get, and the connection with the mapping that read it.
+
+    That mapping is the connection's own, or the one of its CRM's answers.
+    """
 
     sample: Sample
-    outcomes: list[Outcome]
+    outcomes: Sequence[Outcome]
     answer: engine.Answer
+    connection: Offline
 
 
 def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     """Decode and map a sample as `ingest` does; a body that cannot be read is one rejected record."""
     try:
-        body = sample.decoded()  # a message that wraps nothing says so here
-        outcomes = engine.read(
-            loader.answers_of(connection.mapping) if sample.lookup else connection.mapping,
+        if sample.problem:
+            raise sample.problem
+        reader, outcomes = meaning(
+            connection.mapping,
             sample.body,
             connection.settings,
             sample.headers,
             sample.query,
-            trace=trace,
             lookup=sample.lookup,
+            trace=trace,
         )
     except SenderError as error:
         rejected = Outcome("reject", code=error.code, reason=str(error))
-        return Trial(sample, [rejected], engine.Answer(error.status, "application/problem+json", ""))
-    return Trial(sample, outcomes, _answer(connection, body, outcomes))
+        return Trial(sample, [rejected], engine.Answer(error.status, "application/problem+json", ""), connection)
+    answer = USUAL if sample.lookup else _answer(connection, sample.decoded(), outcomes)
+    return Trial(sample, outcomes, answer, connection._replace(mapping=reader))
 
 
-def _answer(connection: Offline, body: Any, outcomes: list[Outcome]) -> engine.Answer:
+def _answer(connection: Offline, body: Any, outcomes: Sequence[Outcome]) -> engine.Answer:
     if connection.mapping.contract and all(outcome.result == "reject" for outcome in outcomes):
         return engine.Answer(422, "application/problem+json", "")
     return engine.answer(connection.mapping, body) or USUAL
@@ -96,6 +103,15 @@ def card_key(connection: Offline, outcome: Outcome) -> str:
     return key_of(connection.project, connection.mapping.crm, outcome.card, is_personal)
 
 
+def card_keys(connection: Offline, outcome: Outcome) -> set[str]:
+    """Return the keys of the cards that an outcome is about: its own, or those of the records that it only names."""
+    if outcome.result != "lookup":
+        return {card_key(connection, outcome)} if outcome.card else set()
+    calls = loader.answers_of(connection.mapping).calls
+    cards = {f"{kind}:{want.id}" for want in outcome.wants if (kind := calls[want.lookup].kind)}
+    return {card_key(connection, outcome._replace(card=card)) for card in cards}
+
+
 def composed(connection: Offline, outcome: Outcome) -> Composed | None:
     """Return what Ringostat would be sent if a change were all that is known; None for a skip or reject."""
     if outcome.result != "change":
@@ -117,7 +133,7 @@ def moment(milliseconds: int | None) -> str | None:
 def document(connection: Offline, trials: Iterable[Trial]) -> dict[str, Any]:
     """Return outcomes and answer as JSON for programs; the answer is that to the last of several events."""
     trials = list(trials)
-    outcomes = [_outcome(connection, outcome) for trial in trials for outcome in trial.outcomes]
+    outcomes = [_outcome(trial.connection, outcome) for trial in trials for outcome in trial.outcomes]
     last = trials[-1].answer
     answer = {"status": last.status, "contentType": last.content_type, "body": last.body or None}
     fits = sorted({name for trial in trials for name in fitting(connection, trial)})

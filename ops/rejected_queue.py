@@ -9,9 +9,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.chunks import chunks
 from aws.queues import BATCH
-from connections import connection_of
+from connections import Connection, connection_of
 from errors import Unavailable
 from event import wrapped
+from lookup.wanted import refused
+from mapping.outcome import Outcome
 from ops.dry_run import Trial, tried
 from ops.offline import Offline
 from ops.samples import Sample, event_of
@@ -120,7 +122,7 @@ def rejection_of(message: dict[str, Any]) -> Rejection:
         event.received_at,
         event.request_id,
         message["Body"] if problem else wrapped(event),
-        Sample(event.body, event.headers, event.query, problem=problem),
+        Sample.of(event, problem=problem),
     )
 
 
@@ -138,7 +140,18 @@ def sendable(rejections: Sequence[Rejection]) -> Iterator[list[Rejection]]:
 
 def mapped(one: Rejection, entries: dict[str, Any]) -> Trial:
     """Return what the connection's mapping makes of an event now; raise BridgeError, LookupError without one."""
+    return tried(Offline.of(_connection(one, entries)), one.sample)
+
+
+def replayed(one: Rejection, entries: dict[str, Any]) -> list[Outcome]:
+    """Return what would come of an event if it were replayed now; raise as `mapped` does."""
+    outcomes = mapped(one, entries).outcomes
+    may_ask = _connection(one, entries).lookups
+    return [outcome if may_ask else refused(outcome, "no-api-key") for outcome in outcomes]
+
+
+def _connection(one: Rejection, entries: dict[str, Any]) -> Connection:
     connection = connection_of(entries, one.connection)
     if connection is None:
         raise LookupError("no connection has this name")
-    return tried(Offline.of(connection), one.sample)
+    return connection

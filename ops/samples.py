@@ -43,6 +43,11 @@ class Sample(NamedTuple):
     problem: BadBody | None = None
     lookup: str = ""  # the look-up that it answers
 
+    @classmethod
+    def of(cls, event: Event, *, came_as: str = "", problem: BadBody | None = None) -> "Sample":
+        """Return an event as a mapping gets it."""
+        return cls(event.body, event.headers, event.query, came_as, problem, event.lookup)
+
     @property
     def content_type(self) -> str:
         """What decides how the body is read; empty: its first character."""
@@ -167,7 +172,7 @@ def _is_wrapped(document: dict[str, Any]) -> bool:
 def of_message(message: Mapping[str, Any]) -> Sample:
     """Return the event of a message as a mapping gets it."""
     event, problem = event_of(message)
-    return Sample(event.body, event.headers, event.query, "a queue message", problem)
+    return Sample.of(event, came_as="a queue message", problem=problem)
 
 
 def event_of(message: Mapping[str, Any]) -> tuple[Event, BadBody | None]:

@@ -53,12 +53,26 @@ def wanted(cards: Cards, connection: str) -> Wanted | None:
     return Wanted(len(keys), rows) if rows else None
 
 
-def of_id(cards: Cards, connection: Connection, identity: str) -> list[Row]:
-    """Return the rows by which a record of this id is wanted, of whatever look-up."""
+class OfId(NamedTuple):
+    """What is known of an id, of whatever look-up: the rows by which it is wanted, and where the CRM did not show it.
+
+    The latter is known for a day: look-up and id (`contact 42`), and when the CRM was asked (ms since 1970).
+    """
+
+    wanted: list[Row]
+    missing: dict[str, int]
+
+
+def of_id(cards: Cards, connection: Connection, identity: str) -> OfId:
+    """Return what is known of an id, as the CRM writes it."""
     mapping = loader.answers_of(loader.load(connection.mapping))
     bare = identity.rpartition(":")[2]
-    keys = [wanted_key(connection.name, name, bare) for name in mapping.calls]
-    return [Row.of(connection.name, row) for row in cards.rows(keys).values() if "due" in row]
+    keys = {wanted_key(connection.name, name, bare): name for name in mapping.calls}
+    rows = cards.rows(list(keys))
+    return OfId(
+        [Row.of(connection.name, row) for row in rows.values() if "due" in row],
+        {f"{keys[key]} {bare}": row["missing_at"] for key, row in rows.items() if "missing_at" in row},
+    )
 
 
 def troubles(cards: Cards, connection: str, now: int) -> Iterator[Trouble]:

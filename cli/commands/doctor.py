@@ -1,5 +1,7 @@
 """`bridge doctor`: what keeps contacts from Ringostat, and what to do about it."""
 
+from collections import Counter
+
 import click
 
 from cli import exits
@@ -7,7 +9,7 @@ from cli.checks import CHECKS, Finding
 from cli.terminal import Cell, say
 from ops.stack import Stack, of_stack
 
-MARKS = {"fine": Cell("fine     ", "green"), "note": Cell("note     ", "cyan"), "wrong": Cell("wrong    ", "bold red")}
+STYLES = {"fine": "green", "note": "cyan", "warning": "yellow", "wrong": "bold red"}
 
 
 @click.command(short_help="Look for what keeps contacts from Ringostat, with a remedy for each.")
@@ -20,12 +22,18 @@ def command(stack: Stack) -> int:
     findings = [finding for check in CHECKS for finding in check(stack)]
     for finding in findings:
         _print(finding)
-    wrong = sum(finding.kind == "wrong" for finding in findings)
-    say(f"{wrong} wrong" if wrong else "everything is fine")
-    return exits.WRONG if wrong else exits.FINE
+    count = Counter(finding.kind for finding in findings)
+    say(_summary(count["wrong"], count["warning"]))
+    return exits.WRONG if count["wrong"] else exits.FINE
+
+
+def _summary(wrong: int, warnings: int) -> str:
+    if not warnings:
+        return f"{wrong} wrong" if wrong else "everything is fine"
+    return f"{wrong or 'nothing is'} wrong, {warnings} warning{'' if warnings == 1 else 's'}"
 
 
 def _print(finding: Finding) -> None:
-    say(MARKS[finding.kind], finding.what)
+    say(Cell(f"{finding.kind:9}", STYLES[finding.kind]), finding.what)
     if finding.remedy:
         say("         → ", finding.remedy)

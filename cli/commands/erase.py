@@ -6,15 +6,13 @@ from typing import Any, NamedTuple
 import click
 
 from aws.table import Cards
-from cards.key import key_of
 from cards.write import Write
 from cli import exits
 from cli.identities import found, keys_of
 from cli.terminal import Cell, say
-from connections import Connection, connection_of
+from connections import Connection
 from errors import BridgeError
-from mapping.identity import personal_ids
-from mapping.language import loader
+from ops.dry_run import card_keys
 from ops.rejected_queue import Held, Rejection, mapped
 from ops.stack import Stack, of_stack
 
@@ -96,15 +94,9 @@ def _keys(one: Rejection, entries: dict[str, Any]) -> set[str]:
     """Return the keys of an event's records, empty ones for records that name no card."""
     try:
         trial = mapped(one, entries)
-        connection = connection_of(entries, one.connection)
     except (BridgeError, LookupError):
         return set()
-    if connection is None:
-        return set()
-    mapping = loader.load(connection.mapping)
-    is_personal = personal_ids(connection.settings) if mapping.free_ids else None
-    cards = {outcome.card for outcome in trial.outcomes}
-    return {key_of(connection.project, mapping.crm, card, is_personal) if card else "" for card in cards}
+    return {key for outcome in trial.outcomes for key in card_keys(trial.connection, outcome) or {""}}
 
 
 def _hint(unknown: list[Rejection]) -> None:

@@ -10,6 +10,7 @@ import click
 from cards.endpoints import NO_DIRECTION, NO_NAME, Composed
 from cli import exits
 from cli.terminal import Cell, Part, columns, say, say_json
+from errors import did_you_mean
 from mapping.language import loader
 from mapping.outcome import Outcome, Want
 from ops.dry_run import USUAL, Trial, card_key, composed, document, fitting, moment, tried
@@ -39,6 +40,8 @@ def command(connection: Offline, samples: list[Sample], *, as_json: bool) -> int
 
     It prints personal data: it is for your own screen. Nothing is sent anywhere.
     """
+    for sample in samples:
+        _check_lookup(connection, sample.lookup)
     trials = [tried(connection, sample, trace=not as_json) for sample in samples]
     if as_json:
         say_json(document(connection, trials))
@@ -48,16 +51,29 @@ def command(connection: Offline, samples: list[Sample], *, as_json: bool) -> int
     return exits.REJECTED if rejected else exits.FINE
 
 
+def _check_lookup(connection: Offline, name: str) -> None:
+    """Raise UsageError for a look-up that the CRM's mapping does not have."""
+    calls = loader.answers_of(connection.mapping).calls
+    if not name or name in calls:
+        return
+    if not calls:
+        raise click.UsageError(f"--lookup: the mapping '{connection.mapping.name}' looks nothing up")
+    hint = did_you_mean(name, calls)
+    parts = [f"there is no look-up '{name}'" + (f"; {hint}" if hint else "."), f"There are {', '.join(sorted(calls))}"]
+    raise click.UsageError(f"--lookup: {' '.join(parts)}")
+
+
 def _print(connection: Offline, trials: list[Trial]) -> None:
-    mapping = connection.mapping
-    say("mapping  ", Cell(mapping.name, "bold"), f" ({mapping.source.name}) for {mapping.crm}")
-    number = 0
+    number, shown = 0, None
     for trial in trials:
+        if (mapping := trial.connection.mapping) is not shown:
+            say("mapping  ", Cell(mapping.name, "bold"), f" ({mapping.source.name}) for {mapping.crm}")
+            shown = mapping
         say(f"event    {_described(trial.sample)}")
         for outcome in trial.outcomes:
             number += 1
             say()
-            _print_outcome(connection, outcome, number)
+            _print_outcome(trial.connection, outcome, number)
             for line in _place(trial.sample, outcome):
                 say("   ", Cell(line, "dim"))
         for name in fitting(connection, trial):

@@ -13,7 +13,7 @@ from cli.rate import Rate
 from cli.terminal import Cell, columns, say
 from errors import BridgeError
 from mapping.outcome import compact
-from ops.rejected_queue import Held, Rejection, mapped, sendable
+from ops.rejected_queue import Held, Rejection, replayed, sendable
 from ops.stack import Stack, of_stack
 from ops.times import local
 from ops.times import since as parsed
@@ -80,11 +80,13 @@ def _print(one: Rejection, entries: dict[str, Any]) -> None:
     for line in _readable(sample.body):
         say("  ", line)
     try:
-        outcomes = [compact(outcome) for outcome in mapped(one, entries).outcomes]
+        outcomes = [compact(outcome) for outcome in replayed(one, entries)]
     except (BridgeError, LookupError) as error:
         outcomes = [{"reason": str(error)}]
     for outcome in outcomes:
         words = [str(outcome[name]) for name in ("result", "card", "code", "field", "reason") if outcome.get(name)]
+        if outcome.get("result") == "lookup":
+            words += [f"{want['lookup']} {want['id']}" for want in outcome["wants"]]
         say(Cell("  now         ", "cyan"), " ".join(words))
     say()
 

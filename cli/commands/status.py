@@ -16,6 +16,7 @@ from ops.card_text import state, story
 from ops.stack import Stack, of_stack
 from ops.times import away, local, shown
 
+MISSING = "not found there, or not visible to the API key"
 STYLES = {"delivered": "green", "refused": "red", "erased": "yellow"}
 
 
@@ -33,14 +34,17 @@ def command(stack: Stack, connection: str, identity: str) -> int:
     for card in cards.values():
         _print(card, stack)
         say()
-    rows = wanted.of_id(stack.cards, entry, identity)
+    rows, missing = wanted.of_id(stack.cards, entry, identity)
     waiting = list(wanted.troubles(stack.cards, connection, stack.clock())) if rows else []
     for row in rows:
         words = _words(row, stack.clock(), is_held=bool(waiting))
         say(Cell(f"{row.lookup} {row.id} ", "bold"), Cell("is wanted from the CRM", "cyan"), words)
-    if not cards and not rows:
+    for record, asked_at in missing.items():
+        say(Cell(f"{record}: ", "bold"), f"the CRM was asked at {shown(asked_at, stack.clock())}: {MISSING}")
+    if not (cards or rows or missing):
         say(f"There is no card of this id: {connection} has accepted no event of it.")
         say(f"Look for rejected ones: bridge rejected list --connection {connection}")
+    if not (cards or rows):
         return exits.WRONG
     held = list(troubles(stack.cards, entry.project, stack.clock())) if cards else []
     for trouble in [*held, *waiting]:

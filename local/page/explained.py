@@ -45,8 +45,9 @@ def outcomes(
 
     `only` is the key of the one card that is wanted.
     """
-    found = tried(connection, sample, trace=True).outcomes
-    wanted = [outcome for outcome in found if not only or card_key(connection, outcome) == only]
+    found = tried(connection, sample, trace=True)
+    connection = found.connection
+    wanted = [outcome for outcome in found.outcomes if not only or card_key(connection, outcome) == only]
     return [
         _outcome(connection, outcome, cards.get(card_key(connection, outcome)), received_at)
         for outcome in wanted[:SHOWN_OUTCOMES]

@@ -18,13 +18,12 @@ from connections import Connection
 from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
 from errors import AllRejected, Unavailable
-from event import WANTED, Event, Record, plain, wanted_again, wrapped
+from event import Event, Record, plain, wanted_again, wrapped
 from intake.flood import Flood
+from intake.meaning import meaning
 from intake.merging import Merging
-from mapping import engine
-from mapping.decode import MAX_ANSWER_BYTES, MAX_BYTES, decoded
 from mapping.identity import personal_ids
-from mapping.language import loader, model
+from mapping.language import loader
 from mapping.language.rule import NOT_IN_TABLE
 from mapping.outcome import Outcome, Want
 from settings import Settings
@@ -119,25 +118,20 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
 
 def mapped(event: Event, connection: Connection) -> Mapped:
     """Decode and map an event; raise SenderError for a body that cannot be decoded."""
-    mapping = loader.load(connection.mapping)
-    if event.lookup:
-        mapping = loader.answers_of(mapping)
-    outcomes = _outcomes(event, mapping, connection.settings)
+    mapping, outcomes = meaning(
+        loader.load(connection.mapping),
+        event.body,
+        connection.settings,
+        event.headers,
+        event.query,
+        lookup=event.lookup,
+    )
     is_personal = personal_ids(connection.settings) if mapping.free_ids else None
     keys = [
         key_of(connection.project, mapping.crm, outcome.card, is_personal) if outcome.card else ""
         for outcome in outcomes
     ]
     return Mapped(event, connection, mapping.contract, outcomes, keys, is_personal)
-
-
-def _outcomes(event: Event, mapping: model.Mapping, settings: Mapping[str, str]) -> list[Outcome]:
-    if event.headers.get("content-type") == WANTED:
-        from lookup.wanted import outcomes_of  # noqa: PLC0415 - as in `_wanting`
-
-        return outcomes_of(decoded(event.body, event.headers), mapping)
-    most = MAX_ANSWER_BYTES if event.lookup else MAX_BYTES
-    return engine.read(mapping, event.body, settings, event.headers, event.query, lookup=event.lookup, most=most)
 
 
 def take_answer(

@@ -261,7 +261,7 @@ class Round:
             [
                 postponed(row, now + AGAIN_MS, again=1)
                 if lookup.kind in ("contact", "lead") and f"{lookup.kind}:{row.id}" in bare and not row.again
-                else cleared(row, now)
+                else cleared(row, now, is_missing=row.id in read.missing)
                 for row in rows
             ]
         )

@@ -38,14 +38,16 @@ class Row(NamedTuple):
 
 def wanted(connection: str, lookup: str, identity: str, depth: int, now: int) -> Write:
     """Return the write by which a record is wanted, or wanted anew."""
-    changes = {"due": wanted_part(connection), "due_at": now, "wanted_at": now, "again": None, "expires_at": None}
+    settled = dict.fromkeys(("again", "missing_at", "expires_at"))
+    changes = {"due": wanted_part(connection), "due_at": now, "wanted_at": now, **settled}
     return Write(wanted_key(connection, lookup, identity), changes, once={"since": now, "depth": depth})
 
 
-def cleared(row: Row, now: int) -> Write:
-    """Return the write by which a record is wanted no more."""
+def cleared(row: Row, now: int, *, is_missing: bool = False) -> Write:
+    """Return the write by which a record is wanted no more; `is_missing` if the CRM did not show it."""
     gone = dict.fromkeys(("due", "due_at", "since", "tries", "depth", "again"))
-    return _if_unchanged(row, {**gone, "expires_at": now // 1000 + KEPT_SECONDS})
+    found = {"missing_at": now if is_missing else None}
+    return _if_unchanged(row, {**gone, **found, "expires_at": now // 1000 + KEPT_SECONDS})
 
 
 def postponed(row: Row, at: int, **changes: int) -> Write:

@@ -1,7 +1,7 @@
 """What a connection may want from its CRM, and how events that only name a record leave a row for it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aws.queues import Queue
 from aws.table import Cards
@@ -13,7 +13,6 @@ from event import Event
 from lookup.pace import Pace
 from lookup.rows import wanted
 from lookup.wakeups import MOST_WANTED, wake
-from mapping.language import loader, model
 from mapping.outcome import Outcome, Want
 
 SETTLE_SECONDS = 3  # so that the events of one save share a request
@@ -43,6 +42,13 @@ def is_unknown(card: Card | None) -> bool:
     return card.hash is None or not any(name in card.fields and card.fields[name].value for name in NAMES)
 
 
+def refused(outcome: Outcome, code: str) -> Outcome:
+    """Return an outcome of a connection that may want nothing: what only names a record is rejected."""
+    if outcome.result == "lookup":
+        outcome = outcome._replace(result="reject", code=code, reason=REFUSALS[code])
+    return outcome._replace(wants=())
+
+
 class Wanting(NamedTuple):
     """What a connection may want; `refusal` is a code if it may want nothing now."""
 
@@ -65,9 +71,7 @@ class Wanting(NamedTuple):
 
     def _admitted(self, event: Event, outcome: Outcome) -> Outcome:
         if self.refusal:
-            outcome = outcome._replace(wants=())
-            refused = outcome._replace(result="reject", code=self.refusal, reason=REFUSALS[self.refusal])
-            return refused if outcome.result == "lookup" else outcome
+            return refused(outcome, self.refusal)
         wants = tuple(want for want in outcome.wants if event.depth < DEEPEST and want.lookup != event.lookup)
         outcome = outcome._replace(wants=wants)
         too_deep = outcome._replace(result="skip", code="lookup-depth", reason="it is too far from the event")
@@ -89,18 +93,3 @@ class Wanting(NamedTuple):
         # What an answer wants is read by the worker that got the answer: it must not feed its own queue.
         if not all(debt.depth for debt in debts.values()):
             wake(self.wakeups, [self.connection], SETTLE_SECONDS)
-
-
-def outcomes_of(body: Any, mapping: model.Mapping) -> list[Outcome]:
-    """Return what it means that records are to be wanted again, as `event.wanted_again` writes it."""
-    given = body if isinstance(body, dict) else {}
-    calls = loader.load(mapping.api_name).calls if mapping.api_name else {}
-    lookup, ids = calls.get(str(given.get("lookup"))), given.get("ids")
-    if lookup is None or not isinstance(ids, list) or not ids:
-        return [Outcome("reject", code="no-match", reason="the mapping of this connection has no such look-up")]
-    return [
-        Outcome("lookup", position, wants=(Want(lookup.name, one),))
-        if isinstance(one, str) and lookup.ids.fullmatch(one)
-        else Outcome("reject", position, code="no-id", field="id", reason="this is no id that may be asked for")
-        for position, one in enumerate(ids)
-    ]

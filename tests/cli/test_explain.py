@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,11 @@ from mapping.language import loader
 
 EVENTS = Path(__file__).parents[2] / "events"
 ROOT = Path(__file__).parents[2]
+GUIDED = sorted(
+    command
+    for guide in (ROOT / "docs" / "connect").glob("*.md")
+    for command in re.findall(r"^\s*\.venv/bin/bridge (explain .*)$", guide.read_text("utf-8"), re.MULTILINE)
+)
 CASES = list(found(ROOT / "events"))
 ODD_PHONES = ROOT / "events/pipedrive/person-with-odd-phones.json"
 PERSON = {
@@ -350,3 +356,45 @@ def test_a_deletion_shows_its_card(run):
 
     assert "DELETE  deleted-in-crm  card 106#Bitrix24#contact:82" in text
     assert "0 changes, 1 deleted, 0 skipped, 0 rejected" in text
+
+
+@pytest.mark.parametrize("command", GUIDED)
+def test_what_a_guide_shows_can_be_run(run, explained, monkeypatch, command):
+    monkeypatch.chdir(ROOT)
+    _, *words = shlex.split(command)
+
+    done, told = run("explain", *words), explained(*words)["outcomes"]
+
+    rejected = any(outcome["result"] == "reject" for outcome in told)
+    assert done.code == (2 if rejected else 0), done.err
+
+
+def test_the_guides_show_answers_too():
+    assert sum(" --lookup " in command for command in GUIDED) > 10
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.mapping != case.crm], ids=str)
+def test_an_answer_is_shown_with_the_rows_of_the_mapping_that_reads_it(case, run):
+    _, _, *words = options(case)
+
+    done, by_itself = (run("explain", "--mapping", name, *words) for name in (case.crm, case.mapping))
+
+    assert done.out == by_itself.out
+    assert f"mapping  {case.mapping} (" in done.out
+
+
+@pytest.mark.parametrize(
+    ("mapping", "lookup", "words"),
+    [
+        ("keycrm", "contcat", "there is no look-up 'contcat'; did you mean 'contact'? There are card, contact, "),
+        ("keycrm", "nonsense", "there is no look-up 'nonsense'. There are card, contact, "),
+        ("keycrm-api", "nonsense", "There are card, contact, "),
+        ("generic", "contact", "the mapping 'generic' looks nothing up"),
+    ],
+)
+def test_a_look_up_that_is_none_is_wrong_use_and_says_which_there_are(run, person, mapping, lookup, words):
+    done = run("explain", "--mapping", mapping, "--lookup", lookup, person)
+
+    assert done.code == 1
+    assert words in " ".join(done.err.split())
+    assert done.out == ""

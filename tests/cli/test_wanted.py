@@ -6,6 +6,7 @@ import pytest
 
 from local.in_process import CONNECTIONS, connection
 from lookup import night
+from ops.times import local
 from tests.cli.crm_api import CODE, contact
 
 NAME = "acme-b24"
@@ -112,6 +113,40 @@ def test_status_of_a_record_that_is_held_up_does_not_say_that_it_is_read_now(onl
     assert "API key" not in found.out
 
 
+def test_status_says_that_the_crm_shows_no_such_record(online, wanting, bridge):
+    wanting(7)
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+    asked_at = bridge.clock.now()
+    bridge.clock.pass_(120)
+
+    done = online("status", NAME, 7)
+
+    assert done.code == 1
+    assert (
+        f"contact 7: the CRM was asked at {local(asked_at)} (2 min ago): not found there, or not visible to the API key"
+        in done.out
+    )
+    assert "has accepted no event of it" not in done.out
+
+
+def test_status_forgets_it_once_the_record_is_wanted_anew_and_found(online, wanting, bridge, crm):
+    wanting(7)
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+    crm.records["contact"] = [contact(7)]
+    bridge.clock.pass_(60)
+    wanting(7)
+    again = online("status", NAME, 7)
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+    found = online("status", NAME, 7)
+
+    assert lines(again, "is wanted from the CRM")
+    assert "#contact:7" in found.out
+    assert "not found there" not in again.out + found.out
+
+
 def test_status_of_an_unknown_id_is_still_an_error(online, wanting):
     wanting(7)
 
@@ -164,14 +199,45 @@ def test_a_key_that_the_crm_refuses_is_found(online, wanting, crm):
     assert CODE not in done.out
 
 
-@pytest.mark.parametrize(("days", "words"), [(29, "ends"), (-1, "ended"), (31, "")])
-def test_a_key_that_ends_soon_is_found(online, wanting, bridge, crm, days, words):
+@pytest.mark.parametrize(
+    ("fault", "is_the_keys"),
+    [
+        ((502, {}, {}), False),
+        ((500, {}, {}), False),
+        ((429, {"Retry-After": "600"}, {}), False),
+        ((200, {"Content-Length": "100"}, b"{"), False),
+        (None, False),
+        ((401, {}, {"error": "NO_AUTH_FOUND"}), True),
+        ((403, {}, {}), True),
+        ((302, {"Location": "https://example.com/"}, {}), True),
+    ],
+)
+def test_a_crm_that_is_down_is_waited_for_and_gets_no_new_key(online, wanting, bridge, crm, fault, is_the_keys):
+    crm.faults = [fault] * 3
+    if fault is None:
+        bridge.put_api_keys({NAME: {"url": "http://127.0.0.1:9/rest/1/x/"}})
+
+    text = online("doctor").out.splitlines()
+
+    [at] = [at for at, line in enumerate(text) if line.startswith(f"wrong    {NAME}: Bitrix24")]
+    remedy = text[at + 1]
+    assert ("--api-only" in remedy) == is_the_keys
+    assert ("status page" in remedy) != is_the_keys
+    assert "nothing is lost" in remedy
+
+
+@pytest.mark.parametrize(
+    ("days", "kind", "words"), [(29, "warning", "ends"), (-1, "wrong", "ended"), (31, "", ""), (1, "warning", "ends")]
+)
+def test_a_key_that_ends_soon_is_a_warning_and_one_that_ended_is_wrong(online, wanting, bridge, crm, days, kind, words):
     end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + days * 86_400))
     bridge.put_api_keys({NAME: {"url": crm.api_url, "expires": end}})
 
-    found, _ = doctored(online)
+    found, done = doctored(online)
 
-    assert any(f"the API key {words} " in line for line in found) == bool(words)
+    assert [line[:9].strip() for line in found if f"the API key {words or 'end'}" in line] == [kind] * bool(kind)
+    if kind == "warning":
+        assert done.out.splitlines()[-1].endswith("1 warning")
 
 
 def test_a_connection_that_could_look_up_and_does_not_is_noted(online, wanting, bridge):
@@ -195,3 +261,45 @@ def test_in_a_stack_without_look_ups_it_says_how_to_deploy_them(online, wanting,
     assert f"note     {NAME} looks nothing up: what its events leave out stays unknown" in found
     assert "Lookups=true" in done.out
     assert "LookupQueue" not in done.out
+
+
+@pytest.fixture
+def given_up(online, wanting, bridge, crm):
+    """The id, in the rejected queue, of a contact that the CRM refused to be asked for."""
+    wanting(7)
+    crm.faults = [(400, {}, {"error": "BROKEN"})]
+    bridge.clock.pass_(5)
+    bridge.look_up(NAME)
+    line, _ = lines(online("rejected", "list"), "lookup-refused")
+    return line.split()[0]
+
+
+def test_what_was_given_up_is_shown_as_what_a_replay_makes_of_it(online, given_up):
+    [now] = lines(online("rejected", "show", given_up), "now  ")
+
+    assert now.split()[1:] == ["lookup", "contact", "7"]
+
+
+def test_what_was_given_up_of_a_connection_without_a_key_would_be_rejected(online, bridge, given_up):
+    entry(bridge, lookups=False)
+
+    [now] = lines(online("rejected", "show", given_up), "now  ")
+
+    assert now.split()[1:3] == ["reject", "no-api-key"]
+
+
+def test_what_was_given_up_of_a_look_up_that_is_gone_says_so(online, bridge, given_up):
+    bridge.put_connections({**CONNECTIONS, NAME: connection("generic")})
+
+    [now] = lines(online("rejected", "show", given_up), "now  ")
+
+    assert "no such look-up" in now
+    assert "matches" not in now
+
+
+def test_what_was_given_up_of_a_record_that_is_erased_is_deleted_with_it(online, given_up):
+    done = online("erase", NAME, "contact:7")
+
+    assert "1 rejected events of it deleted" in done.out
+    assert "name no card" not in done.out
+    assert lines(online("rejected", "list"), "lookup-refused") == []

@@ -1,0 +1,54 @@
+"""What an event means: which mapping reads it, and how. Ingest and the commands' dry run both ask here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from event import WANTED
+from mapping import engine
+from mapping.decode import MAX_ANSWER_BYTES, MAX_BYTES, decoded
+from mapping.language import loader, model
+from mapping.outcome import Outcome, Want
+
+
+class Meaning(NamedTuple):
+    """What became of an event, and the mapping that read it."""
+
+    mapping: model.Mapping
+    outcomes: Sequence[Outcome]
+
+
+def meaning(  # noqa: PLR0913 - all that the meaning of an event depends on
+    mapping: model.Mapping,
+    body: bytes,
+    settings: Mapping[str, str],
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+    *,
+    lookup: str = "",
+    trace: bool = False,
+) -> Meaning:
+    """Return what an event of a connection means; `mapping` is the connection's. `lookup` is what it answers, if any.
+
+    Raise SenderError for a body that cannot be decoded.
+    """
+    if headers.get("content-type") == WANTED:
+        return Meaning(mapping, _wanted(decoded(body, headers), mapping))
+    most = MAX_ANSWER_BYTES if lookup else MAX_BYTES
+    reader = loader.answers_of(mapping) if lookup else mapping
+    outcomes = engine.read(reader, body, settings, headers, query, trace=trace, lookup=lookup, most=most)
+    return Meaning(reader, outcomes)
+
+
+def _wanted(body: Any, mapping: model.Mapping) -> list[Outcome]:
+    """Return what it means that records are to be wanted again, as `event.wanted_again` writes it."""
+    given = body if isinstance(body, dict) else {}
+    calls = loader.answers_of(mapping).calls
+    lookup, ids = calls.get(str(given.get("lookup"))), given.get("ids")
+    if lookup is None or not isinstance(ids, list) or not ids:
+        return [Outcome("reject", code="no-match", reason="the mapping of this connection has no such look-up")]
+    return [
+        Outcome("lookup", position, wants=(Want(lookup.name, one),))
+        if isinstance(one, str) and lookup.ids.fullmatch(one)
+        else Outcome("reject", position, code="no-id", field="id", reason="this is no id that may be asked for")
+        for position, one in enumerate(ids)
+    ]
