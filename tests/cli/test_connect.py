@@ -1,4 +1,5 @@
 import json
+import re
 import runpy
 import shutil
 import tomllib
@@ -210,6 +211,23 @@ def test_the_steps_of_the_guide_name_the_connections_own_address():
     assert "https://x.example.com/crm/new" in told
     assert "<base address>" not in told
     assert "connections secret" not in told
+
+
+@pytest.mark.parametrize("preset", loader.presets())
+def test_what_connect_did_is_no_step_and_the_others_count_from_one(preset):
+    told = steps(preset, "https://x.example.com/crm/new")
+
+    numbers = [int(line.partition(".")[0]) for line in told if re.match(r"\d+\. ", line)]
+    assert numbers == list(range(1, len(numbers) + 1)) != []
+    assert not [line for line in told if "connections secret" in line or '"project":' in line]
+    assert not [line for line in told for number in re.findall(r"step (\d+)", line) if int(number) > numbers[-1]]
+
+
+def test_a_step_that_names_another_follows_its_number():
+    told = "\n".join(steps("salesforce-cdc", "https://x"))
+
+    named = re.search(r"the rule of step (\d+)", told)[1]
+    assert re.search(rf"^{named}\. Make a rule", told, re.MULTILINE)
 
 
 def test_an_installed_bridge_has_the_guides_with_it(tmp_path):
