@@ -504,4 +504,4 @@ def test_the_calls_that_are_announced_respect_the_limit(online, tmp_path, monkey
 
         done = online("sync", "acme-key", "--kind", "contact", "--limit", 60, input="n\n")
 
-    assert "contact: 120 records; at most 60 are read\nThat takes about 2 calls and 1 min.\n" in done.out
+    assert "contact: 120 records\nThat takes about 2 calls and 1 min for at most 60 of them.\n" in done.out
