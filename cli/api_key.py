@@ -73,6 +73,18 @@ def asked(stack: Stack, dialect: Dialect | None, options: Mapping[str, str], kno
     return key
 
 
+def check_alone(stack: Stack, dialect: Dialect | None, options: Mapping[str, str], *, silent: bool) -> None:
+    """Raise ClickException where a key cannot be stored alone: --api-only."""
+    if dialect is None:
+        raise click.UsageError("this mapping looks nothing up in its CRM, so it takes no API key")
+    if not api_keys.are_kept(stack):
+        raise click.ClickException(f"{api_keys.HOW_TO_DEPLOY}, and connect again; nothing was stored")
+    if silent and not options:
+        flags = {"url": "--api-url URL", "token": "--api-token KEY"}
+        wanted = " ".join(flags.get(name, f"--api {name}=…") for name in needs(dialect.api))
+        raise click.UsageError(f"--api-only stores an API key, and no API key was given: {wanted}")
+
+
 def _answered(api: Loaded, wanted: tuple[str, ...], options: Mapping[str, str], ask: Ask) -> Key:
     """Return a key whose first field was not left empty; raise UsageError where another is."""
     key = dict(options)

@@ -5,15 +5,20 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 FOLDERS = [parent / "docs" / "connect" for parent in (HERE, HERE.parent)]  # installed; in the repository
+STEP = re.compile(r"^(?=\d+\. )", re.MULTILINE)
+DONE = r"\d+\. (Add the connection to the connections secret|Each webhook has its own id and secret key)"
 
 
 def steps(preset: str, address: str) -> list[str]:
-    """Return the steps after the one that `bridge connect` did, with the connection's own address in them."""
+    """Return the steps but for those that `bridge connect` did, with the connection's own address in them."""
     text = _guide(preset)
     chapter = re.search(r"^## Set it up\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
-    lines = chapter[1] if chapter else ""
-    later = re.search(r"^2\. .*", lines, re.DOTALL | re.MULTILINE)
-    own = re.sub(r"<base address>/crm/[\w-]+(/<token>)?", lambda _: address, later[0] if later else "")
+    left = [step for step in STEP.split(chapter[1] if chapter else "")[1:] if not re.match(DONE, step)]
+    numbers = {step.partition(".")[0]: str(at) for at, step in enumerate(left, 1)}
+    renumbered = "".join(
+        re.sub(r"\A\d+|(?<=\bstep )\d+", lambda found: numbers.get(found[0], found[0]), step) for step in left
+    )
+    own = re.sub(r"<base address>/crm/[\w-]+(/<token>)?", lambda _: address, renumbered)
     return own.rstrip().splitlines()
 
 

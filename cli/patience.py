@@ -13,13 +13,15 @@ from ops import api_keys
 from ops.crm import Crm, Page
 from ops.stack import Stack
 
+TRIES = 8  # of one page that brings no answer: about four minutes
+LONGEST_WAIT_SECONDS = 3_600  # for one page, in all
 REMEDIES = {
     "key": "bridge connect … --api-only stores a new key",
-    "retry": "go on later with --resume",
+    "wait": "that is more than an hour of waiting for one page: go on later, with --resume where a part was read",
+    "retry": f"{TRIES} tries failed: go on later, with --resume where a part was read",
     "bad": "see that the key may read these records, and that the preset fits this version of the CRM",
     "gone": "see that the address of the API is right",
 }
-TRIES = 8  # of one page that brings no answer: about four minutes
 
 
 class Patient:
@@ -32,29 +34,33 @@ class Patient:
 
     def page(self, lookup: Lookup, known: Mapping[str, Any]) -> Page:
         """Return a page that holds records; raise ClickException where asking again does not help."""
-        tries = 0
+        tries, waited = 0, 0
         while True:
             self._pace.wait(1)
             page = self._crm.page(lookup, known)
             if page.read.kind == "ok":
                 return page
-            tries += page.read.kind != "wait"
-            if not self._may_help(page, tries):
-                raise click.ClickException(f"{self._crm.trouble(page.read)}; {REMEDIES[page.read.kind]}")
+            tries += page.read.kind == "retry"
+            waited += (seconds := _seconds(page, tries))
+            may_help = tries < TRIES and waited <= LONGEST_WAIT_SECONDS
+            trouble = self._crm.trouble(page.read)
+            if not may_help or not (seconds or self._has_new_key(page)):
+                raise click.ClickException(f"{trouble}; {REMEDIES[page.read.kind]}")
+            if seconds:
+                number = f"; try {tries} of {TRIES}" if tries else ""
+                say(f"{trouble}{number}; asked again in {seconds} s", error=True)
+                self._stack.sleep(seconds)
 
-    def _may_help(self, page: Page, tries: int) -> bool:
-        """Wait as the answer asks for, or take the key afresh; return whether to ask again."""
-        match page.read.kind:
-            case "wait":
-                say(f"{self._crm.trouble(page.read)}", error=True)
-                self._stack.sleep(page.read.seconds)
-                return True
-            case "retry":
-                self._stack.sleep(max(page.read.seconds, 2**tries))
-                return tries < TRIES
-            case "key":
-                fresh = api_key_of(api_keys.of(self._stack), self._crm.connection.name)
-                changed, self._crm.key = fresh != self._crm.key, fresh
-                return changed
-            case _:
-                return False
+    def _has_new_key(self, page: Page) -> bool:
+        """Take the key afresh where it was refused; return whether there is another."""
+        if page.read.kind != "key":
+            return False
+        fresh = api_key_of(api_keys.of(self._stack), self._crm.connection.name)
+        changed, self._crm.key = fresh != self._crm.key, fresh
+        return changed
+
+
+def _seconds(page: Page, tries: int) -> int:
+    """Return when to ask again, 0 where waiting does not help."""
+    read = page.read
+    return {"wait": read.seconds, "retry": max(read.seconds, 1 << tries)}.get(read.kind, 0)

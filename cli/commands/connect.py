@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from access import fault
 from access.schemes import SCHEMES
 from cli import api_key, exits
 from cli.guides import steps
@@ -34,8 +35,10 @@ QUESTIONS = {
     "token": "Token that the CRM puts into its bodies",
     "secret": "Secret with which the CRM signs",
     "field": "Field of the body that holds the token",
-    "hooks": "Id and key of a webhook, as id:key",
+    "hooks": "Id and key of each webhook, as id:key,id:key",
 }
+FIELDS = {"bitrix24": "auth[application_token]", "copper": "key", "zoho": "token"}  # of the body; docs/connect
+TAKE_OURS = ("copper", "zoho")  # they put into their bodies the token that a subscription names
 
 
 @click.command(short_help="Join a CRM to a project; prints the address to paste there.")
@@ -48,6 +51,7 @@ QUESTIONS = {
 )
 @click.option("--crm-url", metavar="URL", help="Address of your CRM; links begin with it.")
 @click.option("--scheme", type=click.Choice(WAYS), help="How requests are verified.")
+@click.option("--verify", multiple=True, metavar="FIELD=VALUE", help="What the scheme needs, such as secret=….")
 @click.option("--setting", multiple=True, metavar="K=V", help="Any other setting, $settings.K.")
 @api_key.options
 @click.option("--replace", is_flag=True, help="Replace the connection of this name; it keeps its API key.")
@@ -65,6 +69,7 @@ def command(stack: Stack, preset: str, *, replace: bool, api_only: bool, yes: bo
     name = asked.text("Name of the connection", given["name"], preset)
     if api_only:
         entry = _existing(entries, name, preset)
+        api_key.check_alone(stack, api_of(mapping), api_key.given(given), silent=yes)
     else:
         _check_name(name, entries, replace=replace)
         entry = _entry(stack, mapping, asked, name, given)
@@ -101,7 +106,19 @@ def _entry(stack: Stack, mapping: Loaded, asked: "Questions", name: str, given: 
     read_by = [mapping, *([dialect.mapping] if dialect else [])]
     entry |= _crm_url(read_by, asked, given["crm_url"]) | pairs(given["setting"], "=", "--setting")
     scheme = asked.scheme(mapping, given["scheme"])
-    return entry if scheme == QUEUE else entry | {"verify": asked.verify(scheme, stack.hooks_url + name)}
+    fields, address = pairs(given["verify"], "=", "--verify"), stack.hooks_url + name
+    _check_fields(scheme, fields)
+    return entry if scheme == QUEUE else entry | {"verify": asked.verify(scheme, address, mapping.name, fields)}
+
+
+def _check_fields(scheme: str, fields: Mapping[str, str]) -> None:
+    """Raise UsageError where a field is given that the scheme does not know, or one is given empty."""
+    takes = SCHEMES[scheme].needs if scheme in SCHEMES else ()
+    if unknown := next((field for field in fields if field not in takes), None):
+        hint = did_you_mean(unknown, takes) or f"it needs {' and '.join(takes) or 'nothing'}"
+        raise click.UsageError(f"the scheme {scheme} takes no {unknown!r}; {hint}")
+    if empty := next((field for field, text in fields.items() if not text), None):
+        raise click.UsageError(f"--verify {empty}= is empty: {QUESTIONS.get(empty, empty)}")
 
 
 def _try(  # noqa: PLR0913 - a connection before it is stored
@@ -146,22 +163,37 @@ class Questions:
             raise click.UsageError(f"there is no scheme {scheme!r}: it is one of {', '.join(WAYS)}")
         return scheme
 
-    def verify(self, scheme: str, address: str) -> dict[str, Any]:
+    def verify(self, scheme: str, address: str, preset: str, given: Mapping[str, str]) -> dict[str, Any]:
         """Return the connection's `verify`.
 
-        Fields that only the CRM can supply stay empty; the connection denies requests until they are filled.
+        With --yes a field that only the CRM can supply must be given. An empty answer leaves it empty; the connection
+        denies requests until it is filled.
         """
+        ours = {name: OURS[name] for name in OURS if (scheme, name) != ("body-token", "token") or preset in TAKE_OURS}
+        known: dict[str, str] = {"url": address, **({"field": FIELDS[preset]} if preset in FIELDS else {}), **given}
+        needs = SCHEMES[scheme].needs
+        if self._silent and (missing := [field for field in needs if field not in known and field not in ours]):
+            raise click.UsageError(_lacking(preset, scheme, missing, address))
         entry: dict[str, Any] = {"scheme": scheme}
-        for field in SCHEMES[scheme].needs:
-            if field == "url":
-                entry[field] = address
-            elif field in OURS and (scheme, field) != ("body-token", "token"):
-                entry[field] = OURS[field]()
+        for field in needs:
+            if field in given or field == "url":
+                entry[field] = known[field]
+            elif field in ours:
+                entry[field] = ours[field]()
             else:
-                entry[field] = self.text(QUESTIONS[field], None, "", hidden=field != "field")
+                entry[field] = self.text(QUESTIONS[field], None, known.get(field, ""), hidden=field != "field")
         if scheme == "espocrm":
-            entry["hooks"] = dict([entry["hooks"].split(":", 1)]) if ":" in entry["hooks"] else {}
+            entry["hooks"] = dict(one.strip().split(":", 1) for one in entry["hooks"].split(",") if ":" in one)
+        if reason := fault(entry) if given else "":
+            raise click.UsageError(f"--verify: {reason}")
         return entry
+
+
+def _lacking(preset: str, scheme: str, missing: Sequence[str], address: str) -> str:
+    """Return what to give where only the CRM knows it, and the address that it may want first."""
+    options = " ".join(f"--verify {field}=…" for field in missing)
+    what = " and ".join(f"{field} ({QUESTIONS[field][0].lower()}{QUESTIONS[field][1:]})" for field in missing)
+    return f"{preset} with {scheme} needs {what}: {options}; the address for the CRM is {address}"
 
 
 def _known(stack: Stack, entries: Mapping[str, Any], name: str, mapping: Loaded) -> Mapping[str, str]:
@@ -217,12 +249,16 @@ def _print(stack: Stack, mapping: Loaded, name: str, verify: Mapping[str, Any]) 
         say(f"message attribute    connection = {name}")
     else:
         say("Paste into the CRM  ", Cell(address, "bold"))
-    for field in ("header", "username", "password", "token"):
-        if verify.get(field) and verify["scheme"] in ("basic", "header-token"):
+    for field in ("header", "field", "username", "password", "token"):
+        if verify.get(field) and verify["scheme"] in ("basic", "header-token", "body-token"):
             say(f"{field:20}", Cell(verify[field], "bold"))
     empty = [field for field, value in verify.items() if not value]
     if empty:
-        say(Cell(f"{' and '.join(empty)} is empty", "yellow"), ": nothing gets in before you give it with --replace")
+        options = " ".join(f"--verify {field}=…" for field in empty)
+        say(
+            Cell(f"{' and '.join(empty)} is empty", "yellow"),
+            f": nothing gets in before you give it with {options} --replace",
+        )
     say()
     say(f"{mapping.crm}: {mapping.help}")
     for line in steps(mapping.name, address):

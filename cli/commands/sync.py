@@ -67,6 +67,8 @@ def command(stack: Stack, connection: str, *, kinds: tuple[str, ...], resume: bo
     path = Path(f"{connection}.sync.json")
     now = stack.clock()
     fresh = Progress(f"{stack.queue_url('InboxQueue')} {connection}", parsed(given["since"], now), now)
+    if fresh.since > now:
+        raise click.UsageError("--since lies in the future, so nothing can have changed since then")
     start = _resumed(path, fresh) if resume else fresh
     run = Sync(stack, crm, start, path, dry_run=given["dry_run"], limit=given["limit"], rate=given["rate"])
     lookups = [lookup for lookup in _chosen(crm, kinds) if lookup.name not in start.done]
@@ -166,10 +168,12 @@ class Sync:
         if len(known) < len(totals):
             say(f"{self._crm.name} does not say how many there are; it is asked {_pace(self._crm)}.")
             return None
+        known = _cut(known, self._most - self.state.read)
         calls = sum(math.ceil(total / page_size(lookup)) for lookup, total in zip(lookups, known, strict=True))
         rate = self._crm.api.rate
         seconds = max(calls * rate.seconds / rate.calls, sum(known) / self._a_second if self._a_second else 0)
-        say(f"That takes about {calls:,} calls and {math.ceil(seconds / 60):,} min.")
+        limit = "" if self._most == math.inf else f" for at most {sum(known):,} of them"
+        say(f"That takes about {calls:,} calls and {math.ceil(seconds / 60):,} min{limit}.")
         if 0 < self._crm.api.per_day < calls:
             say(Cell(f"It allows {self._crm.api.per_day:,} calls a day.", "yellow"), " --resume goes on the next day.")
         return sum(known) + self.state.read
@@ -264,6 +268,14 @@ class Sync:
         if self._send and not self._is_cut:
             name, since = self._crm.connection.name, _when(self.state.started - OVERLAP_MS)
             say("The next time, what changed since then: ", Cell(f"bridge sync {name} --since {since}", "bold"))
+
+
+def _cut(totals: Sequence[int], most: float) -> list[int]:
+    """Return how many of each kind are read where all are no more than `most`."""
+    found: list[int] = []
+    for total in totals:
+        found.append(int(min(total, most - sum(found))))
+    return found
 
 
 def _when(milliseconds: int) -> str:

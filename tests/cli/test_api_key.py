@@ -236,3 +236,26 @@ def test_a_key_alone_needs_a_connection_of_that_preset_and_a_key(online, preset,
 
     assert done.code == 1
     assert reason in done.err
+
+
+@pytest.mark.parametrize(
+    ("preset", "wanted"), [("bitrix24", "--api-url URL"), ("copper", "--api-token KEY --api email=…")]
+)
+def test_a_key_alone_that_is_not_given_is_one_error_that_names_the_options(online, preset, wanted):
+    online("connect", preset, *GIVEN)
+
+    done = online("connect", preset, "--name", "new", "--api-only", "--yes")
+
+    assert (done.code, done.out) == (1, "")
+    assert wanted in done.err
+    assert entries("api-keys") == {}
+
+
+def test_a_key_alone_is_said_in_one_error_where_none_can_be_kept(online):
+    online("connect", "bitrix24", *GIVEN)
+    online.stack.ids = {name: known for name, known in online.stack.ids.items() if name != "ApiKeysSecret"}
+
+    done = online("connect", "bitrix24", "--name", "new", "--api-only", "--yes")
+
+    assert (done.code, done.out) == (1, "")
+    assert "Lookups=true" in done.err

@@ -1,4 +1,5 @@
 import json
+import re
 import runpy
 import shutil
 import tomllib
@@ -64,14 +65,73 @@ def test_two_secrets_are_never_the_same(online):
     assert entries()["one"]["verify"]["token"] != entries()["two"]["verify"]["token"]
 
 
-@pytest.mark.parametrize("preset", loader.presets())
-def test_every_preset_can_be_connected_and_suggests_its_own_scheme(online, preset):
-    done = online("connect", preset, "--project", 106, "--name", "new", "--yes")
+ONLY_THE_CRM_KNOWS = {"espocrm": "hooks=one:key,two:other"}  # by scheme; of all others that sign: secret
 
-    verify = entries()["new"].get("verify", {})
+
+def from_the_crm(scheme):
+    """The options that give what only the CRM can supply."""
+    given = ONLY_THE_CRM_KNOWS.get(scheme, "secret=from-the-crm" if "secret" in SCHEMES[scheme].needs else "")
+    return ["--verify", given] if given else []
+
+
+@pytest.mark.parametrize("preset", loader.presets())
+def test_every_preset_can_be_connected_with_its_own_scheme_and_is_complete(online, preset):
+    scheme = loader.load(preset).verify.split(",")[0].strip()
+    given = from_the_crm(scheme) if scheme else []
+
+    done = online("connect", preset, "--project", 106, "--name", "new", "--yes", *given)
+
     assert done.code == 0, done.err
-    assert verify.get("scheme", "") == loader.load(preset).verify.split(",")[0].strip()
-    assert ("nothing gets in before you give it" in done.out) == bool(verify and fault(verify))
+    verify = entries()["new"].get("verify", {})
+    assert verify.get("scheme", "") == scheme
+    assert not (verify and fault(verify))
+    assert "nothing gets in" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("preset", "scheme"), [*(("generic", scheme) for scheme in SCHEMES), ("zoho", "body-token"), ("close", "close")]
+)
+def test_what_only_the_crm_knows_must_be_given_with_yes(online, preset, scheme):
+    done = online("connect", preset, "--project", 106, "--name", "new", "--yes", "--scheme", scheme)
+
+    stored = entries()
+    if done.code == 0:
+        assert not fault(stored["new"]["verify"])
+    else:
+        assert "--verify " in done.err
+        assert "http://127.0.0.1:9/crm/new" in done.err
+        assert stored == CONNECTIONS
+
+
+def test_where_the_crm_takes_any_token_it_is_invented_and_shown(online):
+    done = online("connect", "copper", *GIVEN, "--yes")
+
+    verify = entries()["new"]["verify"]
+    assert (verify["scheme"], verify["field"]) == ("body-token", "key")
+    assert len(verify["token"]) >= 32
+    assert verify["token"] in done.out
+    assert "field               key\n" in done.out
+
+
+def test_the_token_of_an_application_of_bitrix24_is_given(online):
+    given = ["--scheme", "body-token", "--verify", "token=theirs"]
+
+    assert "--verify token=" in online("connect", "bitrix24", *GIVEN, *given[:2], "--yes").err
+    assert online("connect", "bitrix24", *GIVEN, *given, "--yes").code == 0
+    assert entries()["new"]["verify"] == {"scheme": given[1], "field": "auth[application_token]", "token": "theirs"}
+
+
+def test_each_webhook_of_espocrm_has_its_own_key(online):
+    online("connect", "espocrm", *GIVEN, "--yes", "--verify", "hooks=one:a:b,two:c")
+
+    assert entries()["new"]["verify"]["hooks"] == {"one": "a:b", "two": "c"}
+
+
+def test_what_is_left_empty_is_said_with_the_option_that_gives_it(online):
+    done = online("connect", "close", *GIVEN, input="\n" * 9)
+
+    assert done.code == 0, done.err
+    assert "secret is empty: nothing gets in before you give it with --verify secret=… --replace" in done.out
 
 
 def test_a_connection_of_the_queue_alone_gets_no_address(online):
@@ -89,7 +149,7 @@ def test_with_every_answer_each_scheme_is_complete(scheme):
         def text(self, *_, **__):
             return "id:key"
 
-    assert not fault(Answers(silent=True).verify(scheme, "https://bridge.example.com/crm/acme"))
+    assert not fault(Answers(silent=False).verify(scheme, "https://bridge.example.com/crm/acme", "generic", {}))
 
 
 @pytest.mark.parametrize(
@@ -103,6 +163,11 @@ def test_with_every_answer_each_scheme_is_complete(scheme):
         (["--crm-url", "http://new.example.com"], "must begin with https://"),
         (["--scheme", "none"], "'none' is not one of"),
         (["--setting", "x"], "name=value"),
+        (["--verify", "x"], "name=value"),
+        (["--verify", "pasword=x"], "did you mean 'password'?"),
+        (["--verify", "password="], "is empty"),
+        (["--scheme", "queue", "--verify", "token=x"], "it needs nothing"),
+        (["--scheme", "espocrm", "--verify", "hooks=x"], "--verify: "),
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_is_stored(online, words, reason):
@@ -146,6 +211,23 @@ def test_the_steps_of_the_guide_name_the_connections_own_address():
     assert "https://x.example.com/crm/new" in told
     assert "<base address>" not in told
     assert "connections secret" not in told
+
+
+@pytest.mark.parametrize("preset", loader.presets())
+def test_what_connect_did_is_no_step_and_the_others_count_from_one(preset):
+    told = steps(preset, "https://x.example.com/crm/new")
+
+    numbers = [int(line.partition(".")[0]) for line in told if re.match(r"\d+\. ", line)]
+    assert numbers == list(range(1, len(numbers) + 1)) != []
+    assert not [line for line in told if "connections secret" in line or '"project":' in line]
+    assert not [line for line in told for number in re.findall(r"step (\d+)", line) if int(number) > numbers[-1]]
+
+
+def test_a_step_that_names_another_follows_its_number():
+    told = "\n".join(steps("salesforce-cdc", "https://x"))
+
+    named = re.search(r"the rule of step (\d+)", told)[1]
+    assert re.search(rf"^{named}\. Make a rule", told, re.MULTILINE)
 
 
 def test_an_installed_bridge_has_the_guides_with_it(tmp_path):

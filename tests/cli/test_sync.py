@@ -268,6 +268,39 @@ def test_a_fault_that_passes_is_tried_again(syncing, crm, fault):
 
     assert done.code == 0, done.err
     assert ids(sent()) == list(range(1, 61))
+    assert [line.partition("; ")[2] for line in done.err.splitlines()] == [
+        "try 1 of 8; asked again in 2 s",
+        "try 2 of 8; asked again in 4 s",
+    ]
+
+
+def test_a_fault_is_said_before_the_first_line_too(online, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Crms(contacts=1) as crms:
+        online.stack.put("ConnectionsSecret", {**CONNECTIONS, "acme-key": {**connection("keycrm"), "lookups": True}})
+        online.stack.put("ApiKeysSecret", {"acme-key": crms.secret("keycrm")})
+        crms.faults("keycrm", *[{"status": 500}] * 8)
+
+        done = online("sync", "acme-key", "--kind", "contact", input="n\n")
+
+    assert (done.out, done.err.count("does not answer as it should (500); try")) == ("", 7)
+    assert "8 tries failed" in done.err
+
+
+@pytest.mark.parametrize(("status", "headers"), [(429, {}), (503, {"Retry-After": "600"})])
+def test_a_crm_that_asks_to_wait_for_ever_ends_the_run_which_can_be_resumed(syncing, crm, status, headers):
+    crm.records["contact"] = [contact(number) for number in range(1, 61)]
+    crm.faults = [None] + [(status, headers, {})] * 100
+
+    first = syncing("--yes", "--kind", "contact", "--rate", 0)
+    crm.faults = []
+    second = syncing("--yes", "--kind", "contact", "--rate", 0, "--resume")
+
+    assert first.code == 1
+    assert "more than an hour of waiting for one page: go on later, with --resume" in first.err
+    assert sum(seconds for seconds in syncing.stack.slept if isinstance(seconds, int)) == 3_600
+    assert second.code == 0, second.err
+    assert ids(sent()) == list(range(1, 61))
 
 
 def test_a_fault_that_stays_ends_the_run_which_can_be_resumed(syncing, crm):
@@ -279,7 +312,8 @@ def test_a_fault_that_stays_ends_the_run_which_can_be_resumed(syncing, crm):
     second = syncing("--yes", "--kind", "contact", "--resume")
 
     assert first.code == 1
-    assert "does not answer as it should (500)" in first.err
+    assert "does not answer as it should (500); 8 tries failed" in first.err
+    assert [seconds for seconds in syncing.stack.slept if isinstance(seconds, int)] == [2, 4, 8, 16, 32, 64, 128]
     assert "stopped after 50 records: --resume" in first.err
     assert second.code == 0, second.err
     assert ids(sent()) == list(range(1, 121))
@@ -405,6 +439,7 @@ def test_an_interrupted_run_is_named_before_it_is_forgotten(syncing, crm):
         (["--kind", "deal"], "it is one of"),
         (["--resume"], "nothing was interrupted"),
         (["--since", "soon"], "write it like 90min"),
+        (["--since", "2999-01-01"], "lies in the future"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_asked(syncing, crm, words, reason):
@@ -459,3 +494,14 @@ def test_where_the_crm_gives_the_number_calls_and_minutes_are_said_first(online,
         done = online("sync", "acme-key", "--kind", "contact", input="n\n")
 
     assert "contact: 120 records\nThat takes about 3 calls and 1 min.\n" in done.out
+
+
+def test_the_calls_that_are_announced_respect_the_limit(online, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Crms(contacts=120) as crms:
+        online.stack.put("ConnectionsSecret", {**CONNECTIONS, "acme-key": {**connection("keycrm"), "lookups": True}})
+        online.stack.put("ApiKeysSecret", {"acme-key": crms.secret("keycrm")})
+
+        done = online("sync", "acme-key", "--kind", "contact", "--limit", 60, input="n\n")
+
+    assert "contact: 120 records\nThat takes about 2 calls and 1 min for at most 60 of them.\n" in done.out
