@@ -51,8 +51,8 @@ _CALL = {"get": "path", "post": "path", "query": "query", "json": "json"}
 _FACTS = "facts"  # an expression over an answer's status, headers and body
 API = {"url": "url", "hosts": "texts", "headers": "headers",
        "token": "token",  # nosec B105
-       "check": "call", "rate": "rate", "perDay": "number", "wait": _FACTS, "key": _FACTS, "gone": _FACTS, "error": _FACTS,
-       "waitSeconds": _FACTS}  # fmt: skip
+       "check": "call", "rate": "rate", "perDay": "number", "wait": _FACTS, "key": _FACTS, "gone": _FACTS,
+       "error": _FACTS, "waitSeconds": _FACTS}  # fmt: skip
 RATE = {"calls": "number", "seconds": "number"}
 GRANTS = ("client_credentials", "refresh_token")
 CHECK = _CALL
