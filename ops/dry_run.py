@@ -8,11 +8,12 @@ from cards.card import stamped
 from cards.endpoints import Composed, compose
 from cards.key import key_of
 from errors import SenderError
-from intake.meaning import meaning
+from event import WANTED
 from mapping import engine
 from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.language.model import SECTIONS, Mapping
+from mapping.meaning import meaning
 from mapping.outcome import Fields, Outcome
 from ops.offline import Offline
 from ops.samples import Sample
@@ -46,6 +47,7 @@ def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
             sample.headers,
             sample.query,
             lookup=sample.lookup,
+            is_again=sample.content_type == WANTED,
             trace=trace,
         )
     except SenderError as error:

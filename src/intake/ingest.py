@@ -18,13 +18,13 @@ from connections import Connection
 from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
 from errors import AllRejected, Unavailable
-from event import Event, Record, plain, wanted_again, wrapped
+from event import WANTED, Event, Record, plain, wanted_again, wrapped
 from intake.flood import Flood
-from intake.meaning import meaning
 from intake.merging import Merging
 from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.language.rule import NOT_IN_TABLE
+from mapping.meaning import meaning
 from mapping.outcome import Outcome, Want
 from settings import Settings
 from telemetry import logger, report
@@ -125,6 +125,7 @@ def mapped(event: Event, connection: Connection) -> Mapped:
         event.headers,
         event.query,
         lookup=event.lookup,
+        is_again=event.headers.get("content-type") == WANTED,
     )
     is_personal = personal_ids(connection.settings) if mapping.free_ids else None
     keys = [

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from event import WANTED
 from mapping import engine
 from mapping.decode import MAX_ANSWER_BYTES, MAX_BYTES, decoded
 from mapping.language import loader, model
@@ -25,13 +24,15 @@ def meaning(  # noqa: PLR0913 - all that the meaning of an event depends on
     query: Mapping[str, str],
     *,
     lookup: str = "",
+    is_again: bool = False,
     trace: bool = False,
 ) -> Meaning:
-    """Return what an event of a connection means; `mapping` is the connection's. `lookup` is what it answers, if any.
+    """Return what an event of a connection means, whose mapping is given.
 
+    `lookup` names the look-up that it answers. `is_again`: it wants records anew, as `event.wanted_again` writes it.
     Raise SenderError for a body that cannot be decoded.
     """
-    if headers.get("content-type") == WANTED:
+    if is_again:
         return Meaning(mapping, _wanted(decoded(body, headers), mapping))
     most = MAX_ANSWER_BYTES if lookup else MAX_BYTES
     reader = loader.answers_of(mapping) if lookup else mapping
@@ -40,7 +41,7 @@ def meaning(  # noqa: PLR0913 - all that the meaning of an event depends on
 
 
 def _wanted(body: Any, mapping: model.Mapping) -> list[Outcome]:
-    """Return what it means that records are to be wanted again, as `event.wanted_again` writes it."""
+    """Return what it means that records are to be wanted again."""
     given = body if isinstance(body, dict) else {}
     calls = loader.answers_of(mapping).calls
     lookup, ids = calls.get(str(given.get("lookup"))), given.get("ids")
