@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -22,6 +23,7 @@ QUESTIONS = {
     "client_secret": "Secret of the application (client_secret)",
     "refresh_token": "Refresh token of the application",
 }
+EMULATED = "http://127.0.0.1:8082"  # where `make run` has its CRMs
 SHOWN = frozenset(("email", "user", "username", "client_id", "tenant", "database"))  # all else is typed without an echo
 
 
@@ -99,6 +101,20 @@ def _answered(api: Loaded, wanted: tuple[str, ...], options: Mapping[str, str], 
     if empty := [name for name in wanted if not key[name]]:
         raise click.UsageError(f"{api.crm}'s API needs {' and '.join(empty)} too: --api {empty[0]}=…")
     return key
+
+
+def check_local(stack: Stack, dialect: Dialect, key: Mapping[str, str]) -> None:
+    """Raise UsageError where a local world would ask the CRM itself with a key that names no address."""
+    if "url" in key or not (stack.hooks_url.startswith("http://127.0.0.1:") and api_keys.may_be_local(stack)):
+        return
+    *first, last = dialect.api.url.parts
+    path = last if isinstance(last, str) else ""
+    emulated = EMULATED + (path if first else urlsplit(path).path)
+    name = dialect.mapping.crm
+    raise click.UsageError(
+        f"with --local name the address of {name}'s API: --api-url {emulated} asks the emulated CRMs of `make run`, "
+        "and an https address the CRM itself"
+    )
 
 
 def tried(crm: Crm) -> None:

@@ -84,9 +84,11 @@ class Crm:
 
     def trouble(self, read: Read) -> str:
         """Return what an answer that holds no records means, empty for one that does."""
+        if (read.kind, read.code) == ("key", "address"):
+            return f"the host of {self.name}'s API is one of a private network, which is never asked (address)"
         return {
             "ok": "",
-            "key": f"{self.name} does not take the API key, or its address is none that may be asked ({read.code})",
+            "key": f"{self.name} does not take the API key ({read.code})",
             "wait": f"{self.name} asks to wait {read.seconds} s ({read.code})",
             "retry": f"{self.name} does not answer as it should ({read.code})",
             "bad": f"{self.name} refuses the request, or answers with too much ({read.code})",

@@ -127,6 +127,7 @@ def _try(  # noqa: PLR0913 - a connection before it is stored
     """Try a connection's API key, if it is to be checked."""
     dialect, connection = api_of(mapping), connection_of({name: entry}, name)
     if check and dialect and connection:
+        api_key.check_local(stack, dialect, key)
         api_key.tried(Crm(stack, connection, dialect, key))
 
 

@@ -16,7 +16,7 @@ from mapping.language.expression import Expression, View, is_empty
 from mapping.language.model import SCOPES_OF_API, SCOPES_OF_CALL, Api, Call, Token
 from mapping.language.rule import Template
 
-HTTPS_PORTS = (None, 443)
+HTTPS_PORTS = ("", ":", ":443")
 VARIABLES = {*SCOPES_OF_API, *SCOPES_OF_CALL} - {"settings"}
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -161,9 +161,9 @@ class _Filling:
             missing = ", ".join(f"'{name}'" for scope, name in variables(url) if scope == "settings")
             raise OperatorError(f"the address of the CRM's API is made of {missing}, which this connection lacks")
         address = text.strip().rstrip("/")
-        parts = _split(address)
-        if parts is None or any(segment in (".", "..") for segment in parts.path.split("/")):
-            raise OperatorError("the address of the CRM's API must be https://HOST/…, without user, port or query")
+        parts, rule = _split(address)
+        if parts is None:
+            raise OperatorError(f"the address of the CRM's API must be https://HOST/…: {rule}")
         own = str(self.view.scopes["settings"].get("api_host", "")).lower()
         allowed = [*hosts, own] if own else hosts
         if any(variables(url)) and not any(_fits(parts.hostname or "", pattern) for pattern in allowed):
@@ -254,17 +254,30 @@ def _segments(path: Template) -> list[list[str | Expression]]:
     return segments
 
 
-def _split(address: str) -> SplitResult | None:
-    """Return the parts of a plain https address, None for any other."""
-    if not re.fullmatch(r"[!-~]+", address) or set("\\?#@") & set(address):
-        return None
+def _split(address: str) -> tuple[SplitResult | None, str]:
+    """Return the parts of a plain https address, None for any other with the rule that it breaks."""
     try:
         parts = urlsplit(address)
-        port = parts.port
+        host = parts.hostname or ""
     except ValueError:
-        return None
-    plain = parts.scheme == "https" and port in HTTPS_PORTS and HOST.fullmatch(parts.hostname or "")
-    return parts if plain else None
+        return None, "its host is no name"
+    broken = {
+        "it does not begin with https://": not address.lower().startswith("https://"),
+        "it has a character that no address may have": not re.fullmatch(r"[!-~]+", address) or "\\" in address,
+        "it has a query or a fragment": bool(set("?#") & set(address)),
+        "it has a user part": "@" in address,
+        "it names a port": re.sub(r"^(\[[^]]*\]|[^:]*)", "", parts.netloc) not in HTTPS_PORTS,
+        "its host is a number or this network's own; the name of a public one is needed": _is_own(host),
+        "its host is no name": not HOST.fullmatch(host),
+        "its path has dots": any(segment in (".", "..") for segment in parts.path.split("/")),
+    }
+    rule = next((rule for rule, is_broken in broken.items() if is_broken), "")
+    return None if rule else parts, rule
+
+
+def _is_own(host: str) -> bool:
+    """Return whether a host is an IP address, or a name that only this machine knows."""
+    return host == "localhost" or ":" in host or bool(re.fullmatch(r"[\d.]+", host))
 
 
 def _fits(host: str, pattern: str) -> bool:

@@ -1,11 +1,17 @@
 """`bridge connect` and the key to a CRM's API: asked for, tried, stored beside the connection, and never shown."""
 
 import json
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
 
-from local.in_process import CONNECTIONS
+from connections import connection_of
+from local.crm.dialects import CRMS
+from local.in_process import CONNECTIONS, connection
+from lookup.answer import Read
+from mapping.language import loader
+from ops.crm import Crm, api_of
 from tests.cli.crm_api import CODE, contact
 
 GIVEN = ["--name", "new", "--project", 106, "--crm-url", "https://acme.bitrix24.eu", "--yes"]
@@ -115,6 +121,41 @@ def test_untried_it_is_stored_on_demand(online, crm):
     assert done.code == 0
     assert crm.asked == []
     assert entries("api-keys") == {"new": {"url": crm.api_url}}
+
+
+def test_a_host_of_a_private_network_is_said_to_be_one(online):
+    own = connection_of({"new": connection("bitrix24")}, "new")
+    dialect = api_of(loader.load("bitrix24"))
+    own_network, refused = (
+        Crm(online.stack, own, dialect, {}).trouble(Read("key", code)) for code in ("address", "401")
+    )
+
+    assert "is one of a private network" in own_network
+    assert "does not take the API key (401)" in refused
+
+
+@pytest.mark.parametrize(
+    ("preset", "path"),
+    [
+        ("keycrm", "/v1"),
+        ("copper", "/developer_api/v1"),
+        ("kommo", "/api/v4"),
+        ("pipedrive", "/api/v2"),
+        ("hubspot", ""),
+        ("monday", ""),
+    ],
+)
+def test_on_this_machine_the_address_of_the_emulated_crm_is_demanded(online, preset, path):
+    key = ["--api-token", CODE, *(["--api", "email=crm@example.com"] if preset == "copper" else [])]
+    verify = ["--scheme", "path-token"]
+
+    done = online("connect", preset, *GIVEN, *verify, *key)
+
+    assert done.code == 1
+    assert f"--api-url http://127.0.0.1:8082{path} asks" in done.err
+    assert entries() == CONNECTIONS
+    assert path == urlsplit(CRMS[preset].base).path
+    assert online("connect", preset, *GIVEN, *verify, *key, "--no-check").code == 0
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,35 @@ def test_only_a_plain_https_address_of_a_host_that_fits_is_asked(load, url, secr
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
+@pytest.mark.parametrize(
+    ("address", "rule"),
+    [
+        ("http://acme.good.example/CANARY", "it does not begin with https://"),
+        ("CANARY", "it does not begin with https://"),
+        ("https://CANARY@acme.good.example/", "it has a user part"),
+        ("https://acme.good.example:8443/CANARY", "it names a port"),
+        ("https://acme.good.example:CANARY/", "it names a port"),
+        ("https://169.254.169.254/CANARY", "its host is a number or this network's own"),
+        ("https://10.0.0.1/CANARY", "its host is a number or this network's own"),
+        ("https://localhost/CANARY", "its host is a number or this network's own"),
+        ("https://[::1]/CANARY", "its host is a number or this network's own"),
+        ("https://acme.good.example/?CANARY", "it has a query"),
+        ("https://acme.good.example/#CANARY", "it has a query"),
+        ("https://acme.good.example/CAN ARY", "it has a character that no address may have"),
+        ("https://аcme.good.example/CANARY", "it has a character that no address may have"),
+        ("https://acme.good.example/../CANARY", "its path has dots"),
+        ("https://[CANARY/", "its host is no name"),
+        ("https://acme_.good.example/CANARY", "its host is no name"),
+    ],
+)
+def test_the_rule_that_an_address_breaks_is_named_without_it(load, address, rule):
+    with pytest.raises(OperatorError) as caught:
+        built(load(url="{$secret.url}"), secret={**SECRET, "url": address}, ids=["7"])
+
+    assert f"the address of the CRM's API must be https://HOST/…: {rule}" in str(caught.value)
+    assert "CANARY" not in str(caught.value)
+
+
 def test_a_connection_may_name_the_host_of_its_own_portal(load):
     mapping = load(url="{$secret.url}")
     secret = {**SECRET, "url": "https://crm.acme.example/rest"}
