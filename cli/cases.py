@@ -41,11 +41,15 @@ class Case(NamedTuple):
         return dict(json.loads(beside.read_text("utf-8"))) if beside.exists() else {}
 
     @property
-    def mapping(self) -> str:
-        """The name or file of its mapping."""
+    def crm(self) -> str:
+        """The name or file of its CRM's mapping."""
         own = self.body.parent.with_suffix(".toml")
-        name = str(own) if own.exists() else self.body.parent.name
-        return (mapping_of(name).api_name or name) if self.request.get("lookup") else name
+        return str(own) if own.exists() else self.body.parent.name
+
+    @property
+    def mapping(self) -> str:
+        """The name or file of its mapping; raises ValueError as `outcomes` does."""
+        return (mapping_of(self.crm).api_name or self.crm) if self.request.get("lookup") else self.crm
 
     def outcomes(self) -> list[Outcome]:
         """Return what the event means; raises BadMapping, and ValueError for a `.request.json` that is no JSON."""
@@ -78,4 +82,4 @@ def found(folder: Path) -> Iterator[Case]:
 
 
 def _has_mapping(case: Case) -> bool:
-    return case.mapping in loader.mappings() or case.mapping.endswith(".toml")
+    return case.crm in loader.mappings() or case.crm.endswith(".toml")

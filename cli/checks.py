@@ -132,12 +132,10 @@ def queues(stack: Stack) -> Iterator[Finding]:
     """Check that each queue can be reached, and that those that should be empty are."""
     remedies = {
         "RejectedQueue": "bridge rejected list shows why; fix the mapping, then bridge rejected replay",
-        "DeadDeliveryQueue": "a fault of the bridge itself: read the log of DeliverFunction; no card is lost, they "
-        "stay due",
-        "DeadLookupQueue": "a fault of the bridge itself: read the log of LookupFunction; no record is lost, they stay "
-        "wanted",
+        "DeadDeliveryQueue": "a fault of the bridge itself: read the logs of DeliverFunction and LookupFunction; "
+        "nothing is lost, cards stay due and records wanted",
     }
-    for name in ("InboxQueue", "DeliveryQueue", "RejectedQueue", "DeadDeliveryQueue", "LookupQueue", "DeadLookupQueue"):
+    for name in ("InboxQueue", "DeliveryQueue", "RejectedQueue", "DeadDeliveryQueue", "LookupQueue"):
         if name not in stack.ids:
             continue  # the stack was deployed without look-ups
         depth = stack.depth(name)

@@ -25,8 +25,13 @@ def command(bridge_url: str, connection: str, preset: str, token: str = "local")
 
 def example(directory: Path) -> Path | None:
     """Return the event that shows a contact with phones best, None if none becomes such a contact."""
-    paths = sorted(path for path in directory.glob("*.*") if path.suffix in CONTENT_TYPES and _phones(path))
+    paths = sorted(path for path in directory.glob("*.*") if is_event(path) and _phones(path))
     return max(paths, key=lambda path: min(_phones(path), ENOUGH), default=None)
+
+
+def is_event(path: Path) -> bool:
+    """Return whether this is a body that a CRM sends: an answer of its API lies among them, but cannot be sent."""
+    return path.suffix in CONTENT_TYPES and "lookup" not in (_beside(path, ".request.json") or {})
 
 
 def _phones(path: Path) -> int:

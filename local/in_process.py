@@ -30,6 +30,8 @@ from handlers import api, deliver, inbox, lookup, sweep
 from intake.ingest import take_answer
 from intake.spreading import Spreader
 from local import template
+from lookup import night
+from lookup.asking import Asker, Asking
 from lookup.rows import Row
 from lookup.tokens import Tokens
 from lookup.wakeups import Wakeup
@@ -204,8 +206,12 @@ class Bridge:
         )
 
         self.reader = lookup.WORKER._replace(
-            api_keys=Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret, lambda: self._seconds),
-            tokens=Tokens(lookup.FETCHER, self.clock.now, loopback=True),
+            asker=Asker(
+                Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret, lambda: self._seconds),
+                Asking(
+                    lookup.FETCHER, Tokens(lookup.FETCHER, self.clock.now, loopback=True), self.clock.now, loopback=True
+                ),
+            ),
             ingest=partial(take_answer, lookup.STORES, self.clock.now),
             clock=self.clock.now,
             sleep=self.clock.pass_,
@@ -305,6 +311,10 @@ class Bridge:
         run = LookupRun(self.reader._replace(wakeups=hidden), self.clock.time + seconds * 1000)
         run.look_up([Wakeup("message", "receipt", 1, connection)])
         return None if hidden.seconds is None else self.clock.time + hidden.seconds * 1000
+
+    def begin_night(self):
+        """Let the schedule call `lookup`."""
+        night.begin(self.cards, self.reader.connections.read(), self.clock.now())
 
     def wanted(self, connection):
         """Return the rows of the records that a connection wants, now or later."""

@@ -22,6 +22,8 @@ from boto3.dynamodb.types import TypeDeserializer
 from local import stack, template
 from local.crm import Crms
 from local.crm.dialect import Event
+from local.crm.dialects import CRMS
+from local.crm.dialects.monday import BOARD
 from local.emulator import Emulator
 from local.front import Front
 from local.logs import Logs
@@ -152,8 +154,12 @@ class World:
     def _settle(self) -> None:
         """Fill the secrets and shorten the queues' visibility, which no parameter of CloudFormation does."""
         secrets = self.aws.client("secretsmanager")
-        keys = {str(PROJECT): {"auth_key": AUTH_KEY}}
-        for name, value in (("ConnectionsSecret", self.connections), ("AuthKeysSecret", keys)):
+        values = {
+            "ConnectionsSecret": self.connections,
+            "AuthKeysSecret": {str(PROJECT): {"auth_key": AUTH_KEY}},
+            "ApiKeysSecret": {f"demo-{crm}": self.crms.secret(crm) for crm in CRMS},
+        }
+        for name, value in values.items():
             secrets.put_secret_value(SecretId=self.ids[name], SecretString=json.dumps(value))
         for name, seconds in VISIBILITY_SECONDS.items():
             self.sqs.set_queue_attributes(QueueUrl=self.ids[name], Attributes={"VisibilityTimeout": str(seconds)})
@@ -162,7 +168,8 @@ class World:
         """Start the processes on the way of a contact, so that the first one does not wait for them."""
         with ThreadPoolExecutor() as pool:
             pool.submit(self.get, "/healthz")
-            pool.submit(self.invoke, "DeliverFunction", {"Records": []})
+            for function in ("DeliverFunction", "LookupFunction"):
+                pool.submit(self.invoke, function, {"Records": []})
 
     def _sweep_on(self) -> None:
         """Invoke `sweep` at the local pace, until the world stops."""
@@ -282,6 +289,8 @@ def _connection(preset: str) -> dict[str, Json]:
         "country": "UA",
         "time_zone": "Europe/Kyiv",
         "crm_url": "https://demo.example.com",
+        "board_id": str(BOARD),
+        "lookups": preset in CRMS,
         "verify": {"scheme": "path-token", "token": TOKEN},
     }
 

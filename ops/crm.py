@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from connections import Connection
 from lookup import paging
-from lookup.answer import Read, content, judged, records_of
+from lookup.answer import Read, content, records_of
+from lookup.asking import Asking, Question
 from lookup.fetch import Fetcher
-from lookup.request import build
 from lookup.tokens import Tokens
 from mapping import engine
 from mapping.language import loader
@@ -51,7 +51,7 @@ class Dialect(NamedTuple):
 
 def api_of(mapping: Loaded) -> Dialect | None:
     """Return how the CRM of a connection's mapping is asked, None where that looks nothing up."""
-    found = loader.load(mapping.api_name) if mapping.api_name else mapping
+    found = loader.answers_of(mapping)
     return Dialect(found, found.api) if found.api else None
 
 
@@ -63,27 +63,15 @@ class Crm:
         self.connection = connection
         self.mapping, self.api = dialect
         self.key = key
-        self._clock = stack.clock
-        self._loopback = api_keys.may_be_local(stack)
-        self._fetcher = Fetcher(loopback=self._loopback)
-        self._tokens = Tokens(self._fetcher, stack.clock, loopback=self._loopback)
+        loopback = api_keys.may_be_local(stack)
+        fetcher = Fetcher(loopback=loopback)
+        self._asking = Asking(fetcher, Tokens(fetcher, stack.clock, loopback=loopback), stack.clock, loopback)
 
     def ask(self, call: Call, lookup: Lookup | None = None, known: Mapping[str, Any] = {}) -> Page:
         """Ask once; raise OperatorError, which quotes nothing of the key, where no request can be made of it."""
-        now = self._clock()
-        token = self._tokens.of(self.connection, self.api, self.key)
-        if self.api.token and token is None:
-            return Page(Read("key", "no-token"), Answer(None, sent=False, error="key"), now)
-        request = build(
-            self.api,
-            call,
-            secret=self.key,
-            settings=self.connection.settings,
-            known={"now": now, "token": token, **known},
-            loopback=self._loopback,
-        )
-        answer = self._fetcher.fetch(*request)
-        return Page(judged(answer, self.api, lookup, (), self._clock() / 1000), answer, now)
+        now = self._asking.clock()
+        answer, read = self._asking.ask(self.connection, self.api, Question(call, lookup, known=known), self.key)
+        return Page(read, answer, now)
 
     def page(self, lookup: Lookup, known: Mapping[str, Any]) -> Page:
         """Ask for a page of all records of a look-up."""

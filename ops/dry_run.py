@@ -34,7 +34,7 @@ def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
     try:
         body = sample.decoded()  # a message that wraps nothing says so here
         outcomes = engine.read(
-            api_of(connection) if sample.lookup else connection.mapping,
+            loader.answers_of(connection.mapping) if sample.lookup else connection.mapping,
             sample.body,
             connection.settings,
             sample.headers,
@@ -46,12 +46,6 @@ def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
         rejected = Outcome("reject", code=error.code, reason=str(error))
         return Trial(sample, [rejected], engine.Answer(error.status, "application/problem+json", ""))
     return Trial(sample, outcomes, _answer(connection, body, outcomes))
-
-
-def api_of(connection: Offline) -> Mapping:
-    """Return the mapping that says how the CRM is asked and reads what it answers; raises BadMapping."""
-    name = connection.mapping.api_name
-    return loader.load(name) if name else connection.mapping
 
 
 def _answer(connection: Offline, body: Any, outcomes: list[Outcome]) -> engine.Answer:

@@ -49,7 +49,7 @@ def wanted(cards: Cards, connection: str) -> Wanted | None:
 
 def of_id(cards: Cards, connection: Connection, identity: str) -> list[Row]:
     """Return the rows by which a record of this id is wanted, of whatever look-up."""
-    mapping = loader.load(loader.load(connection.mapping).api_name or connection.mapping)
+    mapping = loader.answers_of(loader.load(connection.mapping))
     bare = identity.rpartition(":")[2]
     keys = [wanted_key(connection.name, name, bare) for name in mapping.calls]
     return [Row.of(connection.name, row) for row in cards.rows(keys).values() if "due" in row]

@@ -29,6 +29,7 @@ METRICS = {
     "OldestDueSeconds": "age of the oldest content that Ringostat has not confirmed",
     "CircuitsOpen": "projects that wait because deliveries failed in a row, and connections whose API key is refused",
     "OldestWantedSeconds": "age of the oldest record that is to be looked up; with look-ups only",
+    "RecordsHealed": "records of a nightly sync that events had missed; with a nightly sync only",
 }
 
 ADDRESS_OR_NUMBER = re.compile(r"[^\s@]{1,64}@[^\s@]+|\+[0-9][0-9 ().-]{7,20}[0-9]")

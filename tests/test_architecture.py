@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import os
 import re
 import statistics
 import subprocess
@@ -181,6 +182,23 @@ def test_a_handler_is_short_and_ends_in_one_statement(handler):
     assert isinstance(last, ast.FunctionDef)
     assert last.name == "lambda_handler"
     assert len(last.body) == 2, "a docstring and one statement"
+
+
+@pytest.mark.parametrize("handler", ["api", "deliver", "inbox"])
+def test_a_function_that_looks_nothing_up_does_not_load_it(handler):
+    """The first event after a pause waits for all that is loaded."""
+    program = f"import sys; from local import environment; import handlers.{handler}; print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{SRC}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert f"handlers.{handler}" in loaded
+    assert not [name for name in loaded if room_of(name) == "lookup"]
 
 
 def test_functions_are_short():

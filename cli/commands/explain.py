@@ -10,8 +10,9 @@ import click
 from cards.endpoints import NO_DIRECTION, NO_NAME, Composed
 from cli import exits
 from cli.terminal import Cell, Part, columns, say, say_json
+from mapping.language import loader
 from mapping.outcome import Outcome, Want
-from ops.dry_run import USUAL, Trial, api_of, card_key, composed, document, fitting, moment, tried
+from ops.dry_run import USUAL, Trial, card_key, composed, document, fitting, moment, tried
 from ops.offline import Offline, of_connection
 from ops.samples import Sample, of_event
 from ops.trace import rows
@@ -133,7 +134,7 @@ def _result(connection: Offline, outcome: Outcome) -> Iterator[Part]:
 
 def _read_of(connection: Offline, want: Want) -> str:
     """Return in words what will be read from the CRM's API."""
-    api = api_of(connection)
+    api = loader.answers_of(connection.mapping)
     reads = api.calls[want.lookup]
     path = "".join(part if isinstance(part, str) else f"{{{part.source}}}" for part in reads.call.path.parts)
     several = f", up to {reads.most} in one request" if reads.most > 1 else ""

@@ -65,7 +65,7 @@ class Crm(NamedTuple):
     paths: re.Pattern[str]
     limit: Callable[[], Window | Bucket]
     answer: Callable[[Asked, Records], Reply]
-    event: Callable[[Change], Event | None]  # None where the CRM tells nothing
+    event: Callable[[Change], Event | None]  # None where the CRM sends none
     faults: Mapping[str, Mapping[str, Any]]
     retry_after: bool = False  # whether it says when to come back
     headers: Callable[[Window | Bucket, float], Mapping[str, str]] = lambda *_: {}

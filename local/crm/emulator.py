@@ -31,14 +31,14 @@ KEPT_ANSWER = 10_000  # bytes: a first fill gets a thousand large pages
 Send = Callable[[str, Event], tuple[int | None, str]]  # name of the CRM, event; status and body that it was answered
 
 
-class Told(NamedTuple):
+class SentEvent(NamedTuple):
     """An event that a CRM sent, or would have."""
 
     number: int
     time: float
     crm: str
     what: str
-    event: Event | None  # None: this CRM tells nothing of such a change
+    event: Event | None  # None: this CRM sends none of such a change
     status: int | None
     answer: str
 
@@ -59,7 +59,7 @@ class Place:
         self.known = faults_of(crm)
 
     def over(self, now: float) -> tuple[Reply | None, Mapping[str, str]]:
-        """Count a request; return the refusal if it is one too many, and the headers that tell of the pace."""
+        """Count a request; return the refusal if it is one too many, and the headers about the pace."""
         wait = self.limit.take(now) if self.limited else 0.0
         headers = self.crm.headers(self.limit, wait)
         if not wait:
@@ -83,7 +83,7 @@ class Crms:
         self._stopped = threading.Event()
         self._changes = Changes()
         self._traffic = Traffic()
-        self._told: deque[Told] = deque(maxlen=1_000)
+        self._sent: deque[SentEvent] = deque(maxlen=1_000)
         self._places = {name: Place(crm, clock, contacts) for name, crm in CRMS.items()}
         self._server = Server(port, self._receive, self._control, FOLDERS)
         self.port = int(self._server.server_address[1])
@@ -107,7 +107,7 @@ class Crms:
         return self._places[name]
 
     def fill(self, crm: str, contacts: int) -> None:
-        """Replace all records of a CRM by so many contacts and what belongs to them; no event tells of it."""
+        """Replace all records of a CRM by so many contacts and what belongs to them; there is no event of it."""
         records = Records(self._clock, contacts)
         with self._lock:
             self._place(crm).records = records
@@ -143,44 +143,44 @@ class Crms:
         with self._lock:
             return self._place(crm).records.get(_kind(kind), number)
 
-    def edit(self, crm: str, kind: str, number: int | None, *, tell: bool = True, **changes: Any) -> Record:
-        """Change a record, or make one, and let the CRM tell of it; ValueError for what makes no sense."""
+    def edit(self, crm: str, kind: str, number: int | None, *, send_event: bool = True, **changes: Any) -> Record:
+        """Change a record, or make one, and send the event; ValueError for what makes no sense."""
         with self._lock:
             record, fields = self._place(crm).records.put(_kind(kind), number, changes)
         self._changes.mark()
-        if tell:
-            self._tell(crm, Change(record, "update" if number else "add", frozenset(fields), self._clock()))
+        if send_event:
+            self._send(crm, Change(record, "update" if number else "add", frozenset(fields), self._clock()))
         return record
 
-    def drop(self, crm: str, kind: str, number: int, *, tell: bool = True, into: int = 0) -> None:
-        """Delete a record, or merge a contact into another, and let the CRM tell of it."""
+    def drop(self, crm: str, kind: str, number: int, *, send_event: bool = True, into: int = 0) -> None:
+        """Delete a record, or merge a contact into another, and send the event."""
         with self._lock:
             record = self._place(crm).records.drop(_kind(kind), number, into)
         self._changes.mark()
-        if tell:
-            self._tell(crm, Change(record, "merge" if into else "delete", frozenset(), self._clock(), into))
+        if send_event:
+            self._send(crm, Change(record, "merge" if into else "delete", frozenset(), self._clock(), into))
 
-    def tell(self, crm: str, kind: str, number: int) -> None:
-        """Let the CRM say once more that a record has changed."""
+    def resend(self, crm: str, kind: str, number: int) -> None:
+        """Send the event of a changed record once more."""
         with self._lock:
             record = self._place(crm).records.get(_kind(kind), number)
         if record is None:
             raise ValueError(f"There is no {kind} {number}.")
-        self._tell(crm, Change(record, "update", frozenset(), self._clock()))
+        self._send(crm, Change(record, "update", frozenset(), self._clock()))
 
-    def _tell(self, name: str, change: Change) -> None:
+    def _send(self, name: str, change: Change) -> None:
         event = self._place(name).crm.event(change)
         status, answer = self.send(name, event) if event and self.send else (None, "")
         what = f"{change.record.kind} {change.record.id}: {change.action}"
         with self._lock:
-            number = self._told[-1].number + 1 if self._told else 1
-            self._told.append(Told(number, self._clock(), name, what, event, status, answer))
+            number = self._sent[-1].number + 1 if self._sent else 1
+            self._sent.append(SentEvent(number, self._clock(), name, what, event, status, answer))
         self._changes.mark()
 
-    def events(self) -> list[Told]:
+    def events(self) -> list[SentEvent]:
         """Return the last events, oldest first."""
         with self._lock:
-            return list(self._told)
+            return list(self._sent)
 
     def requests(self) -> list[Request]:
         """Return the last requests to the APIs, oldest first; none shows the key."""
@@ -236,7 +236,7 @@ class Crms:
             ("GET", "records"): lambda: self._rows(query),
             ("PUT", "record"): lambda changes, **where: self.edit(**where, **changes)._asdict(),
             ("DELETE", "record"): self.drop,
-            ("POST", "tell"): self.tell,
+            ("POST", "resend"): self.resend,
             ("PUT", "faults"): lambda crm, faults: self.faults(crm, *faults),
             ("PUT", "fill"): self.fill,
             ("PUT", "limited"): self.limited,
@@ -252,7 +252,7 @@ class Crms:
     def _state(self) -> dict[str, Any]:
         """Return what the page shows besides records."""
         with self._lock:
-            requests, events = self._traffic.last(SHOWN), list(self._told)[-SHOWN:]
+            requests, events = self._traffic.last(SHOWN), list(self._sent)[-SHOWN:]
             crms = [_about(place) for place in self._places.values()]
         return {
             "crms": crms,

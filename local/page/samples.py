@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from local.examples import CONTENT_TYPES, example
+from local.examples import CONTENT_TYPES, example, is_event
 from local.template import ROOT
 from mapping.language import loader
 
@@ -63,10 +63,9 @@ def _files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.glob("*.*")
-        if path.suffix in CONTENT_TYPES
+        if is_event(path)
         and not path.name.endswith((".expected.json", ".request.json"))
         and path.stat().st_size <= LARGEST
-        and "lookup" not in _said(path)  # an answer of the CRM's API is no event that could be sent
     )
 
 

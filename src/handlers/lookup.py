@@ -13,10 +13,13 @@ from aws.clients import PATIENT, secretsmanager, sqs
 from aws.queues import Queue
 from aws.secrets import Secret
 from intake.ingest import Stores, reject, take_answer
+from lookup.asking import Asker, Asking
 from lookup.fetch import Fetcher
+from lookup.night import begin
+from lookup.round import Worker
 from lookup.tokens import Tokens
 from lookup.wakeups import wakeups_of
-from lookup.worker import Run, Worker
+from lookup.worker import Run
 from settings import SETTINGS
 from telemetry import flushing
 
@@ -26,9 +29,10 @@ FETCHER = Fetcher(loopback=LOOPBACK)
 WORKER = Worker(
     cards=STORES.cards,
     connections=Secret(secretsmanager(PATIENT), SETTINGS.connections_secret),
-    api_keys=Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret),
-    fetcher=FETCHER,
-    tokens=Tokens(FETCHER, clock.now, loopback=LOOPBACK),
+    asker=Asker(
+        Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret),
+        Asking(FETCHER, Tokens(FETCHER, clock.now, loopback=LOOPBACK), clock.now, loopback=LOOPBACK),
+    ),
     wakeups=Queue(sqs(PATIENT), SETTINGS.lookup_queue_url),
     ingest=partial(take_answer, STORES, clock.now),
     reject=lambda event, code, reason: reject(event, STORES.rejected, code, reason),
@@ -36,11 +40,18 @@ WORKER = Worker(
     sleep=time.sleep,
     jitter=random.random,
     new_id=lambda: uuid.uuid4().hex,
-    loopback=LOOPBACK,
 )
+
+
+def taken(event: dict[str, Any], ends_at: int) -> dict[str, Any]:
+    """Begin a night, where the schedule calls; else read what the connections of a batch of wake-ups want."""
+    if "Records" in event:
+        return Run(WORKER, ends_at).look_up(wakeups_of(event))
+    begin(WORKER.cards, WORKER.connections.read(), clock.now())
+    return {}
 
 
 @flushing
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Read what the connections of a batch of wake-ups want, so that the records of many share a request."""
-    return Run(WORKER, clock.now() + context.get_remaining_time_in_millis()).look_up(wakeups_of(event))
+    """Take a batch of wake-ups, so that the records of many share a request, or begin a night."""
+    return taken(event, clock.now() + context.get_remaining_time_in_millis())

@@ -121,7 +121,7 @@ def mapped(event: Event, connection: Connection) -> Mapped:
     """Decode and map an event; raise SenderError for a body that cannot be decoded."""
     mapping = loader.load(connection.mapping)
     if event.lookup:
-        mapping = loader.load(mapping.api_name or connection.mapping)
+        mapping = loader.answers_of(mapping)
     outcomes = _outcomes(event, mapping, connection.settings)
     is_personal = personal_ids(connection.settings) if mapping.free_ids else None
     keys = [
@@ -142,8 +142,8 @@ def _outcomes(event: Event, mapping: model.Mapping, settings: Mapping[str, str])
 
 def take_answer(
     stores: Stores, clock: Callable[[], int], event: Event, connection: Connection, ids: Sequence[str]
-) -> Sequence[Outcome]:
-    """Merge an answer of a CRM's API, as `ingest` does an event, and return what it means.
+) -> tuple[Sequence[Outcome], int]:
+    """Merge an answer of a CRM's API, as `ingest` does an event; return what it means, and how much of it is news.
 
     Of one with a rejected record the ids that were asked for are kept: nothing of it is, that was not mapped.
     """
@@ -153,7 +153,7 @@ def take_answer(
     if rejected:
         again = wanted_again(event.connection, event.lookup, ids, now=event.received_at, request_id=event.request_id)
         reject(again, stores.rejected, rejected[0].code, rejected[0].reason)
-    return one.outcomes
+    return one.outcomes, sum(verdict.result == "accepted" for verdict in verdicts)
 
 
 def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdict]]:

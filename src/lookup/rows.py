@@ -26,6 +26,7 @@ class Row(NamedTuple):
     tries: int = 0  # that failed
     depth: int = 0  # how many look-ups led to it
     again: int = 0  # 1 if it was read and had neither phone nor e-mail
+    night: str = ""  # of a nightly sync: how far it has come
 
     @classmethod
     def of(cls, connection: str, row: Mapping[str, Any]) -> "Row":

@@ -1,4 +1,4 @@
-"""The page of the emulated CRMs: a record is edited, its CRM tells of it, and faults are switched on."""
+"""The page of the emulated CRMs: a record is edited, its CRM sends an event, and faults are switched on."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_an_edit_is_told_to_the_bridge_as_this_crm_tells_it(crms, visit):
 
     rows(page).first.click()
     page.get_by_label("Last name").fill("Новенька")
-    page.get_by_role("button", name="Save and send").click()
+    page.get_by_role("button", name="Save and send the event").click()
 
     expect(events(page)).to_have_count(1)
     expect(events(page).first).to_contain_text("HubSpot: contact 7: update")
@@ -54,9 +54,9 @@ def test_an_edit_is_told_to_the_bridge_as_this_crm_tells_it(crms, visit):
 def test_an_event_can_be_lost_and_a_record_hidden_deleted_and_made(crms, visit):
     page = visit(f"{crms.url}/#/bitrix24/contact/5")
 
-    page.get_by_label("The key may see it").uncheck()
+    page.get_by_label("Visible to the API key").uncheck()
     page.get_by_role("button", name="Save, lose the event").click()
-    expect(page.locator("#announce")).to_contain_text("the bridge was told nothing")
+    expect(page.locator("#announce")).to_contain_text("the bridge got no event")
     expect(rows(page).nth(4)).to_contain_text("hidden")
     expect(events(page)).to_have_count(0)
     assert crms.record("bitrix24", "contact", 5) is None
@@ -65,7 +65,7 @@ def test_an_event_can_be_lost_and_a_record_hidden_deleted_and_made(crms, visit):
     expect(events(page).first).to_contain_text("contact 5: delete")
     page.get_by_role("link", name="New record").click()
     page.get_by_label("Given name").fill("Нова")
-    page.get_by_role("button", name="Save and send").click()
+    page.get_by_role("button", name="Save and send the event").click()
     expect(events(page).first).to_contain_text("contact 201: add")
     expect(page).to_have_url(f"{crms.url}/#/bitrix24/contact/201")
 
@@ -103,7 +103,7 @@ def test_the_page_is_used_with_the_keyboard_alone(crms, visit):
     page.keyboard.press("Enter")
 
     expect(events(page).first).to_contain_text("contact 3: update")
-    expect(page.locator("#announce")).to_contain_text("Saved and sent.")
+    expect(page.locator("#announce")).to_contain_text("Saved, and the event is sent.")
     assert crms.record("bitrix24", "contact", 3).last == "Іваненко"
 
 

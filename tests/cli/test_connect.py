@@ -45,7 +45,7 @@ def test_a_connection_is_stored_beside_the_others_and_its_address_is_printed(onl
 
 
 def test_what_is_not_given_is_asked_with_suggestions(online):
-    answers = ["asked", "107", "", "", "", "path-token"]
+    answers = ["asked", "107", "", "", "", "path-token", ""]
 
     done = online("connect", "pipedrive", input="\n".join(answers) + "\n")
 

@@ -1,4 +1,4 @@
-"""The emulator of the CRMs: each answers as its vendor documents, tells what was edited, and fails as it is told."""
+"""The emulator of the CRMs: each answers as its vendor documents, sends its own events, and fails on demand."""
 
 import http.client
 import json
@@ -120,14 +120,16 @@ def with_company(crms, crm):
 
 
 def with_client(crms):
-    crms.edit("keycrm", "lead", 2, contact=3, tell=False)
+    crms.edit("keycrm", "lead", 2, contact=3, send_event=False)
     return 2
 
 
 def event(crms, crm, kind, number, **changes):
     crms.edit(crm, kind, number, **changes)
-    told = crms.events()[-1].event
-    return told and (json.loads(told.body) if "json" in told.content_type else dict(parse_qsl(told.body.decode())))
+    sent_event = crms.events()[-1].event
+    return sent_event and (
+        json.loads(sent_event.body) if "json" in sent_event.content_type else dict(parse_qsl(sent_event.body.decode()))
+    )
 
 
 ALL = (
@@ -276,7 +278,7 @@ def test_what_an_api_does_not_have_or_cannot_read_is_refused(crms):
 
 
 def test_bitrix24_lists_whom_it_has_and_may_show(crms):
-    crms.edit("bitrix24", "contact", 4, visible=False, tell=False)
+    crms.edit("bitrix24", "contact", 4, visible=False, send_event=False)
 
     status, body = item_list(crms, filter={"@id": [3, 4, "5", 999]})
 
@@ -299,7 +301,7 @@ def test_bitrix24_gives_pages_of_fifty_behind_an_id_and_counts_only_if_asked_to(
 
 
 def test_bitrix24_finds_what_changed_since_a_second(crms, clock):
-    crms.edit("bitrix24", "contact", 8, last="Новенька", tell=False)
+    crms.edit("bitrix24", "contact", 8, last="Новенька", send_event=False)
     (changed,) = item_list(crms, filter={"@id": [8]})[1]["result"]["items"]
     since = changed["updatedTime"]
 
@@ -439,7 +441,7 @@ def page_of_items(data):
 
 def test_what_changed_is_found_by_its_second(crms, clock):
     for crm in ("keycrm", "copper", "kommo", "pipedrive"):
-        crms.edit(crm, "contact", 9, last="Новенька", tell=False)
+        crms.edit(crm, "contact", 9, last="Новенька", send_event=False)
     second = int(clock[0])
 
     keycrm = get(crms, "keycrm", "/v1/buyer", **{"filter[updated_between]": f"{utc(second)},{utc(second + 60)}"})[1]
@@ -463,7 +465,7 @@ def test_a_search_of_hubspot_comes_late_and_ends_at_ten_thousand(crms, clock):
     path = "/crm/objects/2026-09/contacts/search"
     test = {"propertyName": "lastmodifieddate", "operator": "GTE", "value": str(int(clock[0] * 1000))}
     wanted = {"filterGroups": [{"filters": [test]}], "properties": ["phone"], "limit": 100}
-    crms.edit("hubspot", "contact", 5, last="Новенька", tell=False)
+    crms.edit("hubspot", "contact", 5, last="Новенька", send_event=False)
 
     assert ask(crms, "hubspot", "POST", path, wanted)[1]["total"] == 0
     clock[0] += 4
@@ -472,7 +474,7 @@ def test_a_search_of_hubspot_comes_late_and_ends_at_ten_thousand(crms, clock):
 
 
 def test_ids_that_are_not_there_are_left_out_everywhere(crms):
-    crms.edit("kommo", "contact", 2, visible=False, tell=False)
+    crms.edit("kommo", "contact", 2, visible=False, send_event=False)
     kommo = get(crms, "kommo", "/api/v4/contacts", **{"filter[id][]": [1, 2, 999]})[1]
 
     assert [one["id"] for one in kommo["_embedded"]["contacts"]] == [1]
@@ -526,7 +528,7 @@ def test_keycrm_tells_of_orders_and_cards_only_and_names_the_client_of_every_sec
 def test_every_change_of_every_record_can_be_made(crms, crm, kind):
     made = crms.edit(crm, kind, None, name="Нова", owner=2)
     crms.edit(crm, kind, made.id, name="Новіша")
-    crms.tell(crm, kind, made.id)
+    crms.resend(crm, kind, made.id)
     crms.drop(crm, kind, made.id)
 
     assert crms.record(crm, kind, made.id) is None
@@ -536,10 +538,10 @@ def test_every_change_of_every_record_can_be_made(crms, crm, kind):
 
 def test_events_go_to_the_bridge_and_can_be_lost_on_the_way(crms):
     sent = []
-    crms.send = lambda crm, told: (sent.append((crm, told.content_type)), (202, "taken"))[1]
+    crms.send = lambda crm, sent_event: (sent.append((crm, sent_event.content_type)), (202, "taken"))[1]
     try:
         crms.edit("bitrix24", "contact", 1, last="Одна")
-        crms.edit("bitrix24", "contact", 1, last="Друга", tell=False)
+        crms.edit("bitrix24", "contact", 1, last="Друга", send_event=False)
     finally:
         crms.send = None
 
@@ -579,7 +581,7 @@ def control(crms, method, path, body=None, **headers):
 
 def test_the_page_edits_by_the_same_means(crms):
     where = {"crm": "bitrix24", "kind": "contact", "number": 6}
-    status, saved = control(crms, "PUT", "record", {**where, "changes": {"last": "Новенька"}, "tell": False})
+    status, saved = control(crms, "PUT", "record", {**where, "changes": {"last": "Новенька"}, "send_event": False})
     found = control(crms, "GET", "records?crm=bitrix24&kind=contact&q=%D0%BD%D0%BE%D0%B2%D0%B5%D0%BD")[1]
 
     assert (status, saved["last"]) == (200, "Новенька")
@@ -590,7 +592,7 @@ def test_the_page_edits_by_the_same_means(crms):
     assert (about["name"], about["faults"], about["counts"]["contact"]) == ("bitrix24", ["key"], 120)
     assert control(crms, "PUT", "limited", {"crm": "bitrix24", "on": False})[0] == 200
     assert control(crms, "PUT", "fill", {"crm": "bitrix24", "contacts": 10})[0] == 200
-    assert control(crms, "POST", "tell", where)[0] == 200
+    assert control(crms, "POST", "resend", where)[0] == 200
     assert control(crms, "DELETE", "record", where)[0] == 200
     assert control(crms, "GET", "state")[1]["crms"][0]["counts"]["contact"] == 9
 
@@ -605,7 +607,7 @@ def test_the_page_edits_by_the_same_means(crms):
         ("PUT", "record", {"crm": "bitrix24", "kind": "contact", "number": 1, "changes": {"id": 7}}),
         ("PUT", "record", {"crm": "bitrix24"}),
         ("DELETE", "record", {"crm": "bitrix24", "kind": "contact", "number": 999}),
-        ("POST", "tell", {"crm": "bitrix24", "kind": "contact", "number": 999}),
+        ("POST", "resend", {"crm": "bitrix24", "kind": "contact", "number": 999}),
         ("PUT", "faults", {"crm": "bitrix24", "faults": ["nothing"]}),
         ("PUT", "faults", {"crm": "bitrix24", "faults": [{"status": 7}]}),
         ("GET", "records?crm=nothing", None),

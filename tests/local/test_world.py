@@ -101,15 +101,15 @@ def test_of_the_template_only_the_runtime_the_code_and_what_the_emulator_sees_di
     gone = original["Resources"].keys() - changed["Resources"].keys()
     assert {original["Resources"][name]["Type"] for name in gone} == {"AWS::SQS::QueuePolicy"}
     changes = {name: item for name, item in changed["Resources"].items() if item != original["Resources"][name]}
-    assert {item["Type"] for item in changes.values()} == {"AWS::IAM::Role"}
+    assert {item["Type"] for item in changes.values()} == {"AWS::IAM::Role", "AWS::IAM::Policy"}
     assert {name: without_batches(item) for name, item in changes.items()} == {
         name: original["Resources"][name] for name in changes
     }
 
 
 def without_batches(role):
-    """The role as it is in the template: only there does an action on one message permit its batch."""
-    for policy in role["Properties"]["Policies"]:
+    """The role or policy as it is in the template: only there does an action on one message permit its batch."""
+    for policy in role["Properties"].get("Policies") or [role["Properties"]]:
         for statement in policy["PolicyDocument"]["Statement"]:
             statement["Action"] = [action for action in statement["Action"] if not action.endswith("Batch")]
     return role
@@ -174,3 +174,13 @@ def test_without_such_an_event_only_the_address_is_printed(tmp_path):
 
     assert example(tmp_path) is None
     assert command("http://127.0.0.1:8080", "demo-nothing", "nothing").strip().endswith("/crm/demo-nothing/local")
+
+
+def test_an_answer_of_an_api_is_no_event_to_paste(tmp_path):
+    outcome = {"result": "change", "kind": "contact", "fields": {"fullName": "x", "phones.0": ["1", "2"]}}
+    for name in ("answer", "robot"):
+        (tmp_path / f"{name}.form").write_text("")
+        (tmp_path / f"{name}.expected.json").write_text(json.dumps([outcome]))
+    (tmp_path / "answer.request.json").write_text(json.dumps({"lookup": "contact"}))
+
+    assert example(tmp_path) == tmp_path / "robot.form"

@@ -2,7 +2,9 @@
 
 import json
 import threading
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 
 KINDS = {1: "lead", 2: "deal", 3: "contact", 4: "company"}
 
@@ -25,7 +27,8 @@ class Crm:
         self.records[kind][number] = {"id": number, **fields}
 
     def answer(self, body):
-        kind, ids = KINDS[body["entityTypeId"]], [int(one) for one in body["filter"]["@id"]]
+        kind, wanted = KINDS[body["entityTypeId"]], body["filter"]
+        ids = [int(one) for one in wanted["@id"]] if "@id" in wanted else self._changed(kind, wanted)
         self.requests.append((self._clock(), kind, ids))
         found = [dict(self.records[kind][one]) for one in ids if one in self.records[kind]]
         if self.during:
@@ -35,6 +38,17 @@ class Crm:
         if self.faults:
             return self.faults.pop(0)
         return 200, {}, json.dumps({"result": {"items": found}, "total": len(found)}).encode()
+
+    def _changed(self, kind, wanted):
+        """Return the ids of a page of 50: those behind the last one that changed since a time."""
+        since = datetime.fromisoformat(wanted[">=updatedTime"]) if ">=updatedTime" in wanted else None
+        last = int(wanted.get(">id", 0))
+        changed = (
+            number
+            for number, record in sorted(self.records[kind].items())
+            if number > last and (since is None or datetime.fromisoformat(record["updatedTime"]) >= since)
+        )
+        return list(islice(changed, 50))
 
     def close(self):
         self._server.shutdown()

@@ -111,7 +111,7 @@ def test_all_pages_give_each_record_once(crms, crm, name):
 @pytest.mark.parametrize(("crm", "name"), [one for one in SYNCS if one[0] != "monday"])
 def test_pages_since_a_time_give_what_changed_since_then(crms, crm, name):
     lookup, since = api_of(crm).calls[name], int(time.time()) * 1_000
-    crms.edit(crm, kind_of(crm, name), 7, owner=3, tell=False)
+    crms.edit(crm, kind_of(crm, name), 7, owner=3, send_event=False)
     if crm == "hubspot":
         time.sleep(3.1)  # its search does not find what changed a moment ago
 

@@ -215,7 +215,7 @@ def test_a_refused_key_gives_up_no_record_opens_a_circuit_and_is_tried_again(loo
 def test_a_key_that_was_replaced_is_taken_at_once(looking):
     looking.crm.put("contact", 89, **person())
     looking.put_api_keys({NAME: {"url": looking.crm.url.replace("canary-code", "old")}})
-    looking.reader.api_keys.read()
+    looking.reader.asker.api_keys.read()
     looking.put_api_keys({NAME: {"url": looking.crm.url}})
     looking.pass_secret_minute()
     looking.crm.faults = [(401, {}, b'{"error": "NO_AUTH_FOUND"}')]

@@ -186,7 +186,7 @@ def _card(record: Record, include: set[str], records: Records) -> dict[str, Any]
 # https://help.keycrm.app/uk/process-automation-api-and-more/webhook-setup-in-keycrm: triggers of orders and cards only.
 # Whether `client_id` is filled is not documented; here every second order has it.
 def event(change: Change) -> Event | None:
-    """Return what an automation's "Send Webhook" posts; nothing tells of a buyer changed alone, or of a deletion."""
+    """Return what an automation's "Send Webhook" posts; a buyer who changed alone and a deletion have no event."""
     record = change.record
     if change.action in ("delete", "merge") or record.kind not in ("deal", "lead"):
         return None

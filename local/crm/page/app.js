@@ -1,4 +1,4 @@
-/* The CRMs: records to edit, what each CRM then sends to the bridge, and what the bridge asks. The address says what is shown. */
+/* The CRMs: records to edit, the events that this sends to the bridge, and the requests that come back. The address says what is shown. */
 import { ask, foreign, h, keyed, replace } from "./dom.js";
 import { clock, count, phone } from "./words.js";
 
@@ -25,8 +25,8 @@ const faults = h("div", { class: "switches" });
 $("main").append(h("h1", { class: "unseen" }, "Records of emulated CRMs"), pair);
 pair.append(h("section", { class: "book", "aria-label": "Records" }, h("div", { class: "book-head" }, crms, kinds, search, found, add), list),
   h("div", { class: "stack" }, back, form,
-    h("section", { class: "sheet" }, h("h2", null, "What the CRMs sent to the bridge"), events),
-    h("section", { class: "sheet" }, h("h2", null, "What the bridge asked"), requests),
+    h("section", { class: "sheet" }, h("h2", null, "Events sent to the bridge"), events),
+    h("section", { class: "sheet" }, h("h2", null, "Requests from the bridge"), requests),
     h("section", { class: "sheet" }, h("h2", null, "Faults of its API"), h("p", { class: "muted" }, "Each lasts until it is switched off."), faults)));
 
 function route() {
@@ -68,7 +68,7 @@ function show() {
 
 async function edit(crm, kind, id, wanted) {
   shown = wanted;
-  if (!id) { replace(form, h("p", { class: "lead" }, "Choose a record, or make a new one. What you save is sent to the bridge as this CRM sends it.")); return; }
+  if (!id) { replace(form, h("p", { class: "lead" }, "Choose a record, or make a new one. When you save it, this CRM sends its event to the bridge.")); return; }
   const record = id === "new" ? { name: "", last: "", phones: [], emails: [], company: 0, contact: 0, owner: 1, visible: true } : records.find((one) => one.id === id)
     ?? (await ask("GET", `/_emulator/records?${new URLSearchParams({ crm: crm.name, kind, q: id })}`)).records.find((one) => one.id === id);
   if (shown !== wanted) return;
@@ -78,24 +78,24 @@ async function edit(crm, kind, id, wanted) {
     : h("input", { value: String(record[name]), autocomplete: "off", inputmode: NUMBERS.includes(name) ? "numeric" : null })]));
   const visible = h("input", { type: "checkbox", checked: record.visible }), into = h("input", { inputmode: "numeric", placeholder: "Contact’s number", "aria-label": "Contact to merge it into" });
   const button = (text, act, name = "") => h("button", { type: "button", class: name, onclick: () => attempt(said, act) }, text);
-  const save = (tell) => async () => {
+  const save = (sends) => async () => {
     const changes = Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, LISTS.includes(name) ? input.value.split("\n").map((one) => one.trim()).filter(Boolean) : NUMBERS.includes(name) ? Number(input.value) || 0 : input.value.trim()]));
-    const saved = await ask("PUT", "/_emulator/record", { crm: crm.name, kind, number: id === "new" ? null : id, tell, changes: { ...changes, visible: visible.checked } });
+    const saved = await ask("PUT", "/_emulator/record", { crm: crm.name, kind, number: id === "new" ? null : id, send_event: sends, changes: { ...changes, visible: visible.checked } });
     heading.textContent = `${title(saved)} · ${saved.id}`;
     if (id === "new") location.hash = `#/${crm.name}/${kind}/${saved.id}`;
-    return tell ? "Saved and sent." : "Saved; nothing was sent to the bridge.";
+    return sends ? "Saved, and the event is sent." : "Saved; the bridge got no event.";
   };
   const drop = (more) => async () => {
     await ask("DELETE", "/_emulator/record", { crm: crm.name, kind, number: id, ...more });
     location.hash = `#/${crm.name}/${kind}`;
-    return "Deleted and sent.";
+    return "Deleted, and the event is sent.";
   };
   form.onsubmit = (event) => { event.preventDefault(); attempt(said, save(true)); };
   replace(form, h("h2", null, heading),
     h("div", { class: "pair" }, FIELDS[kind].map(([name, text]) => h("label", null, text, inputs[name]))),
-    h("label", { class: "tick" }, visible, "The key may see it"),
-    h("div", { class: "actions" }, h("button", { class: "primary" }, "Save and send"), button("Save, lose the event", save(false)),
-      id === "new" ? null : [button("Send once more", async () => { await ask("POST", "/_emulator/tell", { crm: crm.name, kind, number: id }); return "Sent."; }), button("Delete", drop({})),
+    h("label", { class: "tick" }, visible, "Visible to the API key"),
+    h("div", { class: "actions" }, h("button", { class: "primary" }, "Save and send the event"), button("Save, lose the event", save(false)),
+      id === "new" ? null : [button("Send again", async () => { await ask("POST", "/_emulator/resend", { crm: crm.name, kind, number: id }); return "Sent."; }), button("Delete", drop({})),
         kind === "contact" && h("span", { class: "merge" }, into, button("Merge", () => drop({ into: Number(into.value) || 0 })()))]), said);
 }
 
@@ -118,7 +118,7 @@ const entry = (one, text, mark, parts) => h("li", null, h("details", null, h("su
 
 function showLogs() {
   const names = Object.fromEntries(state.crms.map((one) => [one.name, one.title]));
-  keyed(events, state.events, (one) => one.number, () => 0, (one) => entry(one, `${names[one.crm]}: ${one.what}`, badge(one.status, one.event === null ? "sends nothing" : "not sent"), [one.event, one.answer]));
+  keyed(events, state.events, (one) => one.number, () => 0, (one) => entry(one, `${names[one.crm]}: ${one.what}`, badge(one.status, one.event === null ? "no event" : "not sent"), [one.event, one.answer]));
   keyed(requests, state.requests, (one) => one.number, () => 0, (one) => entry(one, one.path, badge(one.status, "no answer"), [one.body, one.answer]));
 }
 

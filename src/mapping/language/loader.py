@@ -26,6 +26,11 @@ def load(name: str) -> Mapping:
     return _checked(_preset(name), name)
 
 
+def answers_of(mapping: Mapping) -> Mapping:
+    """Return the mapping that says how the CRM is asked and reads what it answers; raises BadMapping."""
+    return load(mapping.api_name) if mapping.api_name else mapping
+
+
 def load_file(path: str | Path) -> Mapping:
     """Return the mapping of any file; its `extends` names a preset. Raises BadMapping with all its problems."""
     try:
