@@ -391,7 +391,7 @@ def test_an_interrupted_run_is_named_before_it_is_forgotten(syncing, crm):
 
     done = syncing("--yes")
 
-    assert "An interrupted run stands in acme-b24.sync.json" in done.out
+    assert "An interrupted run is kept in acme-b24.sync.json" in done.out
     assert "120 read, 120 sent" in done.out
 
 
