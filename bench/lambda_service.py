@@ -47,7 +47,7 @@ def _now() -> int:
 def _poll(aws: Aws, queue: str, url: str, visibility: int) -> None:
     asked = {"QueueUrl": QUEUES[queue], "MaxNumberOfMessages": BATCH, "VisibilityTimeout": visibility}
     while True:
-        records = [record_of(message) for message in aws.receive_message(**asked)["Messages"]]
+        records = [record_of(message) for message in aws.call("ReceiveMessage", **asked)["Messages"]]
         if not records:
             time.sleep(PAUSE_SECONDS)
             continue
@@ -56,7 +56,7 @@ def _poll(aws: Aws, queue: str, url: str, visibility: int) -> None:
             failed = {failure["itemIdentifier"] for failure in answer.json()["batchItemFailures"]}
             for record in records:
                 if record["messageId"] not in failed:
-                    aws.delete_message(QueueUrl=QUEUES[queue], ReceiptHandle=record["receiptHandle"])
+                    aws.call("DeleteMessage", QueueUrl=QUEUES[queue], ReceiptHandle=record["receiptHandle"])
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ import os
 import runpy
 import shutil
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
+import urllib3
 
-from bench import corpus, load, measure, outage, peers, processes, report, world
+from bench import corpus, environment, load, measure, outage, peers, processes, report, stub, world
 from bench.subjects import calls
 
 PEERS = Path(peers.__file__).parent
@@ -101,6 +104,43 @@ def test_a_card_is_right_when_its_newest_name_came_last():
 
     assert outage.wrong(outage.newest(changes), shown) == {1, 3}
     assert shown[2] == ("C", 6.0)
+
+
+def test_the_poller_of_the_bench_hands_a_queued_message_to_the_function():
+    function = stub.Stub(keeps=True)
+    service = subprocess.Popen(
+        [sys.executable, "-m", "bench.lambda_service"],
+        cwd=PEERS.parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        address = service.stdout.readline().strip()
+        polls = {"queue": "inbox", "url": function.url, "visibility": 30, "receives": 3}
+        service.stdin.write(json.dumps({"polls": polls}) + "\n")
+        service.stdin.flush()
+        sent = {"QueueUrl": environment.QUEUES["inbox"], "MessageBody": "one"}
+        ends = time.monotonic() + 20
+        while not function.bodies and time.monotonic() < ends:  # until the service has taken the order
+            urllib3.request("POST", address, json=sent, headers={"X-Amz-Target": "AmazonSQS.SendMessage"})
+            time.sleep(0.05)
+    finally:
+        service.kill()
+        service.communicate()
+
+    assert json.loads(function.bodies[0][1])["Records"][0]["body"] == "one"
+
+
+def test_the_tutorial_delivers_in_the_process_that_measures():
+    """In a separate process, because boto3 is replaced and the tutorial's modules have common names."""
+    code = "from bench.subjects import peers; peers.EVENTS, peers.ROUNDS, peers.PLAYS = 20, 2, {}; peers.tables()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PEERS.parents[1], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr[-400:]
 
 
 def expression(code):
