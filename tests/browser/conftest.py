@@ -24,9 +24,10 @@ ARGUMENTS = [
 ]
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 SHOWN_MS = 10_000
+MOST_MS = 20_000  # that a card takes to be delivered on a busy machine: one that changes twice rests for 5 s
 
 try:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 except ImportError:
     sync_playwright = None
 
@@ -47,6 +48,7 @@ def pytest_terminal_summary(terminalreporter):
 def browser():
     if missing():
         (pytest.fail if os.environ.get("BROWSER") == "required" else pytest.skip)(missing())
+    expect.set_options(timeout=MOST_MS)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield started

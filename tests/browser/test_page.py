@@ -75,7 +75,7 @@ def test_a_card_shows_what_the_telephone_needs(bridge, visit):
     card = page.get_by_label("Chosen card")
     expect(card.get_by_role("heading", name=PERSON)).to_be_visible()
     expect(card.get_by_label("Phones and e-mails")).to_contain_text("+380\u00a067\u00a0000\u00a000\u00a012")
-    expect(card.get_by_text("delivered", exact=True)).to_be_visible(timeout=20_000)
+    expect(card.get_by_text("delivered", exact=True)).to_be_visible()
     link = card.get_by_role("link", name="Contact in the CRM")
     expect(link).to_have_attribute("href", "https://demo.example.com/person/8")
     expect(link).to_have_attribute("rel", "noopener noreferrer")
@@ -114,7 +114,7 @@ def test_an_edited_event_is_explained_while_typing_and_arrives(bridge, visit):
 
     verdict = page.get_by_label("Try it").get_by_role("listitem").filter(has_text="Ґалина Їжак")
     expect(page.locator(".results")).to_contain_text("Ґалина Їжак")
-    expect(verdict.get_by_text("delivered")).to_be_visible(timeout=20_000)
+    expect(verdict.get_by_text("delivered")).to_be_visible()
     verdict.get_by_role("link").click()
     expect(page.get_by_label("Chosen card").get_by_role("heading", name="Ґалина Їжак")).to_be_visible()
 
@@ -149,7 +149,7 @@ def test_an_older_event_loses_against_the_newer_value(bridge, visit):
         return change
 
     try_it(page, change=at("2026-03-01T10:00:00.000Z", "Нова"))
-    expect(page.get_by_label("Try it").get_by_text("delivered")).to_be_visible(timeout=20_000)
+    expect(page.get_by_label("Try it").get_by_text("delivered")).to_be_visible()
     try_it(page, change=at("2026-02-01T10:00:00.000Z", "Стара"))
     expect(page.locator(".verdicts")).to_contain_text("Стара")
     page.goto(f"{bridge.ringostat_url}/{address('trace', number)}")
