@@ -261,7 +261,7 @@ def _pieces(first: dict[str, Any], cards: list[dict[str, Any]]) -> Iterator[dict
 
 def _instead(fault: Fault, value: Any, kind: str) -> Reply | None:
     """Return the reply that a fault puts in place of Ringostat's."""
-    if fault.refuse:
+    if fault.refuse and fault.status is None:
         places = [index for index, card in enumerate(_records(value, kind)) if fault.means(card)]
         field = next(iter(fault.refuse))
         return _refusal([(f"{kind}[{index}].{field}", "is refused on demand") for index in places])

@@ -15,7 +15,8 @@ class Fault(NamedTuple):
     the same. `redirect` answers 307 to that URL. `drop` closes the connection before or after the request lands.
     `delay` is slept before the request lands, even if the client has gone by then. `drip` are the seconds between the
     bytes of the answer, `pad` the blanks behind it, in bytes. `truncate` cuts it inside its headers or its body.
-    `refuse` are fields of a record: an array that holds such a one is refused with 400, for ever without `times`.
+    `refuse` are fields of a record: an array that holds such a one is refused, for ever without `times`: with 400, or
+    with the `status`.
     """
 
     times: int | None = 1
