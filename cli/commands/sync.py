@@ -17,6 +17,7 @@ from connections import api_key_of
 from errors import did_you_mean
 from event import answered, wrapped
 from lookup import paging
+from lookup.night import OVERLAP_MS
 from mapping.language import loader
 from mapping.language.model import Lookup
 from mapping.outcome import Outcome
@@ -28,8 +29,6 @@ from ops.pages import parts
 from ops.sifting import sifted
 from ops.stack import Stack, of_stack
 from ops.times import since as parsed
-
-OVERLAP_MS = 10 * 60_000  # what a CRM shows late is read twice
 
 
 class Progress(NamedTuple):

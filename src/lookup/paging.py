@@ -12,6 +12,7 @@ from wire import Answer
 
 MOST_PAGES = 50_000
 LONGEST_CURSOR = 4_096
+LONGEST_NUMBER = 12
 
 
 class BadPage(OperatorError):
@@ -78,9 +79,6 @@ def total(lookup: Lookup, answer: Answer) -> int | None:
     body = content(answer)
     given = normalize.text(rule.read(body, View(body, {}, answer.headers, {})))
     return int(given) if given and given.isascii() and given.isdigit() and len(given) < LONGEST_NUMBER else None
-
-
-LONGEST_NUMBER = 12
 
 
 def _check(state: State, ids: tuple[str, ...], records: list[Any], since: int | None) -> None:

@@ -49,26 +49,6 @@ def answer(mapping: Mapping, body: Any) -> Answer | None:
     return Answer(reply.status, reply.content_type, json.dumps({key: known.get(key) for key in reply.echo}))
 
 
-def read(  # noqa: PLR0913 - the engine's whole interface
-    mapping: Mapping,
-    body: bytes,
-    settings: Table[str, str],
-    headers: Table[str, str],
-    query: Table[str, str],
-    *,
-    trace: bool = False,
-    lookup: str = "",
-    most: int = decode.MAX_BYTES,
-) -> list[Outcome]:
-    """Decode a body of at most so many bytes and return what its event means, as `run` does.
-
-    Raise SenderError for one that is not readable.
-    """
-    lost = decode.has_lost_letters(body)
-    decoded = decode.decoded(body, headers, most)
-    return run(mapping, decoded, settings, headers, query, trace=trace, lost=lost, lookup=lookup)
-
-
 def run(  # noqa: PLR0913 - the engine's whole interface
     mapping: Mapping,
     body: Any,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mapping import engine
-from mapping.decode import MAX_ANSWER_BYTES, MAX_BYTES, decoded
+from mapping.decode import MAX_ANSWER_BYTES, MAX_BYTES, decoded, has_lost_letters
 from mapping.language import loader, model
 from mapping.outcome import Outcome, Want
 
@@ -36,7 +36,8 @@ def meaning(  # noqa: PLR0913 - all that the meaning of an event depends on
         return Meaning(mapping, _wanted(decoded(body, headers), mapping))
     most = MAX_ANSWER_BYTES if lookup else MAX_BYTES
     reader = loader.answers_of(mapping) if lookup else mapping
-    outcomes = engine.read(reader, body, settings, headers, query, trace=trace, lookup=lookup, most=most)
+    plain, lost = decoded(body, headers, most), has_lost_letters(body)
+    outcomes = engine.run(reader, plain, settings, headers, query, trace=trace, lost=lost, lookup=lookup)
     return Meaning(reader, outcomes)
 
 
