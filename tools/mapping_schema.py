@@ -20,6 +20,7 @@ from mapping.language.model import (
     RECORD,
     RULE,
     SECTIONS,
+    STAFF_BY,
     SYNC,
     TOP,
 )
@@ -111,6 +112,7 @@ def _rule() -> dict[str, Any]:
         "join": rules,
         "ignore": _VALUES["texts"],
         "lookup": {"anyOf": [_TEXT, {"$ref": "#/definitions/lookup"}]},
+        "staff": {"enum": list(STAFF_BY)},
     }
     return {"anyOf": [_TEXT, rules, _table(keys)]}
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from mapping import engine
 from mapping.decode import MAX_ANSWER_BYTES, MAX_BYTES, decoded, has_lost_letters
 from mapping.language import loader, model
+from mapping.language.rule import STAFF
 from mapping.outcome import Outcome, Want
 
 
@@ -26,10 +27,12 @@ def meaning(  # noqa: PLR0913 - all that the meaning of an event depends on
     lookup: str = "",
     is_again: bool = False,
     trace: bool = False,
+    staff: Mapping[str, str] = {},
 ) -> Meaning:
     """Return what an event of a connection means, whose mapping is given.
 
     `lookup` names the look-up that it answers. `is_again`: it wants records anew, as `event.wanted_again` writes it.
+    `staff` are the ids of Ringostat's employees by e-mail address, for a mapping that needs them.
     Raise SenderError for a body that cannot be decoded.
     """
     if is_again:
@@ -37,7 +40,8 @@ def meaning(  # noqa: PLR0913 - all that the meaning of an event depends on
     most = MAX_ANSWER_BYTES if lookup else MAX_BYTES
     reader = loader.answers_of(mapping) if lookup else mapping
     plain, lost = decoded(body, headers, most), has_lost_letters(body)
-    outcomes = engine.run(reader, plain, settings, headers, query, trace=trace, lost=lost, lookup=lookup)
+    whole = reader._replace(lookups={**reader.lookups, STAFF: staff}) if staff else reader
+    outcomes = engine.run(whole, plain, settings, headers, query, trace=trace, lost=lost, lookup=lookup)
     return Meaning(reader, outcomes)
 
 

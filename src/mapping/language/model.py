@@ -44,7 +44,8 @@ BLOCKS: dict[str, dict[str, str]] = {
 }
 NEEDED = {"phones": "value", "emails": "value", "organizations": "externalId"}
 SOURCES = ("from", "value", "join", "template")
-RULE = (*SOURCES, "with", "default", "ignore", "lookup")
+RULE = (*SOURCES, "with", "default", "ignore", "lookup", "staff")
+STAFF_BY = ("email",)  # what Ringostat's employees are found by
 ANSWER = {"when": "expression", "status": "status", "contentType": "text", "body": "text", "echo": "texts"}
 
 _CALL = {"get": "path", "post": "path", "query": "query", "json": "json"}
@@ -235,7 +236,7 @@ class Mapping(NamedTuple):
     time_zone: str
     records: tuple[Record, ...]
     sections: dict[str, Section]
-    lookups: dict[str, dict[str, str]]
+    lookups: Table[str, Table[str, str]]
     answer: Reply | None
     api_name: str  # of the mapping that says how to ask this CRM and reads its answers
     api: Api | None  # of a mapping that is one

@@ -20,6 +20,7 @@ from mapping.language.model import (
     RULE,
     SECTIONS,
     SOURCES,
+    STAFF_BY,
     TOP,
     Also,
     Block,
@@ -30,7 +31,7 @@ from mapping.language.model import (
 )
 from mapping.language.positions import Path, Place, Source
 from mapping.language.reading import BRACE, Problem, Reading, kind_of, named
-from mapping.language.rule import Adjusted, First, Fixed, Join, Rule, Select, Template, spelt
+from mapping.language.rule import Adjusted, STAFF, First, Fixed, Join, Rule, Select, Template, spelt
 
 if TYPE_CHECKING:
     from mapping.outcome import Result
@@ -211,6 +212,8 @@ class Reader(Reading):
         default = self.value((*path, "default"), data["default"], "text") if "default" in data else None
         ignore = self.texts((*path, "ignore"), data.get("ignore", []))
         lookup = self._lookup((*path, "lookup"), data["lookup"]) if "lookup" in data else None
+        if "staff" in data:
+            lookup = self._staff((*path, "staff"), data)
         if inner is None or not (default or ignore or lookup is not None):
             return inner
         return Adjusted(inner, frozenset(ignore), lookup, default)
@@ -244,10 +247,22 @@ class Reader(Reading):
             return data
         return self._text_table(path, data)
 
+    def _staff(self, path: Path, data: dict[str, Any]) -> str:
+        """Return the name of the list of Ringostat's employees."""
+        if "lookup" in data:
+            self.wrong(path, "a rule has either staff or a lookup")
+        if "staffId" not in path:
+            self.wrong(path, "only staffId is an id of Ringostat's employees", "write staffId = { … }")
+        self.value(path, data["staff"], STAFF_BY)
+        self.lookups_used.append((STAFF, Place(self.source, path)))
+        return STAFF
+
     def _lookups(self, data: Any) -> dict[str, dict[str, str]]:
         if not isinstance(data, dict):
             return self.wrong(("lookups",), f"must hold tables, not {kind_of(data)}", "write [lookups.staff]") or {}
-        return {name: self._text_table(("lookups", name), table) for name, table in data.items()}
+        tables = {name: self._text_table(("lookups", name), table) for name, table in data.items()}
+        needs_staff = STAFF in (name for name, _ in self.lookups_used)
+        return {**tables, STAFF: {}} if needs_staff else tables
 
     def _text_table(self, path: Path, data: Any) -> dict[str, str]:
         if not isinstance(data, dict):

@@ -9,6 +9,10 @@ from mapping.language.expression import Expression, View, is_empty
 from mapping.language.positions import Place
 
 NOT_IN_TABLE = "not-in-table"  # in the warning of a value that a table lacks
+NOT_IN_STAFF = "not-in-staff"  # in that of one that the list of employees lacks
+STAFF = "$staff"  # names that list: a table which is not of the mapping, but given with each event
+_EMPLOYEES = "the list of Ringostat's employees"
+_NO_EMPLOYEES = "no list of Ringostat's employees is known: bridge staff PROJECT --try reads it"
 Convert = Callable[[Any], str | None]  # from what was found to a text, or None where it is empty for this field
 
 
@@ -137,10 +141,17 @@ class Adjusted(NamedTuple):
         table = view.lookups.get(self.lookup, {}) if isinstance(self.lookup, str) else self.lookup or {}
         translated = table.get(spelt(found))
         if translated is None:
-            hashed = hashlib.sha256(found.encode(errors="replace")).hexdigest()[:12]
-            named = f"[lookups.{self.lookup}]" if isinstance(self.lookup, str) else "its table"
-            view.warnings.append(f"{place_of(self.rule)}: {NOT_IN_TABLE}: {named} lacks a value (sha256 {hashed}…)")
+            view.warnings.append(f"{place_of(self.rule)}: {self._missed(found, table)}")
         return translated
+
+    def _missed(self, found: str, table: Mapping[str, str]) -> str:
+        """Return what to tell of a value that is not there, without quoting it."""
+        hashed = hashlib.sha256(found.encode(errors="replace")).hexdigest()[:12]
+        lacks = f"lacks a value (sha256 {hashed}…)"
+        if self.lookup == STAFF:
+            return f"{NOT_IN_STAFF}: {f'{_EMPLOYEES} {lacks}' if table else _NO_EMPLOYEES}"
+        named = f"[lookups.{self.lookup}]" if isinstance(self.lookup, str) else "its table"
+        return f"{NOT_IN_TABLE}: {named} {lacks}"
 
     def is_present(self, current: Any, view: View) -> bool:
         """Return whether the inner rule is present."""
