@@ -224,6 +224,7 @@ class Bridge:
         for stores in (api.STORES, inbox.STORES, lookup.STORES):
             stores.cards.forget()
             stores.flood.forget()
+            stores.staff.forget()
         self._forget_connections()
 
     def __enter__(self):

@@ -101,6 +101,11 @@ def throttle_key(project: int) -> str:
     return f"{project}#throttle"
 
 
+def staff_key(project: int) -> str:
+    """Return the key of the row that keeps Ringostat's own employees of a project."""
+    return f"{project}#staff"
+
+
 def wanted_part(connection: str) -> str:
     """Return the part of the index of due cards that holds the records which a connection wants from its CRM."""
     return f"wanted#{connection}"

@@ -54,7 +54,7 @@ class Batch(NamedTuple):
             reject_unread(record, self.stores.rejected, error.code, str(error))
             return None
         try:
-            return mapped(event, self._connection(event))
+            return mapped(event, self._connection(event), self.stores)
         except TooLarge:
             raise  # wrapped in base64 it might not fit the rejected queue: the redrive moves it there as it is
         except SenderError as error:

@@ -19,11 +19,13 @@ from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
 from errors import AllRejected, Unavailable
 from event import WANTED, Event, Record, plain, wanted_again, wrapped
+from intake.employees import StaffLists
 from intake.flood import Flood
 from intake.merging import Merging
 from mapping.identity import personal_ids
 from mapping.language import loader
-from mapping.language.rule import NOT_IN_TABLE
+from mapping.language.model import Mapping as MappingFile
+from mapping.language.rule import NOT_IN_STAFF, NOT_IN_TABLE, STAFF
 from mapping.meaning import meaning
 from mapping.outcome import Outcome, Want
 from settings import Settings
@@ -77,17 +79,20 @@ class Stores(NamedTuple):
     lookup: Queue | None = None  # None where look-ups are switched off
     seconds: float = 2.0  # for the cards of one event; what takes longer comes again by the inbox queue
     flood: Flood = Flood()  # of this process
+    staff: StaffLists | None = None  # None where no mapping needs it
 
     @classmethod
     def of(cls, settings: Settings, patience: Patience, seconds: float) -> "Stores":
         """Return the stores of the stack, with time-outs that fit who waits."""
+        cards = Cards(dynamodb(patience), settings.cards_table)
         return cls(
-            Cards(dynamodb(patience), settings.cards_table),
+            cards,
             Queue(sqs(patience), settings.delivery_queue_url),
             Queue(sqs(patience), settings.rejected_queue_url),
             settings.card_retention_days,
             Queue(sqs(patience), settings.lookup_queue_url) if settings.lookup_queue_url else None,
             seconds,
+            staff=StaffLists(cards),
         )
 
 
@@ -110,22 +115,24 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
     record is whole in the rejected queue, except in a flood (`intake.flood`). Only a `direct` connection gets warnings,
     and AllRejected (answered 422) if no record was accepted.
     """
-    one = mapped(event, connection)
+    one = mapped(event, connection, stores)
     (verdicts,) = merge([one], stores, now)
     conclude(one, verdicts, stores, now)
     return verdicts if one.contract else [verdict._replace(warnings=()) for verdict in verdicts]
 
 
-def mapped(event: Event, connection: Connection) -> Mapped:
-    """Decode and map an event; raise SenderError for a body that cannot be decoded."""
+def mapped(event: Event, connection: Connection, stores: Stores) -> Mapped:
+    """Decode and map an event; raise SenderError for a body that cannot be decoded, and what the cards table raises."""
+    own = loader.load(connection.mapping)
     mapping, outcomes = meaning(
-        loader.load(connection.mapping),
+        own,
         event.body,
         connection.settings,
         event.headers,
         event.query,
         lookup=event.lookup,
         is_again=event.headers.get("content-type") == WANTED,
+        staff=_staff(loader.answers_of(own) if event.lookup else own, connection, stores),
     )
     is_personal = personal_ids(connection.settings) if mapping.free_ids else None
     keys = [
@@ -135,6 +142,11 @@ def mapped(event: Event, connection: Connection) -> Mapped:
     return Mapped(event, connection, mapping.contract, outcomes, keys, is_personal)
 
 
+def _staff(reader: MappingFile, connection: Connection, stores: Stores) -> Mapping[str, str]:
+    """Return Ringostat's employees, if the mapping that reads an event asks for them."""
+    return stores.staff.of(connection.project) if stores.staff and STAFF in reader.lookups else {}
+
+
 def take_answer(
     stores: Stores, clock: Callable[[], int], event: Event, connection: Connection, ids: Sequence[str]
 ) -> tuple[Sequence[Outcome], int]:
@@ -142,7 +154,7 @@ def take_answer(
 
     Of one with a rejected record the ids that were asked for are kept: nothing of it is, that was not mapped.
     """
-    one = mapped(event, connection)
+    one = mapped(event, connection, stores)
     (verdicts,) = merge([one], stores, clock())
     rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
     if rejected:
@@ -306,6 +318,7 @@ def _odd(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> dict[str, Any
         "codes": Counter(verdict.code for verdict in verdicts if verdict.code),
         "ahead": sum(_ahead(one.outcomes, one.event.received_at) for one in events),
         "not_in_table": sum(NOT_IN_TABLE in warning for verdict in verdicts for warning in verdict.warnings),
+        "not_in_staff": sum(NOT_IN_STAFF in warning for verdict in verdicts for warning in verdict.warnings),
         "warnings": [warning for verdict in verdicts for warning in verdict.warnings][:20],
         "event_ids": _ids(events),
     }

@@ -90,10 +90,12 @@ def test_a_mapping_says_whether_it_needs_the_list(own):
     [
         (
             '{ from = "owner.email", staff = "emial" }',
-            "own.toml:7:35: error: contact.staffId.staff: 'emial' is not one of email\n"
-            '     7 | staffId = { from = "owner.email", staff = "emial" }\n'
-            "       |                                   ^\n"
-            "       = did you mean 'email'?",
+            (
+                "own.toml:7:35: error: contact.staffId.staff: 'emial' is not one of email\n"
+                '     7 | staffId = { from = "owner.email", staff = "emial" }\n'
+                "       |                                   ^\n"
+                "       = did you mean 'email'?"
+            ),
         ),
         (
             '{ from = "owner", staff = "email", lookup = { 7 = "501" } }',

@@ -31,7 +31,7 @@ from mapping.language.model import (
 )
 from mapping.language.positions import Path, Place, Source
 from mapping.language.reading import BRACE, Problem, Reading, kind_of, named
-from mapping.language.rule import Adjusted, STAFF, First, Fixed, Join, Rule, Select, Template, spelt
+from mapping.language.rule import STAFF, Adjusted, First, Fixed, Join, Rule, Select, Template, spelt
 
 if TYPE_CHECKING:
     from mapping.outcome import Result
