@@ -21,6 +21,7 @@ VERBS = {
     "connect": "Join a CRM to a project; prints the address to paste there.",
     "connections": "List the connections, without their secrets.",
     "send": "Send a sample through the real API, signed as the CRM would.",
+    "staff": "List owners and Ringostat's employees; --try reads these.",
     "doctor": "Look for what keeps contacts from Ringostat, with a remedy for each.",
     "import": "Import contacts from a CSV or NDJSON file, through the inbox queue.",
     "sync": "Read all records of a CRM and bring them to Ringostat: the first fill.",

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
-from local.emulator import shown
+from local.emulator import shown, staff
 from local.emulator.assets import FOLDER
 from local.emulator.book import Book, Key
 from local.emulator.contract import ITEMS, problems
@@ -48,6 +48,7 @@ class Emulator:
         self._faults = Faults()
         self._stopped = threading.Event()
         self._part: Part | None = None
+        self.employees = staff.EMPLOYEES  # by staffId
         self.changes = Changes()
         self.clear()
         self._listen(port)
@@ -167,6 +168,8 @@ class Emulator:
         path = urlsplit(target).path
         if method == "POST" and path in SYNC:
             return self.receive(path, headers, body)
+        if (method, path) == ("POST", staff.PATH):
+            return self.list_staff(headers, body)
         return NONE, self.online(headers) if (method, path) == ("GET", ONLINE) else absent()
 
     def receive(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[Fault, Reply | None]:
@@ -191,6 +194,16 @@ class Emulator:
         with self._lock:
             self._traffic.add(request, self.changes.mark())
         return fault, reply
+
+    def list_staff(self, headers: Mapping[str, str], body: bytes) -> tuple[Fault, Reply | None]:
+        """Answer who the employees are, or as the next fault says."""
+        fault = self._faults.take(())
+        self._stopped.wait(fault.delay)
+        if fault.drop or self._stopped.is_set():
+            return fault, None
+        projects = [project for project, key in self._keys.items() if key == headers.get("auth-key")]
+        reply = staff.answered(_parsed(body), projects, self.employees)
+        return fault, instead(fault) or reply
 
     def online(self, headers: Mapping[str, str]) -> Reply:
         """Answer that no employee is online, to any request with the key of a project."""

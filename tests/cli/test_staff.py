@@ -1,0 +1,110 @@
+"""`bridge staff`: what Ringostat lists, what of it is stored, and which owners are found."""
+
+import boto3
+import pytest
+
+from cards.card import Card, stamped
+from cards.key import staff_key
+from cards.write import merged
+from delivery.ringostat import JSON_RPC
+from intake.employees import ids_of, stored
+from settings import SETTINGS
+
+
+@pytest.fixture
+def staff(online, ringostat):
+    online.stack.functions.environment["RINGOSTAT_URL"] = ringostat.url
+    return lambda *words, **given: online("staff", *words, **given)
+
+
+def ids(bridge, project=106):
+    return ids_of(bridge.cards.row(staff_key(project)))
+
+
+def card(bridge, number, *, origin="Own", **fields):
+    key = f"106#{origin}#contact:{number}"
+    after = Card(key, stamped(fields, changed_at=None, received_at=1), rev=1, connection="acme")
+    bridge.cards.write(merged(Card(key), after, due_at=None, expires_at=None))
+
+
+def test_what_ringostat_answers_is_shown_and_stored_after_a_yes(staff, bridge):
+    done = staff(106, "--try", input="y\n")
+
+    assert done.code == 0, done.err
+    assert "2 at Ringostat, 1 with an e-mail address, 1 without one" in done.out
+    assert "501  olena@example.com" in done.out
+    assert "staffId: number" in done.out
+    assert "Олена" not in done.out
+    assert ids(bridge) == {"olena@example.com": "501"}
+
+
+@pytest.mark.parametrize(("words", "answer", "code"), [((), "n\n", 130), (("--yes",), "", 0)])
+def test_nothing_is_stored_without_a_yes(staff, bridge, words, answer, code):
+    assert staff(106, "--try", *words, input=answer).code == code
+    assert bool(ids(bridge)) is (code == 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"status": 503}, "Ringostat answers 503"),
+        ({"status": 200, "body": {"error": {"code": -32000, "message": "User does not exist"}}}, "error -32000"),
+        ({"status": 200, "body": "<html></html>"}, "another form: markup"),
+        ({"status": 200, "body": {"result": []}}, "none of them can be found by an e-mail address"),
+        ({"redirect": "http://127.0.0.1:9/elsewhere"}, "Ringostat answers 307"),
+        ({"drop": "before"}, "Ringostat does not answer (reset)"),
+        ({"truncate": "body"}, "Ringostat does not answer (truncated)"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_replaces_no_list(staff, bridge, ringostat, fault, words):
+    bridge.cards.write(stored(106, {"olena@example.com": "500"}, 1))
+    ringostat.faults(fault)
+
+    done = staff(106, "--try", "--yes")
+
+    assert done.code == 1
+    assert words in done.err
+    assert ids(bridge) == {"olena@example.com": "500"}
+
+
+def test_a_key_that_ringostat_does_not_know_and_one_that_is_missing_are_told(staff, bridge):
+    bridge.put_auth_keys({"106": {"auth_key": "wrong"}})
+
+    assert "does not know this auth key" in staff(106, "--try", "--yes").err
+    assert "bridge project add 107" in staff(107, "--try", "--yes").err
+
+
+def test_owners_are_listed_with_the_employees_whom_their_cards_name(staff, bridge):
+    bridge.cards.write(stored(106, {"olena@example.com": "501"}, bridge.clock.now()))
+    card(bridge, 1, responsible="7", staffId="501")
+    card(bridge, 2, responsible="7", staffId=None)
+    card(bridge, 3, responsible="8", staffId=None)
+    card(bridge, 4, origin="Other", responsible="7", staffId="77")
+    card(bridge, 5, responsible="0")
+    card(bridge, 6, responsible="9", deleted=True)
+
+    lines = [" ".join(line.split()) for line in staff(106).out.splitlines()]
+
+    assert lines[0].startswith("employees 1 with an e-mail address, read ")
+    assert lines[1:] == [
+        "matched Own 7 501 1 of 2 cards",
+        "unmatched Other 7 1 cards not in the list: 77",
+        "unmatched Own 8 1 cards",
+        "1 of 3 owners matched",
+    ]
+
+
+def test_a_list_is_deleted_on_demand(staff, bridge):
+    bridge.cards.write(stored(106, {"olena@example.com": "501"}, 1))
+
+    assert staff(106, "--forget").code == 0
+    item = boto3.client("dynamodb").get_item(TableName=SETTINGS.cards_table, Key={"key": {"S": staff_key(106)}})
+    assert item["Item"].keys() == {"key"}
+    assert "no list is stored" in staff(106).out
+
+
+def test_the_documented_call_is_made(bridge, ringostat):
+    answer = bridge.worker.ringostat.call("unknown", {}, auth_key="local-key")
+
+    assert JSON_RPC == "/api/json-rpc"
+    assert (answer.status, b"-32601" in answer.body) == (200, True)
