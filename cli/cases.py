@@ -1,6 +1,7 @@
 """Golden cases: `<crm>/<case>.json`, `.form` or `.xml` as a CRM sends it, and `<case>.expected.json`, its outcomes.
 
-`<case>.request.json` beside them may add `content_type`, `headers`, `query`, `settings` and `lookup`. The mapping is
+`<case>.request.json` beside them may add `content_type`, `headers`, `query`, `settings`, `lookup` and `staff`
+(ids of employees by e-mail address). The mapping is
 the file `<crm>.toml` beside the folder, else the preset with the folder's name; with `lookup`, the name of the look-up
 that the body answers, it is the one that `api` names there.
 """
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 from mapping.language import loader
 from mapping.outcome import Outcome, compact
 from ops.dry_run import tried
-from ops.offline import Offline, mapping_of
+from ops.offline import Offline, employees, mapping_of
 from ops.samples import TYPES, Given, samples_of
 
 SETTINGS = {"crm_url": "https://acme.example.com", "country": "UA", "time_zone": "Europe/Kyiv", "responsible": "0"}
@@ -60,7 +61,8 @@ class Case(NamedTuple):
             request.get("query", {}),
             request.get("lookup", ""),
         )
-        connection = Offline(mapping_of(self.mapping), 106, {**SETTINGS, **request.get("settings", {})})
+        settings = {**SETTINGS, **request.get("settings", {})}
+        connection = Offline(mapping_of(self.mapping), 106, settings, employees(request.get("staff", {})))
         samples = samples_of(self.body.read_bytes(), TYPES[self.body.suffix])
         return [outcome for sample in samples for outcome in tried(connection, given.over(sample)).outcomes]
 

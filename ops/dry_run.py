@@ -49,6 +49,7 @@ def tried(connection: Offline, sample: Sample, *, trace: bool = False) -> Trial:
             lookup=sample.lookup,
             is_again=sample.content_type == WANTED,
             trace=trace,
+            staff=connection.staff,
         )
     except SenderError as error:
         rejected = Outcome("reject", code=error.code, reason=str(error))

@@ -13,6 +13,7 @@ from errors import BadMapping
 from mapping import normalize
 from mapping.language import loader
 from mapping.language.model import Mapping
+from mapping.language.rule import spelt
 from ops.samples import pairs
 
 
@@ -22,11 +23,17 @@ class Offline(NamedTuple):
     mapping: Mapping
     project: int
     settings: Table[str, str]
+    staff: Table[str, str] = {}  # Ringostat's employees by e-mail address
 
     @classmethod
     def of(cls, connection: Connection) -> "Offline":
         """Return a connection with its mapping; raise BadMapping."""
         return cls(loader.load(connection.mapping), connection.project, connection.settings)
+
+
+def employees(ids: Table[str, str]) -> Table[str, str]:
+    """Return ids by e-mail address as mappings compare them."""
+    return {spelt(email): identity for email, identity in ids.items()}
 
 
 def mapping_of(name: str) -> Mapping:
@@ -58,6 +65,7 @@ def checked(check: Callable[[str], str]) -> Callable[[click.Context, click.Param
 
 
 _OPTIONS = (
+    click.option("--staff", multiple=True, metavar="EMAIL=ID", help="An employee of Ringostat, for `staff` rules."),
     click.option("--project", default=106, show_default=True, help="The Ringostat project."),
     click.option("--setting", multiple=True, metavar="K=V", help="Any other setting of the connection, $settings.K."),
     click.option("--crm-url", default="", metavar="URL", help="Begins links to the CRM, $settings.crm_url."),
@@ -76,12 +84,20 @@ def of_connection(command: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(command)
     def connected(  # noqa: PLR0913 - click calls it with each option by its name
-        *, name: str, country: str, time_zone: str, crm_url: str, setting: tuple[str, ...], project: int, **others: Any
+        *,
+        name: str,
+        country: str,
+        time_zone: str,
+        crm_url: str,
+        setting: tuple[str, ...],
+        staff: tuple[str, ...],
+        project: int,
+        **others: Any,
     ) -> int:
         given = {"country": country, "time_zone": time_zone, "crm_url": crm_url}
         settings = {key: text for key, text in given.items() if text} | pairs(setting, "=", "--setting")
         try:
-            connection = Offline(mapping_of(name), project, settings)
+            connection = Offline(mapping_of(name), project, settings, employees(pairs(staff, "=", "--staff")))
         except BadMapping as error:
             raise click.ClickException(str(error)) from None
         return command(connection=connection, **others)

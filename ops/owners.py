@@ -33,12 +33,16 @@ def owners(stack: Stack, project: int) -> list[Owner]:
 
 
 def _items(stack: Stack, project: int) -> Iterator[dict[str, Any]]:
-    pages = stack.client("dynamodb").get_paginator("scan").paginate(
-        TableName=stack.ids["CardsTable"],
-        FilterExpression="begins_with(#key, :project) AND attribute_exists(#fields)",
-        ProjectionExpression="#key, #fields",
-        ExpressionAttributeNames={"#key": "key", "#fields": "fields"},
-        ExpressionAttributeValues={":project": {"S": f"{project}#"}},
+    pages = (
+        stack.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=stack.ids["CardsTable"],
+            FilterExpression="begins_with(#key, :project) AND attribute_exists(#fields)",
+            ProjectionExpression="#key, #fields",
+            ExpressionAttributeNames={"#key": "key", "#fields": "fields"},
+            ExpressionAttributeValues={":project": {"S": f"{project}#"}},
+        )
     )
     for page in pages:
         yield from page["Items"]

@@ -12,8 +12,8 @@ from delivery.classify import shape
 from delivery.ringostat import Ringostat
 from intake.employees import forgotten, ids_of, stored
 from ops.owners import Owner, owners
-from ops.staff import METHOD, Employees, employees_of
 from ops.stack import Stack, of_stack
+from ops.staff import METHOD, Employees, employees_of
 from ops.times import shown
 
 SECONDS = 30.0
@@ -79,7 +79,7 @@ def _list(stack: Stack, project: int) -> None:
         say("employees  ", Cell("no list is stored: --try asks Ringostat", "yellow"))
     found = owners(stack, project)
     known = set(ids.values())
-    for line in columns(_owner(owner, known) for owner in found):
+    for line in columns(list(_owner(owner, known)) for owner in found):
         say(*line)
     matched = sum(any(_is_employee(staff_id, known) for staff_id in owner.cards) for owner in found)
     say(f"{matched} of {len(found)} owners matched")

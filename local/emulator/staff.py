@@ -48,6 +48,4 @@ def answered(value: Any, projects: Sequence[int], employees: dict[str, Any]) -> 
 
 def _error(call: dict[str, Any], code: int, message: str) -> Reply:
     """Return an error, which JSON-RPC answers with 200."""
-    return said(
-        HTTPStatus.OK, {"jsonrpc": "2.0", "id": call.get("id"), "error": {"code": code, "message": message}}
-    )
+    return said(HTTPStatus.OK, {"jsonrpc": "2.0", "id": call.get("id"), "error": {"code": code, "message": message}})

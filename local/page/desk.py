@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from cards.endpoints import ENDPOINTS
-from cards.key import IsPersonal, key_of
+from cards.key import IsPersonal, key_of, staff_key
 from connections import connection_of
+from intake.employees import ids_of
 from local.emulator import Emulator
 from local.emulator.reply import Reply, said
 from local.emulator.server import PART
@@ -20,6 +21,7 @@ from local.page.delivery import Delivery
 from local.page.samples import Try
 from mapping.identity import personal_ids
 from mapping.language import loader
+from mapping.language.rule import STAFF
 from ops.offline import Offline
 from ops.samples import Sample, delivered
 from ops.stack import Stack
@@ -123,13 +125,19 @@ class Desk:
         return self._told(event, self._stack.cards.read(list(dict.fromkeys(self.arrivals.keys(event)))[:100]))
 
     def _told(self, event: Arrival, cards: Mapping[str, Any], *, only: str = "") -> dict[str, Any]:
-        connection = self.arrivals.connections[event.connection]
+        connection = self._staffed(self.arrivals.connections[event.connection])
         found = explained.outcomes(connection, event.sample, cards, only=only, received_at=int(event.time * 1000))
         return {**explained.request(event, connection), "outcomes": found}
 
+    def _staffed(self, connection: Offline) -> Offline:
+        """Return a connection with Ringostat's employees, if its mapping asks for them."""
+        if STAFF not in connection.mapping.lookups:
+            return connection
+        return connection._replace(staff=ids_of(self._stack.cards.row(staff_key(connection.project))))
+
     def _explain(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Return what would become of an event, without sending it."""
-        connection, event = self.arrivals.connections[f"demo-{wanted['preset']}"], _tried(wanted)
+        connection, event = self._staffed(self.arrivals.connections[f"demo-{wanted['preset']}"]), _tried(wanted)
         headers = {name.lower(): text for name, text in event.all_headers.items()}
         sample = Sample(delivered(event.body, event.content_type), headers, event.query)
         found = explained.outcomes(connection, sample, {})

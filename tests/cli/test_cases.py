@@ -48,13 +48,19 @@ def test_a_difference_is_shown_line_by_line(run, folder):
 
 
 def test_what_lies_beside_the_body_counts(run, folder):
-    (folder / "own/olena.request.json").write_text('{"query": {"name": "Olha"}, "settings": {"country": "PL"}}')
-    (folder / "own.toml").write_text(OWN.replace('"name"', '["$query.name", "name"]'))
+    beside = {
+        "query": {"name": "Olha", "boss": "boss@example.com"},
+        "settings": {"country": "PL"},
+        "staff": {"Boss@example.com": "501"},
+    }
+    (folder / "own/olena.request.json").write_text(json.dumps(beside))
+    staff_id = 'staffId = { from = "$query.boss", staff = "email" }'
+    (folder / "own.toml").write_text(OWN.replace('"name"', f'["$query.name", "name"]\n{staff_id}'))
 
     run("test", "--update", folder)
 
     fields = json.loads((folder / "own/olena.expected.json").read_text())[0]["fields"]
-    assert (fields["fullName"], fields["phones.0"][0]["value"]) == ("Olha", "+48670000001")
+    assert (fields["fullName"], fields["staffId"], fields["phones.0"][0]["value"]) == ("Olha", "501", "+48670000001")
 
 
 def test_the_layout_of_an_expectation_does_not_matter(run, folder):

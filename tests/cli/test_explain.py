@@ -398,3 +398,24 @@ def test_a_look_up_that_is_none_is_wrong_use_and_says_which_there_are(run, perso
     assert done.code == 1
     assert words in " ".join(done.err.split())
     assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("--staff", "Olena@Example.com=501"), 'staffId  "501"'),
+        (("--staff", "petro@example.com=502"), "not-in-staff: the list of Ringostat's employees lacks a value"),
+        ((), "not-in-staff: no list of Ringostat's employees is known: bridge staff PROJECT --try reads it"),
+    ],
+)
+def test_an_employee_of_ringostat_is_found_in_what_the_option_gives(run, tmp_path, words, shown):
+    path, body = tmp_path / "own.toml", tmp_path / "body.json"
+    path.write_text(
+        'format = 1\ncrm = "Own"\n[contact]\nexternalId = "id"\nfullName = "name"\n'
+        'staffId = { from = "owner", staff = "email" }\n[[contact.phones]]\nvalue = "phone"\n'
+    )
+    body.write_text('{"id": 1, "name": "Olha", "owner": "olena@example.com"}')
+
+    done = run("explain", "--mapping", path, *words, body)
+
+    assert shown in re.sub(" {2,}", "  ", done.out)

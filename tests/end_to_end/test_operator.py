@@ -238,3 +238,17 @@ def test_an_import_that_is_killed_and_called_again_loses_and_doubles_nothing(bri
     assert "600 sent to the inbox queue, 1 rejected" in text
     assert sorted(posted) == sorted(str(one.id) for one in people)
     assert "2,no-id" in (tmp_path / "people.csv.rejected.csv").read_text()
+
+
+def test_ringostats_employees_are_read_stored_and_set_against_the_owners(bridge, operate):
+    one = crm.person()
+    bridge.world.post("demo-pipedrive", crm.pipedrive(one))
+    bridge.settled(one)
+
+    tried = operate("staff", 106, "--try", "--yes")
+    listed = operate("staff", 106)
+
+    assert (tried[0], listed[0]) == (0, 0), tried[1] + listed[1]
+    assert "501  olena@example.com" in tried[1]
+    assert "1 with an e-mail address, read" in listed[1]
+    assert "owners matched" in listed[1]
