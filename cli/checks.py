@@ -11,12 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from access import fault
 from aws.client import Failure
+from cards.key import staff_key
 from cli.patience import REMEDIES
 from connections import Connection, api_key_of, auth_key_of, connection_of
 from delivery.policy import EVER_MS, LEFT_COUNTED
 from errors import BadConnection, BadMapping, BridgeError, OperatorError
+from intake.employees import ids_of
 from lookup.request import needs
 from mapping.language import loader
+from mapping.language.rule import STAFF
 from ops import api_keys, auth_check, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
@@ -108,6 +111,30 @@ def _keys(stack: Stack) -> dict[str, Any]:
         return stack.secret("AuthKeysSecret")
     except (ClientError, BotoCoreError, BridgeError, click.ClickException):
         return {}
+
+
+@surviving("Ringostat's employees", "check that you may read ConnectionsSecret and CardsTable")
+def employees(stack: Stack) -> Iterator[Finding]:
+    """Say how old the list of employees is, where a mapping needs it."""
+    entries = stack.secret("ConnectionsSecret")
+    for project in sorted({found.project for name in entries if (found := _staffed(entries, name))}):
+        row = stack.cards.row(staff_key(project))
+        if ids := ids_of(row):
+            read = shown(row["read_at"], stack.clock())
+            yield Finding("note", f"project {project} has a list of {len(ids)} employees, read {read}")
+        else:
+            what = f"project {project} has no list of Ringostat's employees, so its mappings find no staffId"
+            yield Finding("warning", what, f"bridge staff {project} --try")
+
+
+def _staffed(entries: dict[str, Any], name: str) -> Connection | None:
+    """Return a connection whose mapping, or that of its CRM's answers, finds employees; None for any other."""
+    try:
+        connection = connection_of(entries, name)
+        own = loader.load(connection.mapping) if connection else None
+    except (BadConnection, BadMapping):
+        return None  # another check reports it
+    return connection if own and (STAFF in own.lookups or STAFF in loader.answers_of(own).lookups) else None
 
 
 @surviving("the auth keys", "repair the secret AuthKeysSecret, or run bridge project add N")
@@ -341,6 +368,7 @@ def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
 CHECKS: tuple[Check, ...] = (
     connections,
     auth_keys,
+    employees,
     queues,
     triggers,
     deliveries,

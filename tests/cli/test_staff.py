@@ -6,9 +6,12 @@ import pytest
 from cards.card import Card, stamped
 from cards.key import staff_key
 from cards.write import merged
-from delivery.ringostat import JSON_RPC
+from cli.checks import employees
 from intake.employees import ids_of, stored
+from local.in_process import CONNECTIONS
+from ops.staff import METHOD
 from settings import SETTINGS
+from tests.staffed import make_known
 
 
 @pytest.fixture
@@ -103,8 +106,27 @@ def test_a_list_is_deleted_on_demand(staff, bridge):
     assert "no list is stored" in staff(106).out
 
 
-def test_the_documented_call_is_made(bridge, ringostat):
+def test_the_doctor_looks_for_the_list_where_a_mapping_needs_it(online, bridge, monkeypatch, tmp_path):
+    make_known(monkeypatch, tmp_path)
+    before = list(employees(online.stack))
+    bridge.put_connections(CONNECTIONS | {"staffed": CONNECTIONS["acme"] | {"mapping": "staffed"}})
+    (missing,) = employees(online.stack)
+    bridge.cards.write(stored(106, {"olena@example.com": "501"}, bridge.clock.now()))
+    (there,) = employees(online.stack)
+
+    assert before == []
+    assert (missing.kind, missing.remedy) == ("warning", "bridge staff 106 --try")
+    assert there.kind == "note"
+    assert there.what.startswith("project 106 has a list of 1 employees, read ")
+
+
+def test_a_method_that_ringostat_does_not_have_is_an_error_with_200(bridge):
     answer = bridge.worker.ringostat.call("unknown", {}, auth_key="local-key")
 
-    assert JSON_RPC == "/api/json-rpc"
     assert (answer.status, b"-32601" in answer.body) == (200, True)
+
+
+def test_employees_of_another_project_are_not_given(bridge):
+    answer = bridge.worker.ringostat.call(METHOD, {"projectId": 107}, auth_key="local-key")
+
+    assert (answer.status, b"-32602" in answer.body) == (200, True)

@@ -8,26 +8,13 @@ from cards.key import staff_key
 from errors import OperatorError
 from intake.employees import StaffLists, forgotten, stored
 from local.in_process import CONNECTIONS, counted, overheard, unreachable
-from mapping.language import loader
-
-MAPPING = """
-format = 1
-crm = "Staffed"
-[contact]
-externalId = "id"
-fullName = "name"
-staffId = { from = "owner.email", staff = "email" }
-[[contact.phones]]
-value = "phone"
-"""
+from tests.staffed import make_known
 
 
 @pytest.fixture
 def staffed(nowhere, tmp_path, monkeypatch):
     """A bridge with one more connection, whose mapping needs the list."""
-    (tmp_path / "staffed.toml").write_text(MAPPING, "utf-8")
-    mapping, load = loader.load_file(tmp_path / "staffed.toml"), loader.load
-    monkeypatch.setattr(loader, "load", lambda name: mapping if name == "staffed" else load(name))
+    make_known(monkeypatch, tmp_path)
     nowhere.put_connections(CONNECTIONS | {"staffed": CONNECTIONS["acme"] | {"mapping": "staffed"}})
     return nowhere
 

@@ -1,0 +1,20 @@
+"""A mapping that finds Ringostat's employees, known by the name `staffed`."""
+
+from mapping.language import loader
+
+MAPPING = """
+format = 1
+crm = "Staffed"
+[contact]
+externalId = "id"
+fullName = "name"
+staffId = { from = "owner.email", staff = "email" }
+[[contact.phones]]
+value = "phone"
+"""
+
+
+def make_known(monkeypatch, folder):
+    (folder / "staffed.toml").write_text(MAPPING, "utf-8")
+    mapping, load = loader.load_file(folder / "staffed.toml"), loader.load
+    monkeypatch.setattr(loader, "load", lambda name: mapping if name == "staffed" else load(name))
