@@ -17,7 +17,7 @@ from botocore.config import Config
 from moto.core.models import botocore_stubber
 
 from aws.client import Client
-from aws.clients import PATIENT, QUICK, dynamodb, secretsmanager, sqs
+from aws.clients import NEEDED, PATIENT, QUICK, dynamodb, secretsmanager, sqs
 from aws.secrets import Secret
 from aws.table import Cards
 from cards.card import Card
@@ -83,7 +83,7 @@ def aws(service):
     return botocore.session.Session().create_client(service, config=Config(retries={"total_max_attempts": 1}))
 
 
-def by_moto(client, operation, body):
+def by_moto(client, operation, body, _seconds):
     """Answer a request of our own client by moto, which listens below botocore's clients only."""
     headers = HTTPHeaders.from_dict(client.signed(operation, body))
     status, _, answer = botocore_stubber.process_request(
@@ -94,19 +94,18 @@ def by_moto(client, operation, body):
 
 by_http = Client.exchange
 Client.exchange = by_moto
-CLIENTS = [make(patience) for make in (dynamodb, secretsmanager, sqs) for patience in (QUICK, PATIENT)]
+CLIENTS = [make(patience) for make in (dynamodb, secretsmanager, sqs) for patience in (QUICK, NEEDED, PATIENT)]
 
 
 @contextmanager
 def overheard(hear, clients=CLIENTS):
     """Tell of every request of the functions before it is sent: `hear(client, operation, parameters)`.
 
-    What it raises takes the place of AWS's answer.
+    What it raises takes the place of AWS's answer, or what it returns: a status and a body.
     """
 
-    def heard(client, exchange, operation, body):
-        hear(client, operation, json.loads(body))
-        return exchange(operation, body)
+    def heard(client, exchange, operation, body, seconds):
+        return hear(client, operation, json.loads(body)) or exchange(operation, body, seconds)
 
     before = [(client, client.exchange) for client in clients]
     for client, exchange in before:

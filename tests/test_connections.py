@@ -63,19 +63,27 @@ def test_the_last_good_value_serves_for_a_day_of_outage(time):
         cached.read()
 
 
-def test_during_an_outage_not_every_request_asks_again(time):
+def test_during_an_outage_not_every_request_asks_again_while_a_good_value_serves(time):
+    vault = Vault({"a": 1})
+    cached = secret(vault, time)
+    cached.read()
+    vault.value = None
+    time[0] += 5 * MINUTE
+
+    for calls in (2, 3):
+        assert [cached.read() for _ in range(10)] == [{"a": 1}] * 10
+        assert vault.calls == calls
+        time[0] += 5
+
+
+def test_a2_without_a_good_value_every_request_asks_again(time):
     vault = Vault(None)
     cached = secret(vault, time)
 
-    for _ in range(10):
-        with pytest.raises(Unavailable):
-            cached.read()
-    assert vault.calls == 1
-
-    time[0] += 5
     with pytest.raises(Unavailable):
         cached.read()
-    assert vault.calls == 2
+    vault.value = {"a": 1}
+    assert cached.read() == {"a": 1}
 
 
 def test_a_broken_new_value_does_not_replace_a_good_one(time):

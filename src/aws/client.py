@@ -6,7 +6,7 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 """
 
 import json
-import random
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ContainerProvider, CredentialResolver, EnvProvider
 from urllib3.exceptions import HTTPError
 
+from aws.pauses import pause
 from errors import Unavailable
 
 OK = 200
@@ -41,7 +42,12 @@ PASSING_CODES = frozenset(
         "TooManyRequestsException",
     }
 )
-RETRY_SECONDS = 0.2  # the longest random pause before another attempt
+RETRY_SECONDS = 0.2  # the longest random pause after an error that may pass
+# A connection that the other end has forgotten is reset while it is idle, not under the next request.
+KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *([(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5)] if hasattr(socket, "TCP_KEEPIDLE") else []),
+]
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
@@ -60,11 +66,9 @@ SECRETS_MANAGER = Service("secretsmanager", "secretsmanager", "application/x-amz
 
 
 class Patience(NamedTuple):
-    """How long one attempt may take to connect and between two reads, and how many attempts a call has."""
+    """How long each attempt of a call may take until it is answered, connecting included."""
 
-    connect_seconds: float
-    read_seconds: float
-    attempts: int
+    seconds: tuple[float, ...]
 
 
 class Failure(Unavailable):
@@ -101,7 +105,6 @@ class Client:
         self._region = region
         self._patience = patience
         self.url = (endpoint or endpoint_of(service.name, region)).rstrip("/") + "/"
-        self._timeout = urllib3.Timeout(connect=patience.connect_seconds, read=patience.read_seconds)
         self._wall_clock = wall_clock
         self._used_at = float("-inf")
         self._pool: urllib3.HTTPConnectionPool | None = None
@@ -112,30 +115,35 @@ class Client:
         Raise Failure for an error that AWS answered, Unavailable without an answer in time.
         """
         body = _COMPACT.encode(parameters).encode()
-        for attempt in range(1, self._patience.attempts + 1):
-            is_last = attempt == self._patience.attempts
+        for attempt, seconds in enumerate(self._patience.seconds, 1):
+            is_last = attempt == len(self._patience.seconds)
             try:
-                status, received = self.exchange(operation, body)
+                status, received = self.exchange(operation, body, seconds)
             except (HTTPError, OSError) as error:
                 if is_last:
                     raise Unavailable(f"AWS does not answer {operation} ({type(error).__name__}).") from error
-            else:
-                answer = _read(received)
-                if status == OK:
-                    return answer
-                failure = Failure(operation, _code(answer, status), answer)
-                if is_last or not _may_pass(status, failure.aws_code):
-                    raise failure
-            # The random pause spreads retries and guards nothing.
-            time.sleep(random.uniform(0, RETRY_SECONDS))  # noqa: S311  # nosec B311
+                continue  # at once: a caller waits, and a dead connection says nothing of the service
+            answer = _read(received)
+            if status == OK:
+                return answer
+            failure = Failure(operation, _code(answer, status), answer)
+            if is_last or not _may_pass(status, failure.aws_code):
+                raise failure
+            pause(RETRY_SECONDS)
         raise AssertionError("a call has at least one attempt")
 
-    def exchange(self, operation: str, body: bytes) -> tuple[int, bytes]:
+    def exchange(self, operation: str, body: bytes, seconds: float) -> tuple[int, bytes]:
         """Send one signed request; return status and body. Raise HTTPError or OSError. Tests put another AWS here."""
         headers = self.signed(operation, body)
         # The path alone: a URL here would be sent as it is, and the signature is made over the path.
         response = self._open_pool().urlopen(
-            "POST", "/", body=body, headers=headers, timeout=self._timeout, retries=False, redirect=False
+            "POST",
+            "/",
+            body=body,
+            headers=headers,
+            timeout=urllib3.Timeout(total=seconds),
+            retries=False,
+            redirect=False,
         )
         return response.status, response.data
 
@@ -185,9 +193,10 @@ def tls() -> ssl.SSLContext:
 def _pool(url: str) -> urllib3.HTTPConnectionPool:
     parts = urlsplit(url)
     host = parts.hostname or ""
+    options = [*urllib3.connection.HTTPConnection.default_socket_options, *KEEP_ALIVE]
     if parts.scheme == "https":
-        return urllib3.HTTPSConnectionPool(host, parts.port, ssl_context=tls())
-    return urllib3.HTTPConnectionPool(host, parts.port)
+        return urllib3.HTTPSConnectionPool(host, parts.port, ssl_context=tls(), socket_options=options)
+    return urllib3.HTTPConnectionPool(host, parts.port, socket_options=options)
 
 
 def _read(received: bytes) -> dict[str, Any]:

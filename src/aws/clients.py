@@ -5,12 +5,15 @@ from functools import cache
 from aws.client import DYNAMODB, SECRETS_MANAGER, SQS, Client, Patience, Service
 from settings import AWS
 
-# A CRM waits (Odoo 1 s, Kommo 2 s), so each store gets one short attempt. Worst case: four calls (read, enrol, write,
-# inbox) x 0.7 s = 2.8 s.
-QUICK = Patience(connect_seconds=0.4, read_seconds=0.7, attempts=1)
+# A CRM waits (Odoo 1 s, Kommo 2 s). The first attempt is short: it may have met a connection that died in a pause.
+# With nothing answering at all, three calls (connections, read, inbox) take 1.4 + 0.7 + 0.7 = 2.8 s.
+QUICK = Patience((0.25, 0.45))
+
+# Without the connections no request can be proved, nor kept: what cannot be read is a lost event.
+NEEDED = Patience((0.5, 0.9))
 
 # No caller waits for a worker, and a record that is not written costs a second POST.
-PATIENT = Patience(connect_seconds=1, read_seconds=2, attempts=2)
+PATIENT = Patience((2, 2))
 
 
 def dynamodb(patience: Patience) -> Client:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from aws.chunks import chunks
 from aws.client import ServiceClient
+from aws.pauses import LONGEST_SECONDS, pause
 from errors import Unavailable
 
 BATCH = 10  # entries of one SendMessageBatch or ChangeMessageVisibilityBatch
@@ -35,25 +36,26 @@ class Queue:
         if len(messages) == 1:
             self.send(messages[0])
             return
-        for chunk in chunks(messages, BATCH):
-            entries = [{"Id": str(index), **_entry(message)} for index, message in enumerate(chunk)]
-            answer = self._client.call("SendMessageBatch", QueueUrl=self._url, Entries=entries)
-            if answer.get("Failed"):
-                raise Unavailable(f"SQS took only {len(answer['Successful'])} of {len(entries)} messages.")
+        self._all("SendMessageBatch", [_entry(message) for message in messages])
 
     def hide(self, seconds: Mapping[str, int]) -> None:
         """Keep received messages, given by receipt handle, invisible for so many seconds more."""
-        for chunk in chunks(list(seconds.items()), BATCH):
-            answer = self._client.call(
-                "ChangeMessageVisibilityBatch",
-                QueueUrl=self._url,
-                Entries=[
-                    {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": delay}
-                    for index, (handle, delay) in enumerate(chunk)
-                ],
-            )
-            if answer.get("Failed"):
-                raise Unavailable(f"SQS hid only {len(answer['Successful'])} of {len(chunk)} messages.")
+        entries = [{"ReceiptHandle": handle, "VisibilityTimeout": delay} for handle, delay in seconds.items()]
+        self._all("ChangeMessageVisibilityBatch", entries)
+
+    def _all(self, operation: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Do a batch operation; what SQS did not take is sent again, unless it says that the entry is wrong."""
+        for chunk in chunks(entries, BATCH):
+            left = {str(index): entry for index, entry in enumerate(chunk)}
+            for longest in LONGEST_SECONDS:
+                batch = [{"Id": number, **entry} for number, entry in left.items()]
+                failed = self._client.call(operation, QueueUrl=self._url, Entries=batch).get("Failed", ())
+                left = {entry["Id"]: left[entry["Id"]] for entry in failed}
+                if not left or any(entry["SenderFault"] for entry in failed):
+                    break
+                pause(longest)
+            if left:
+                raise Unavailable(f"SQS took only {len(chunk) - len(left)} of {len(chunk)} entries of {operation}.")
 
 
 def _entry(message: Message) -> dict[str, Any]:

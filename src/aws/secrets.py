@@ -11,7 +11,7 @@ from errors import BadConnection, Unavailable
 FRESH_SECONDS = 5 * 60
 GOOD_SECONDS = 24 * 3600  # how long the last good value serves while Secrets Manager fails
 AGAIN_SECONDS = 60  # between two reads that an answer of Ringostat asked for
-RETRY_SECONDS = 5  # between two reads while Secrets Manager fails, so that it is not asked for every request
+RETRY_SECONDS = 5  # between two reads while Secrets Manager fails and the last good value serves
 
 
 class Secret:
@@ -25,11 +25,14 @@ class Secret:
         self._read_at = self._tried_at = float("-inf")
 
     def read(self) -> dict[str, Any]:
-        """Return the object; raise Unavailable without a good value, BadConnection if it never was a JSON object."""
+        """Return the object; raise Unavailable without a good value, BadConnection if it is no JSON object."""
         now = self._clock()
-        if now - self._read_at >= FRESH_SECONDS and now - self._tried_at >= RETRY_SECONDS:
-            self._fetch(now)
         if self._value is None or now - self._read_at >= GOOD_SECONDS:
+            self._value = None
+            self._fetch(now)
+        elif now - self._read_at >= FRESH_SECONDS and now - self._tried_at >= RETRY_SECONDS:
+            self._fetch(now)
+        if self._value is None:
             raise Unavailable("Secrets Manager does not answer and no value read before can serve.")
         return self._value
 

@@ -7,13 +7,13 @@ DynamoDB's own maps cost more to decode than the merge itself.
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from aws.chunks import chunks
-from aws.client import Failure, ServiceClient
+from aws.client import PASSING_CODES, Failure, ServiceClient
+from aws.pauses import LONGEST_SECONDS, pause
 from cards.card import Card, Refusal
 from cards.endpoints import Stamped
 from cards.key import (
@@ -32,7 +32,10 @@ from errors import Unavailable
 BATCH = 100  # items of one BatchGetItem or TransactWriteItems
 TOMBSTONE = frozenset(("key", "connection", "schema", "rev", "erased", "due", "due_at"))
 ERASURES = 5  # of one card, while others write to it
-PAUSES = (0.01, 0.03, 0.1)  # s: a transaction that holds a row is over in milliseconds, and the SDK does not try again
+PAUSES = (0.02, 0.06, 0.2)  # s at most: a transaction that holds a row is over in milliseconds
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+THROTTLED = {"ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
 
 _KNOWN = frozenset(Card._fields)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -107,12 +110,13 @@ class Cards:
 
     def _read_many(self, keys: Sequence[str]) -> Iterator[Item]:
         wanted: Any = {self._table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
-        for _ in range(5):
+        for longest in LONGEST_SECONDS:
             answer = self._client.call("BatchGetItem", RequestItems=wanted)
             yield from answer["Responses"].get(self._table, ())
             wanted = answer.get("UnprocessedKeys")
             if not wanted:
                 return
+            pause(longest)
         raise Unavailable("DynamoDB left keys of a batch unread five times.")
 
     def write(self, write: Write) -> Written:
@@ -131,13 +135,13 @@ class Cards:
     def _updated(self, write: Write) -> Any:
         returned = {"ReturnValues": "ALL_NEW", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         update = {**self._update(write), **returned}
-        for pause in PAUSES:
+        for longest in PAUSES:
             try:
                 return self._client.call("UpdateItem", **update)
             except Failure as error:
                 if error.aws_code != "TransactionConflictException":
                     raise
-                time.sleep(pause)
+                pause(longest)
         return self._client.call("UpdateItem", **update)
 
     def members(self, organization: str) -> list[tuple[str, ...]]:
@@ -171,19 +175,23 @@ class Cards:
     def write_all(self, writes: Sequence[Write], in_time: Callable[[], bool] = lambda: True) -> dict[str, Card | None]:
         """Do writes of different rows; return the rows, as they are, of those that did not happen (None: no row).
 
-        One write is one call, many are one call per hundred. A transaction is all or nothing, so the writes of one that
-        was cancelled are done again one by one: all of them, though one may fail, before its error is raised. Raise
-        Unavailable when `in_time` says that time is up.
+        One write is one call, many are one call per hundred. A transaction is all or nothing: the writes for which one
+        was cancelled are done by themselves, the others by another transaction, before an error is raised. Raise
+        Unavailable when `in_time` says that time is up, or while the table is throttled.
         """
         if len(writes) == 1:
             return self._write_each(writes, in_time)
         conflicts: dict[str, Card | None] = {}
         for chunk in chunks(writes, BATCH):
-            if not in_time():
-                raise Unavailable("DynamoDB takes too long.")
-            if not self._transact(chunk):
-                conflicts |= self._write_each(chunk, in_time)
+            conflicts |= self._write_chunk(chunk, in_time)
         return conflicts
+
+    def _write_chunk(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
+        ones: list[Write] = []
+        while writes and (named := self._transact(writes, in_time)):
+            ones += named
+            writes = [write for write in writes if write not in named]
+        return self._write_each(ones, in_time)
 
     def _write_each(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
         conflicts: dict[str, Card | None] = {}
@@ -194,6 +202,8 @@ class Cards:
             try:
                 done, item = self._tried(write)
             except Failure as error:
+                if error.aws_code in PASSING_CODES:
+                    raise  # the next write would be throttled, too
                 if not (write.members and error.aws_code == "ValidationException"):  # full: 400 KiB
                     failure = error
                 continue
@@ -203,15 +213,27 @@ class Cards:
             raise failure
         return conflicts
 
-    def _transact(self, writes: Sequence[Write]) -> bool:
-        """Do all writes or none; none also where together they are larger than the 4 MB of one transaction."""
-        try:
-            self._client.call("TransactWriteItems", TransactItems=[{"Update": self._update(write)} for write in writes])
-        except Failure as error:
-            if error.aws_code not in ("TransactionCanceledException", "ValidationException"):
-                raise
-            return False
-        return True
+    def _transact(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> Sequence[Write]:
+        """Do all writes, or return those for which it was cancelled; wait while DynamoDB throttles.
+
+        It is all of them where together they are larger than the 4 MB of one transaction.
+        """
+        items = [{"Update": self._update(write)} for write in writes]
+        for longest in LONGEST_SECONDS:
+            if not in_time():
+                raise Unavailable("DynamoDB takes too long.")
+            try:
+                self._client.call("TransactWriteItems", TransactItems=items)
+            except Failure as error:
+                if error.aws_code not in ("TransactionCanceledException", "ValidationException"):
+                    raise
+                reasons = [reason.get("Code", "None") for reason in error.answer.get("CancellationReasons", ())]
+                if THROTTLED.isdisjoint(reasons):
+                    return [write for write, code in zip(writes, reasons, strict=False) if code != "None"] or writes
+                pause(longest)
+            else:
+                return ()
+        raise Unavailable("DynamoDB throttles a transaction again and again.")
 
     def _update(self, write: Write) -> dict[str, Any]:
         sets = {name: value for name, value in write.changes.items() if value is not None}

@@ -27,8 +27,6 @@ MAX_RECEIVES = 5  # then leave the card to the sweep, which has no receive limit
 CONNECT_SECONDS = 2.0
 MAX_ANSWER_BYTES = 64 * 1024
 SLOW_DOWN_SECONDS = 60.0  # after 429 without Retry-After
-# Lambda freezes between invocations, and a path frozen for minutes may be dead without having said so.
-IDLE_SECONDS = 30.0
 
 # Holding a project back.
 FAILURES_IN_A_ROW = 5

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPConnection
 
+from aws.client import IDLE_SECONDS
 from cards.endpoints import Endpoint
-from delivery.policy import CONNECT_SECONDS, IDLE_SECONDS, MAX_ANSWER_BYTES
+from delivery.policy import CONNECT_SECONDS, MAX_ANSWER_BYTES
 from errors import OperatorError
 from exchange import Deadline, Outgoing, exchange, opened
 from wire import Answer

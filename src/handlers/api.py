@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from aws.clients import QUICK, secretsmanager, sqs
+from aws.clients import NEEDED, QUICK, secretsmanager, sqs
 from aws.queues import Queue
 from aws.secrets import Secret
 from errors import BridgeError, NotFound
@@ -16,7 +16,7 @@ from intake.receive import receive
 from settings import SETTINGS
 from telemetry import flushing, logger
 
-CONNECTIONS = Secret(secretsmanager(QUICK), SETTINGS.connections_secret)
+CONNECTIONS = Secret(secretsmanager(NEEDED), SETTINGS.connections_secret)
 INBOX = Queue(sqs(QUICK), SETTINGS.inbox_queue_url)
 STORES = Stores.of(SETTINGS, QUICK, seconds=1.4)  # and the inbox queue has its 0.7 s
 METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]

@@ -18,8 +18,8 @@ from errors import Unavailable
 from local.in_process import by_http
 from tests.delivery.test_ringostat import certificate, secured
 
-ONCE = Patience(connect_seconds=1, read_seconds=0.3, attempts=1)
-TWICE = Patience(connect_seconds=1, read_seconds=0.3, attempts=2)
+ONCE = Patience((0.3,))
+TWICE = Patience((0.3, 0.3))
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 REGIONS = [
     region for partition in PARTITIONS for region in botocore.session.Session().get_available_regions("sqs", partition)

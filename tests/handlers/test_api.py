@@ -8,12 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aws.clients import QUICK
-from aws.table import Cards
-from handlers import api
 from intake.flood import SAMPLE, WHOLE, Flood
 from local.in_process import connection, counted, overheard, unreachable
-from settings import SETTINGS
 
 EVENTS = Path(__file__).parents[2] / "events"
 KEY = "106#Pipedrive#contact:42"
@@ -366,13 +362,6 @@ def test_a_request_meets_at_most_three_calls(nowhere):
         nowhere.post("acme", person())
 
     assert calls == ["GetItem", "UpdateItem", "SendMessage"] * 2
-
-
-def test_the_cards_table_of_api_answers_or_fails_fast():
-    assert isinstance(api.STORES.cards, Cards)
-    assert QUICK.read_seconds * 4 < 3
-    assert QUICK.attempts == 1
-    assert SETTINGS.cards_table == "cards"
 
 
 def test_the_programmer_behind_direct_is_told_what_was_cut_and_others_are_not(nowhere):
