@@ -27,7 +27,7 @@ METRICS = {
     "CardsRefused": "cards that Ringostat refused alone",
     "AnswersUnknown": "answers of Ringostat that the bridge does not understand",
     "OldestDueSeconds": "age of the oldest content that Ringostat has not confirmed",
-    "CircuitsOpen": "projects that wait because deliveries failed in a row, and connections whose API key is refused",
+    "CircuitsOpen": "projects that wait after failures or cannot be read, and connections whose API key is refused",
     "OldestWantedSeconds": "age of the oldest record that is to be looked up; with look-ups only",
     "RecordsHealed": "records of a nightly sync that events had missed; with a nightly sync only",
 }

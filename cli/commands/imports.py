@@ -66,7 +66,7 @@ class Message(NamedTuple):
 @click.option("--map", "mapped", multiple=True, metavar="HEADER=FIELD", help="What a header of a CSV means.")
 @click.option("--encoding", default="utf-8", show_default=True, help="Of the file; cp1251 for old spreadsheets.")
 @click.option("--as-of", metavar="WHEN", help="When the file was exported; its own time if not given.")
-@click.option("--rate", default=500.0, show_default=True, type=click.FloatRange(0), help="Records a second; 0: all.")
+@click.option("--rate", default=250.0, show_default=True, type=click.FloatRange(0), help="Records a second; 0: all.")
 @click.option("--restart", is_flag=True, help="Begin from the start, whatever an interrupted import did.")
 @of_stack
 def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], **given: Any) -> int:

@@ -1,7 +1,6 @@
 """The sweep: wakes cards that are due and that no message woke, at a pace that Ringostat can take."""
 
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -13,7 +12,19 @@ from delivery.policy import EVER_MS, LEFT_COUNTED, LOOKED_AT, OLDEST_SHARE, PROB
 from delivery.throttle import Throttle, allowed, closed, gate, swept
 from delivery.throttles import UNMOVED, Throttles
 from delivery.wakeups import wake
-from telemetry import logger, measure
+from telemetry import failed, logger, measure
+
+
+class Swept(NamedTuple):
+    """What a sweep found in one project."""
+
+    woken: Sequence[str]
+    is_open: bool  # its circuit
+    left_behind: int
+    oldest_ms: int
+
+
+UNREAD = Swept((), is_open=True, left_behind=0, oldest_ms=0)  # it waits, and the alarm of circuits says so
 
 
 class Sweeper(NamedTuple):
@@ -29,17 +40,33 @@ class Sweeper(NamedTuple):
 
         `now` is ms since 1970, `circuits` how many are open elsewhere.
         """
-        due = {project: self.cards.due(project, EVER_MS, LOOKED_AT) for project in self.cards.projects()}
-        throttles = {project: self._throttle(project, now, has_due=bool(keys)) for project, keys in due.items()}
-        keys = [key for project, throttle in throttles.items() for key in self._woken(project, throttle, now)]
+        swept = [self._tried(project, now) for project in self.cards.projects()]
+        measure("CircuitsOpen", circuits + sum(one.is_open for one in swept))
+        measure("OldestDueSeconds", max([0, *(one.oldest_ms for one in swept)]) / 1000, MetricUnit.Seconds)
+        if left := sum(one.left_behind for one in swept):
+            logger.info("left behind", cards=left)
+        keys = [key for one in swept for key in one.woken]
         wake(self.wakeups, dict.fromkeys(keys, 0))
         if keys:
             logger.info("swept", cards=len(keys))
-        measure("CircuitsOpen", circuits + sum(throttle.circuit is not None for throttle in throttles.values()))
-        if left := sum(len(self.cards.left_behind(project, EVER_MS, LEFT_COUNTED)) for project in due):
-            logger.info("left behind", cards=left)
-        measure("OldestDueSeconds", self._oldest(due, now) / 1000, MetricUnit.Seconds)
         return len(keys)
+
+    def _tried(self, project: int, now: int) -> Swept:
+        try:
+            return self._swept(project, now)
+        except Exception as error:  # noqa: BLE001 - one project's trouble must not stop the others
+            failed("project left to the next sweep", error, project=project)
+            return UNREAD
+
+    def _swept(self, project: int, now: int) -> Swept:
+        due = self.cards.due(project, EVER_MS, LOOKED_AT)
+        throttle = self._throttle(project, now, has_due=bool(due))
+        return Swept(
+            woken=self._woken(project, throttle, now),
+            is_open=throttle.circuit is not None,
+            left_behind=len(self.cards.left_behind(project, EVER_MS, LEFT_COUNTED)),
+            oldest_ms=self._oldest(due, now),
+        )
 
     def _throttle(self, project: int, now: int, *, has_due: bool) -> Throttle:
         """Return a project's throttle. A circuit that has rested and has no card to try it with is closed."""
@@ -48,13 +75,12 @@ class Sweeper(NamedTuple):
             self.throttles.move(project, throttle, closed(throttle), UNMOVED)
         return self.throttles.read(project, now)
 
-    def _oldest(self, due: Mapping[int, Sequence[str]], now: int) -> int:
+    def _oldest(self, due: Sequence[str], now: int) -> int:
         """Return the age of the oldest content that Ringostat has not confirmed, in ms; 0 if there is none.
 
         A card that is due only to be asserted once more is not old.
         """
-        keys = list(chain.from_iterable(due.values()))
-        cards = self.cards.read(keys).values() if keys else ()
+        cards = self.cards.read(due).values() if due else ()
         return max([0, *(now - card.due_since for card in cards if card.due_since and not is_confirmed(card))])
 
     def _woken(self, project: int, throttle: Throttle, now: int) -> list[str]:

@@ -14,7 +14,7 @@ from delivery.throttles import Throttles
 from intake.spreading import Spreader
 from lookup.wakeups import Waker
 from settings import SETTINGS
-from telemetry import flushing
+from telemetry import failed, flushing
 
 CARDS = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
 POLICY = Policy.of(SETTINGS._asdict())
@@ -30,10 +30,18 @@ SPREADER = Spreader(CARDS, SWEEPER.wakeups, SETTINGS.card_retention_days)
 
 def swept(now: int) -> int:
     """Wake what is wanted and due, then give organizations' new names to their contacts; `now` is ms since 1970."""
-    circuits = LOOKUPS.sweep(now) if LOOKUPS else 0
-    woken = SWEEPER.sweep(now, circuits)
+    woken = SWEEPER.sweep(now, _looked_up(now))
     SPREADER.spread(now)
     return woken
+
+
+def _looked_up(now: int) -> int:
+    """Wake what is wanted; return how many circuits are open, one if that cannot be read."""
+    try:
+        return LOOKUPS.sweep(now) if LOOKUPS else 0
+    except Exception as error:  # noqa: BLE001 - the trouble of look-ups must not stop delivery
+        failed("look-ups left to the next sweep", error)
+        return 1
 
 
 @flushing

@@ -1,15 +1,19 @@
 """The sweep wakes cards that no message woke, project by project, at a pace that Ringostat can bear."""
 
+import json
+
 import pytest
 
 from cards.card import stamped
-from cards.key import key_of, throttle_key
+from cards.key import key_of, throttle_key, wanted_part
 from cards.write import Write
 from delivery.classify import Judgement
 from delivery.policy import FAILURES_IN_A_ROW, PROBE_CARDS
 from delivery.throttles import Throttles
 from handlers import sweep
 from intake.merging import Merging
+from local.in_process import overheard
+from telemetry import flush
 
 
 def fill(bridge, numbers, project=106, at=1):
@@ -142,3 +146,36 @@ def test_the_circuit_of_a_project_whose_cards_are_due_later_stays_open(nowhere, 
     swept(1000, nowhere.clock.time)
 
     assert nowhere.cards.row(throttle_key(106))["circuit"] == "transport"
+
+
+def test_a8_the_trouble_of_one_project_stops_no_other_projects_sweep(nowhere, swept, capsys, caplog):
+    fill(nowhere, [1])
+    fill(nowhere, [2], project=107)
+
+    def trouble(_, operation, parameters):
+        if operation == "Query" and parameters["ExpressionAttributeValues"][":due"] == {"S": "106"}:
+            raise ConnectionError
+
+    with overheard(trouble):
+        woken = swept(1000)
+    flush()
+
+    [measured] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "OldestDueSeconds" in line]
+    [left] = [line for line in caplog.records if line.message == "project left to the next sweep"]
+    assert woken == [key(2, 107)]
+    assert (left.levelname, left.project, left.error) == ("ERROR", 106, "Unavailable")
+    assert measured["CircuitsOpen"][-1] == 1
+
+
+def test_a8_the_trouble_of_look_ups_stops_no_delivery(nowhere):
+    fill(nowhere, [1])
+
+    def trouble(_, operation, parameters):
+        if operation == "Query" and parameters["ExpressionAttributeValues"][":due"]["S"] == wanted_part("acme"):
+            raise ConnectionError
+
+    nowhere.cards.enrol("acme", "wanting")
+    with overheard(trouble):
+        assert sweep.swept(nowhere.clock.now()) == 1
+
+    assert nowhere.wakeups() == [[key(1)]]
