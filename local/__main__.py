@@ -54,6 +54,14 @@ def port(name: str, default: int) -> int:
     return int(text)
 
 
+def copies() -> int:
+    """Return how many functions run at once, from the environment; 0 where it does not say; raise NotReady if wrong."""
+    text = os.environ.get("DOOR") or "0"
+    if not text.isdecimal():
+        raise NotReady("DOOR must be how many copies of functions your account runs at once: 1000, or 10 if it is new.")
+    return int(text)
+
+
 def end(_number: int, _frame: FrameType | None) -> None:
     """End in good order; a second Ctrl-C must not cut that short."""
     for number in ENDS:
@@ -62,12 +70,12 @@ def end(_number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Run the world on the ports of BRIDGE_PORT, RINGOSTAT_PORT and CRM_PORT; return an exit code."""
+    """Run the world on the ports of BRIDGE_PORT, RINGOSTAT_PORT and CRM_PORT, behind a DOOR; return an exit code."""
     for number in ENDS:
         signal.signal(number, end)
     os.environ.pop("AWS_PROFILE", None)  # boto3 insists that a profile exists, though nothing here uses one
     try:
-        with World(ports=Ports(*map(port, Ports._fields, PORTS))) as world:
+        with World(ports=Ports(*map(port, Ports._fields, PORTS)), copies=copies()) as world:
             print(welcome(world), flush=True)
             follow(world)
     except NotReady as error:

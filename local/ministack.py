@@ -17,6 +17,7 @@ from local.template import ROOT
 
 REGION, ACCOUNT = "eu-central-1", "000000000000"
 PROGRAM = ROOT / ".venv-emulator" / "bin" / "ministack"
+AT_ITS_START = ROOT / "local" / "at_start"
 START_SECONDS = 30
 STOP_SECONDS = 5
 
@@ -58,6 +59,7 @@ class MiniStack:
             "TMPDIR": str(directory),
             "LOCAL_LOGS": str(directory),
             "AWS_ENDPOINT_URL": self.endpoint,
+            "PYTHONPATH": str(AT_ITS_START),
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
@@ -38,3 +38,18 @@ def packaged(template: Template) -> Template:
     result = copy.deepcopy(template)
     result["Globals"]["Function"]["CodeUri"] = f"s3://{CODE['bucket']}/{CODE['key']}"
     return result
+
+
+class Throttle(NamedTuple):
+    """How many requests a second and at once API Gateway lets in."""
+
+    rate: float
+    burst: float
+
+
+def throttle(template: Template) -> Throttle:
+    """Return the throttle of the HTTP API, with the defaults of the parameters."""
+    settings = template["Resources"]["HttpApi"]["Properties"]["DefaultRouteSettings"]
+    values = [settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]]
+    parameters = template["Parameters"]
+    return Throttle(*(parameters[value["Ref"]]["Default"] if isinstance(value, dict) else value for value in values))

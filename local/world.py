@@ -24,6 +24,7 @@ from local.crm import Crms
 from local.crm.dialect import Event
 from local.crm.dialects import CRMS
 from local.crm.dialects.monday import BOARD
+from local.door import Door
 from local.emulator import Emulator
 from local.front import Front
 from local.logs import Logs
@@ -81,7 +82,8 @@ class World:
     """The running system. A context manager; `stop` leaves neither a process nor a file behind.
 
     `enforce_roles` lets each function do only what its role permits. `changed` is a template to deploy in place of
-    template.yaml. Raise NotReady if something is missing or a port is taken.
+    template.yaml. `copies` is how many functions the account runs at once; 0 takes away the whole door.
+    Raise NotReady if something is missing or a port is taken.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class World:
         enforce_roles: bool = False,
         changed: template.Template | None = None,
         source: Path = SOURCE,
+        copies: int = 0,
     ) -> None:
         for name, port in ports._asdict().items():
             _check_free(port, variable(name))
@@ -100,6 +103,7 @@ class World:
         self.logs = Logs(self._directory)
         try:
             self._start(ports, changed, source, enforce_roles=enforce_roles)
+            self.front.door = Door(template.throttle(changed or template.load()), copies) if copies else None
         except BaseException:
             self.stop()
             raise
@@ -126,11 +130,11 @@ class World:
         self._settle()
         host = f"{self.ids['HttpApi']}.execute-api.127.0.0.1:{self.aws.port}"
         parts = {"endpoint": self.aws.endpoint, "region": REGION, "ids": self.ids}
-        front = Front(ports.bridge, self.aws.port, host, parts)
-        self._stops.append(front.stop)
-        self.bridge_url = front.url
+        self.front = Front(ports.bridge, self.aws.port, host, parts)
+        self._stops.append(self.front.stop)
+        self.bridge_url = self.front.url
         self.crms.send = self._tell
-        self._open_desk(front)
+        self._open_desk(self.front)
         self._warm_up()
         self._sweep_on()
 

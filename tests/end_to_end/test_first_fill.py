@@ -42,9 +42,10 @@ def world():
 class Sync:
     """`bridge sync` as a process of its own, in a folder that keeps its checkpoint."""
 
-    def __init__(self, world, folder):
+    def __init__(self, world, folder, connection=CONNECTION):
         self._folder = folder
-        self._checkpoint = folder / f"{CONNECTION}.sync.json"
+        self._connection = connection
+        self._checkpoint = folder / f"{connection}.sync.json"
         paths = os.pathsep.join([str(template.ROOT / "src"), str(template.ROOT)])
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "BRIDGE_"))}
         port = world.bridge_url.rpartition(":")[2]
@@ -52,7 +53,7 @@ class Sync:
 
     def start(self, *words):
         return subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "sync", CONNECTION, "--local", "--yes", *words],
+            [sys.executable, "-c", COMMAND, "sync", self._connection, "--local", "--yes", *words],
             cwd=self._folder,
             env=self._environment,
             stdout=subprocess.PIPE,

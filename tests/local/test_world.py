@@ -83,10 +83,11 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path, variable):
     assert text == f"Port {port} is taken by another program: choose another with {variable}=…\n"
 
 
-def test_a_port_that_is_no_number_is_named(tmp_path):
-    process = start(tmp_path, BRIDGE_PORT="http")
+@pytest.mark.parametrize(("variable", "means"), [("BRIDGE_PORT", "the number of a port"), ("DOOR", "how many copies")])
+def test_what_is_no_number_is_named(tmp_path, variable, means):
+    process = start(tmp_path, **{variable: "http"})
 
-    assert process.communicate(timeout=START)[0] == "BRIDGE_PORT must be the number of a port.\n"
+    assert process.communicate(timeout=START)[0].startswith(f"{variable} must be {means}")
     assert process.returncode == 1
 
 
