@@ -10,4 +10,4 @@ LONGEST_SECONDS = (0.05, 0.1, 0.2, 0.4, 0)
 
 def pause(longest: float) -> None:
     """Wait for a random time, so that those who were refused together do not come again together."""
-    time.sleep(random.uniform(0, longest))  # noqa: S311  # nosec B311 - it guards nothing
+    time.sleep(random.uniform(0, longest))  # noqa: S311  # nosec B311
