@@ -19,7 +19,7 @@ from intake.ingest import Stores, ingest, take_answer
 from local.memory import Memory
 from lookup import pace, rows
 from lookup.asking import Asker, Asking
-from lookup.round import Worker
+from lookup.leased import Worker
 from lookup.tokens import Tokens
 from lookup.wakeups import Wakeup
 from lookup.worker import Run

@@ -201,3 +201,14 @@ def test_connections_that_look_nothing_up_have_no_nights(quick):
 
     assert quick.cards.wanting() == []
     assert not connection_of({NAME: connection("bitrix24")}, NAME).lookups
+
+
+def test_a_night_whose_mapping_asks_no_api_any_more_ends_in_words_of_its_own(quick, said):
+    quick.begin_night()
+    quick.put_connections({**CONNECTIONS, NAME: connection("generic", lookups=True)})
+
+    (first, *_) = ended = said("not healed")
+
+    assert {line.lookup for line in ended} == {"company", "contact", "lead"}
+    assert (first.code, "reads no such records" in first.why) == ("lookup-unknown", True)
+    assert quick.rejected() == []
