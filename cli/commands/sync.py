@@ -178,12 +178,8 @@ class Sync:
         return sum(known) + self.state.read
 
     def _total(self, lookup: Lookup) -> int | None:
-        if lookup.sync is None or lookup.sync.total is None:
-            return None
-        return paging.total(lookup, self._patient.page(lookup, self._known(paging.State())).answer)
-
-    def _known(self, state: paging.State) -> dict[str, Any]:
-        return state.variables() | ({"since": self.state.since} if self.state.since else {})
+        since = self.state.since
+        return self._crm.total(lookup, lambda: self._patient.page(lookup, paging.State(), since), since)
 
     def all(self, lookups: Sequence[Lookup], at: Callable[[int], None]) -> None:
         """Read every page that is left; `at` gets how many records were read."""
@@ -203,11 +199,11 @@ class Sync:
         """Read one page after the other and send its records; yield the state after each."""
         more = True
         while more:
-            page = self._patient.page(lookup, self._known(state))
+            page = self._patient.page(lookup, state, self.state.since)
             body, records = self._crm.records(lookup, page.answer)
             if not records and not state.pages:
                 return  # of one kind there may be none; none of any kind is an error
-            state, more = paging.after(state, lookup, page.answer, since=self.state.since or None)
+            state, more = paging.after(page.state, lookup, page.answer, since=self.state.since or None)
             self._sift(lookup, page, body, records)
             yield state
 

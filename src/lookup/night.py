@@ -13,13 +13,13 @@ from cards.write import Write
 from connections import Connection, connection_of
 from errors import BridgeError
 from lookup import paging
-from lookup.answer import Read
+from lookup.answer import TOO_LARGE, Read
 from lookup.asking import Question
 from lookup.leased import Leased
 from lookup.pace import DAY_MS
 from lookup.rows import UNCHANGED, Row
 from mapping.language import loader
-from mapping.language.model import Lookup
+from mapping.language.model import Lookup, Sync
 from mapping.language.model import Mapping as Loaded
 from telemetry import count, failed, logger
 from wire import Answer
@@ -42,9 +42,9 @@ class Night(NamedTuple):
         kept = json.loads(row.night)
         return cls(**{**kept, "pages": paging.resumed(kept["pages"]) if "pages" in kept else paging.State()})
 
-    def variables(self) -> dict[str, Any]:
+    def variables(self, sync: Sync) -> dict[str, Any]:
         """Return what `request.build` is to know of the next page."""
-        return {**self.pages.variables(), "since": self.since}
+        return {**self.pages.variables(sync), "since": self.since}
 
     def kept(self) -> str:
         """Return it as a row holds it."""
@@ -108,7 +108,7 @@ class Nights:
         if mapping.api is None or lookup is None or lookup.sync is None:
             self._failed(row, so_far, "lookup-unknown", "the mapping of this connection reads no such records any more")
             return True
-        asked = self._leased.ask(mapping.api, Question(lookup.sync.call, lookup, known=so_far.variables()))
+        asked = self._leased.ask(mapping.api, Question(lookup.sync.call, lookup, known=so_far.variables(lookup.sync)))
         if asked is None:
             return False
         answer, read = asked
@@ -119,9 +119,17 @@ class Nights:
                 self._leased.write(self._leased.later(row, read))
             case "ok":
                 self._take_page(lookup, row, so_far, answer, read)
+            case "bad" if read.code == TOO_LARGE:
+                self._halve(lookup.sync, row, so_far)
             case _:
                 self._failed(row, so_far, read.code, "the CRM refuses to be asked for what changed")
         return True
+
+    def _halve(self, sync: Sync, row: Row, so_far: Night) -> None:
+        try:
+            self._go_on(row, so_far._replace(pages=paging.smaller(so_far.pages, sync)))
+        except paging.BadPage as error:
+            self._failed(row, so_far, error.code, str(error))
 
     def _take_page(self, lookup: Lookup, row: Row, so_far: Night, answer: Answer, read: Read) -> None:
         try:

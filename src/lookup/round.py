@@ -6,7 +6,7 @@ from itertools import groupby
 from aws.chunks import chunks
 from delivery.policy import GIVE_UP_MS
 from event import wanted_again
-from lookup.answer import Read
+from lookup.answer import TOO_LARGE, Read
 from lookup.asking import Question
 from lookup.leased import Leased
 from lookup.night import NIGHTLY, Nights
@@ -26,6 +26,7 @@ DIRECTIONS = ("phones.", "emails.")
 
 REASONS = {
     "lookup-refused": "the CRM refuses to be asked for this record",
+    TOO_LARGE: "what the CRM answers for this record is larger than 2 MiB",
     "lookup-expired": "the record could not be read for 14 days",
     "lookup-unknown": "the mapping of this connection has no such look-up any more",
 }
@@ -99,7 +100,7 @@ class Round:
                 middle = len(rows) // 2
                 return all(self._read(api, lookup, half) for half in (rows[:middle], rows[middle:]))
             case "bad":
-                self._give_up(rows, "lookup-refused")
+                self._give_up(rows, TOO_LARGE if taken.read.code == TOO_LARGE else "lookup-refused")
             case "retry":
                 self._postpone(rows, taken.read)
             case _:

@@ -311,6 +311,18 @@ def test_the_one_that_the_crm_refuses_is_found_and_given_up_alone(quick):
     assert kept["headers"] == {"content-type": "application/vnd.ringostat-bridge.wanted+json"}
 
 
+def test_a_record_whose_answer_is_too_large_is_given_up_alone_with_a_code_of_its_own(quick):
+    for number in range(1, 6):
+        quick.crm.put("contact", number, **person(number, comments="x" * (3_000_000 if number == 4 else 1)))
+        say(quick, number=number)
+
+    quick.look_up(NAME)
+
+    ((attributes, _),) = quick.rejected()
+    assert attributes["code"] == "answer-too-large"
+    assert len(quick.cards.read([f"106#Bitrix24#contact:{number}" for number in range(1, 6)])) == 4
+
+
 def test_what_was_given_up_is_wanted_again_when_it_is_replayed(looking):
     looking.crm.put("contact", 89, **person())
     looking.crm.faults = [(400, {}, b'{"error": "BROKEN"}')]
