@@ -104,6 +104,24 @@ def test_of_two_edits_within_one_second_the_newer_stays(looking):
     assert phones(looking) == ["+380670000002"]
 
 
+def test_a_record_that_was_restored_is_back_though_it_was_changed_before_its_deletion(looking):
+    looking.crm.put("contact", 89, **person())
+    say(looking)
+    looking.look_up(NAME)
+    looking.clock.pass_(16)
+    say(looking, "ONCRMCONTACTDELETE")
+    assert looking.card(KEY).waiting == "deleted-in-crm"
+    looking.clock.pass_(16)
+
+    say(looking)
+    looking.look_up(NAME)
+
+    assert looking.card(KEY).waiting is None
+    looking.clock.pass_(16)
+    say(looking, "ONCRMCONTACTDELETE")
+    assert looking.card(KEY).waiting == "deleted-in-crm"
+
+
 def test_a_record_that_is_named_while_it_is_read_is_read_again_once(looking):
     looking.crm.put("contact", 89, **person(phone="+380670000001"))
 
