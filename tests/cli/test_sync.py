@@ -16,6 +16,12 @@ from tests.cli.crm_api import CODE, company, contact
 NAME = "acme-b24"
 
 
+@pytest.fixture(autouse=True)
+def clocks(online):
+    """The clock of a test is its own, and AWS's is agreed with."""
+    online.stack.ahead = lambda: 900
+
+
 @pytest.fixture
 def syncing(online, crm, tmp_path, monkeypatch):
     """Run `bridge sync` of a connection to the server; the checkpoint is in an empty folder."""
@@ -224,6 +230,19 @@ def test_people_without_phone_and_e_mail_are_left_out_but_for_those_whose_card_i
     assert ids(sent()) == [1, 2]
     assert "3 read, 2 sent to the inbox queue; left out: 1 without phone and e-mail\n" in done.out
     assert done.code == 0
+
+
+@pytest.mark.parametrize(("ahead", "words"), [(4_100, "4 s ahead of"), (-60_000, "60 s behind")])
+def test_with_a_clock_that_is_wrong_nothing_is_read(syncing, crm, ahead, words):
+    """The functions read beside it, and what was asked for later counts."""
+    crm.records["contact"] = [contact(1)]
+    syncing.stack.ahead = lambda: ahead
+
+    done = syncing("--yes")
+
+    assert done.code == 1
+    assert f"clock is {words} AWS's; set it by NTP" in done.err
+    assert crm.asked == []
 
 
 def test_large_records_go_in_several_messages_and_one_that_is_too_large_is_counted(syncing, crm):
