@@ -283,6 +283,27 @@ def test_a_refused_key_gives_up_no_record_opens_a_circuit_and_is_tried_again(loo
     assert Waker(looking.cards, None).sweep(looking.clock.now()) == 0
 
 
+def test_a_stray_redirect_is_a_passing_fault_and_only_the_next_one_a_persons_work(looking):
+    looking.crm.put("contact", 89, **person())
+    looking.crm.faults = [(302, {"Location": "https://login.example.com"}, b"")]
+    say(looking)
+
+    looking.look_up(NAME)
+    assert Waker(looking.cards, None).sweep(looking.clock.now()) == 0
+    looking.clock.pass_(31)
+    looking.look_up(NAME)
+    assert phones(looking) == ["+380670000001"]
+
+    looking.crm.rule = lambda *_: (302, {"Location": "https://login.example.com"}, b"")
+    say(looking)
+    for _ in range(3):
+        looking.clock.pass_(31)
+        looking.look_up(NAME)
+    assert len(looking.crm.requests) == 4
+    assert Waker(looking.cards, None).sweep(looking.clock.now()) == 1
+    assert [row.id for row in looking.wanted(NAME)] == ["89"]
+
+
 def test_a_key_that_was_replaced_is_taken_at_once(looking):
     looking.crm.put("contact", 89, **person())
     looking.put_api_keys({NAME: {"url": looking.crm.url.replace("canary-code", "old")}})
