@@ -1,13 +1,11 @@
 """Asks a CRM for its pages at the pace that it allows, and again where that may help."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
 from cli.rate import Rate
 from cli.terminal import say
 from connections import api_key_of
+from lookup.paging import State
 from mapping.language.model import Lookup
 from ops import api_keys
 from ops.crm import Crm, Page
@@ -32,12 +30,12 @@ class Patient:
         self._stack = stack
         self._pace = Rate(crm.api.rate.calls / crm.api.rate.seconds, sleep=stack.sleep)
 
-    def page(self, lookup: Lookup, known: Mapping[str, Any]) -> Page:
+    def page(self, lookup: Lookup, state: State, since: int) -> Page:
         """Return a page that holds records; raise ClickException where asking again does not help."""
         tries, waited = 0, 0
         while True:
             self._pace.wait(1)
-            page = self._crm.page(lookup, known)
+            page = self._crm.page(lookup, state, since)
             if page.read.kind == "ok":
                 return page
             tries += page.read.kind == "retry"

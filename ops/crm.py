@@ -1,11 +1,11 @@
 """A CRM's API as a command asks it, with one connection's key: the functions' own requests, judged as theirs are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from connections import Connection
 from lookup import paging
-from lookup.answer import Read, content, records_of
+from lookup.answer import TOO_LARGE, Read, content, records_of
 from lookup.asking import Asking, Question
 from lookup.fetch import Fetcher
 from lookup.tokens import Tokens
@@ -30,6 +30,7 @@ class Page(NamedTuple):
     read: Read
     answer: Answer
     asked_at: int  # ms since 1970
+    state: paging.State = paging.State()  # by which a page of all records was asked for
 
 
 class Seen(NamedTuple):
@@ -73,9 +74,30 @@ class Crm:
         answer, read = self._asking.ask(self.connection, self.api, Question(call, lookup, known=known), self.key)
         return Page(read, answer, now)
 
-    def page(self, lookup: Lookup, known: Mapping[str, Any]) -> Page:
-        """Ask for a page of all records of a look-up."""
-        return self.ask(lookup.sync.call if lookup.sync else lookup.call, lookup, known)
+    def page(self, lookup: Lookup, state: paging.State, since: int = 0) -> Page:
+        """Ask for a page of all records of a look-up; for a smaller one where that is too large.
+
+        Raise BadPage where there is no smaller one.
+        """
+        if lookup.sync is None:
+            raise paging.BadPage(f"{lookup.place}: nothing says how all its records are read")
+        while True:
+            page = self.ask(lookup.sync.call, lookup, state.variables(lookup.sync) | _since(since))
+            if page.read.code != TOO_LARGE:
+                return page._replace(state=state)
+            state = paging.smaller(state, lookup.sync)
+
+    def total(self, lookup: Lookup, page: Callable[[], Page], since: int = 0) -> int | None:
+        """Return how many records there are; None where the CRM does not say it, or takes longer than any page.
+
+        `page` asks for the first one, whose answer says it where there is no request of its own for that.
+        """
+        sync = lookup.sync
+        if sync is None or sync.total is None:
+            return None
+        return paging.total(
+            lookup, (self.ask(sync.counting, lookup, _since(since)) if sync.counting else page()).answer
+        )
 
     def check(self) -> Read:
         """Return what the CRM says to a call that shows whether it takes the key; ok where there is no such call."""
@@ -103,11 +125,14 @@ class Crm:
 
     def seen(self, lookup: Lookup) -> Seen | str:
         """Return what the key may see of a look-up's records, or why that is not known."""
-        page = self.page(lookup, paging.State().variables())
+        try:
+            page = self.page(lookup, paging.State())
+        except paging.BadPage as error:
+            return str(error)
         if trouble := self.trouble(page.read):
             return trouble
         body, records = self.records(lookup, page.answer)
-        total = paging.total(lookup, page.answer)
+        total = self.total(lookup, lambda: page)
         whole = total is not None or len(records) < page_size(lookup)
         sample = records[:SAMPLE]
         mapped = self.mapped(lookup, body, records, sample)
@@ -126,6 +151,10 @@ class Crm:
         alone = ((record, only(body, records, [record])) for record in chosen)
         settings = self.connection.settings
         return [(one, engine.run(self.mapping, part, settings, {}, {}, lookup=lookup.name)) for one, part in alone]
+
+
+def _since(since: int) -> dict[str, Any]:
+    return {"since": since} if since else {}
 
 
 def page_size(lookup: Lookup) -> int:

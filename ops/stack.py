@@ -6,6 +6,7 @@ import os
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import boto3
@@ -80,6 +81,14 @@ class Stack:
     def queue(self, name: str) -> Queue:
         """Return a queue by the same names."""
         return Queue(Signed(self.client("sqs")), self.queue_url(name))
+
+    def ahead(self) -> int | None:
+        """Return by how many ms this machine's clock is ahead of AWS's, which says whole seconds; None if unknown."""
+        answer = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.queue_url("InboxQueue"), AttributeNames=["QueueArn"]
+        )
+        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return None if date is None else self.clock() - int(parsedate_to_datetime(date).timestamp() * 1000)
 
     def depth(self, name: str) -> int:
         """Return about how many messages a queue holds, those in work included."""

@@ -92,7 +92,8 @@ def _api() -> dict[str, Any]:
 
 
 def _lookup() -> dict[str, Any]:
-    return {**_table({**_values(LOOKUP), "sync": _table(_values(SYNC))}), "required": ["records"]}
+    sync = _table({**_values(SYNC), "count": _table(_values(CHECK))})
+    return {**_table({**_values(LOOKUP), "sync": sync}), "required": ["records"]}
 
 
 def _fields(kinds: dict[str, str]) -> dict[str, Any]:

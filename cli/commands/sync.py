@@ -30,6 +30,8 @@ from ops.sifting import sifted
 from ops.stack import Stack, of_stack
 from ops.times import since as parsed
 
+CLOCK_TOLERANCE_MS = 3_000  # AWS says its time in whole seconds, and an answer takes a moment
+
 
 class Progress(NamedTuple):
     """How far a run is: what was read is in the inbox queue, or counted among what was left out."""
@@ -63,6 +65,7 @@ def command(stack: Stack, connection: str, *, kinds: tuple[str, ...], resume: bo
     with neither phone nor e-mail are left out. A run that was interrupted goes on with --resume.
     """
     crm = _crm(stack, connection)
+    _check_clock(stack)
     path = Path(f"{connection}.sync.json")
     now = stack.clock()
     fresh = Progress(f"{stack.queue_url('InboxQueue')} {connection}", parsed(given["since"], now), now)
@@ -83,6 +86,14 @@ def command(stack: Stack, connection: str, *, kinds: tuple[str, ...], resume: bo
         run.all(lookups, at)
     run.summarize()
     return exits.REJECTED if run.state.rejected else exits.FINE
+
+
+def _check_clock(stack: Stack) -> None:
+    """Raise ClickException where a page would count as newer, or older, than what the functions read beside it."""
+    ahead = stack.ahead() or 0
+    if abs(ahead) > CLOCK_TOLERANCE_MS:
+        side = "ahead of" if ahead > 0 else "behind"
+        raise click.ClickException(f"this machine's clock is {abs(ahead) // 1000} s {side} AWS's; set it by NTP first")
 
 
 def _crm(stack: Stack, name: str) -> Crm:
@@ -178,12 +189,8 @@ class Sync:
         return sum(known) + self.state.read
 
     def _total(self, lookup: Lookup) -> int | None:
-        if lookup.sync is None or lookup.sync.total is None:
-            return None
-        return paging.total(lookup, self._patient.page(lookup, self._known(paging.State())).answer)
-
-    def _known(self, state: paging.State) -> dict[str, Any]:
-        return state.variables() | ({"since": self.state.since} if self.state.since else {})
+        since = self.state.since
+        return self._crm.total(lookup, lambda: self._patient.page(lookup, paging.State(), since), since)
 
     def all(self, lookups: Sequence[Lookup], at: Callable[[int], None]) -> None:
         """Read every page that is left; `at` gets how many records were read."""
@@ -203,11 +210,11 @@ class Sync:
         """Read one page after the other and send its records; yield the state after each."""
         more = True
         while more:
-            page = self._patient.page(lookup, self._known(state))
+            page = self._patient.page(lookup, state, self.state.since)
             body, records = self._crm.records(lookup, page.answer)
             if not records and not state.pages:
                 return  # of one kind there may be none; none of any kind is an error
-            state, more = paging.after(state, lookup, page.answer, since=self.state.since or None)
+            state, more = paging.after(page.state, lookup, page.answer, since=self.state.since or None)
             self._sift(lookup, page, body, records)
             yield state
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from local.crm.dialect import Asked, Change, Crm, Event
 from local.crm.dialects import CRMS
@@ -75,7 +75,13 @@ class Crms:
     """
 
     def __init__(
-        self, port: int = 0, *, send: Send | None = None, clock: Callable[[], float] = time.time, contacts: int = 200
+        self,
+        port: int = 0,
+        *,
+        send: Send | None = None,
+        clock: Callable[[], float] = time.time,
+        contacts: int = 200,
+        crms: Mapping[str, Crm] = CRMS,
     ) -> None:
         self.send = send
         self._clock = clock
@@ -84,7 +90,7 @@ class Crms:
         self._changes = Changes()
         self._traffic = Traffic()
         self._sent: deque[SentEvent] = deque(maxlen=1_000)
-        self._places = {name: Place(crm, clock, contacts) for name, crm in CRMS.items()}
+        self._places = {name: Place(crm, clock, contacts) for name, crm in crms.items()}
         self._server = Server(port, self._receive, self._control, FOLDERS)
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}"
@@ -198,7 +204,7 @@ class Crms:
         if fault.delay:
             self._stopped.wait(fault.delay)
         query = parse_qs(url.query, keep_blank_values=True)
-        asked = Asked(method, url.path, query, headers, _value(body), KEY, now)
+        asked = Asked(method, url.path, query, headers, _value(headers, body), KEY, now)
         reply = None if fault.drop or self._stopped.is_set() else instead(fault) or self._answer(place, asked)
         kept = {name: text for name, text in headers.items() if name not in SECRETS}
         path = target.replace(KEY, "…")
@@ -310,7 +316,9 @@ def _row(request: Request) -> dict[str, Any]:
     return {**about, "bytes": len(request.answer), "body": request.body.decode("utf-8", "replace"), "answer": answer}
 
 
-def _value(body: bytes) -> Any:
+def _value(headers: Mapping[str, str], body: bytes) -> Any:
+    if headers.get("content-type") == "application/x-www-form-urlencoded":
+        return dict(parse_qsl(body.decode(errors="replace")))
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -55,13 +55,20 @@ class Composed(NamedTuple):
 def is_deleted(fields: Fields) -> bool:
     """Return whether the CRM deleted a record after it last said anything of it: later news revive the card.
 
-    This follows from the fields alone, whatever the order in which they came.
+    This follows from the fields alone, whatever the order in which they came. What bears only our own time, such as
+    the id of a record that was read, is later than a deletion that came before it, whenever the CRM says that it was.
     """
     deletion = fields.get("deleted")
     if deletion is None or not deletion.value:
         return False
     own = (stamp for name, stamp in fields.items() if not name.startswith(ORGANIZATION_NAME))
-    return all(stamp[1:] <= deletion[1:] for stamp in own)
+    return not any(_is_later(stamp, deletion) for stamp in own)
+
+
+def _is_later(stamp: Stamped, deletion: Stamped) -> bool:
+    if stamp.changed_at == stamp.received_at:
+        return stamp.received_at > deletion.received_at
+    return stamp[1:] > deletion[1:]
 
 
 def mark_of(fields: Fields) -> str:

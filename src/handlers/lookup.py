@@ -15,8 +15,8 @@ from aws.secrets import Secret
 from intake.ingest import Stores, reject, take_answer
 from lookup.asking import Asker, Asking
 from lookup.fetch import Fetcher
+from lookup.leased import Worker
 from lookup.night import begin
-from lookup.round import Worker
 from lookup.tokens import Tokens
 from lookup.wakeups import wakeups_of
 from lookup.worker import Run

@@ -24,6 +24,7 @@ from intake.flood import Flood
 from intake.merging import Merging
 from mapping.identity import personal_ids
 from mapping.language import loader
+from mapping.language.model import ID_FIELDS
 from mapping.language.model import Mapping as MappingFile
 from mapping.language.rule import NOT_IN_STAFF, NOT_IN_TABLE, STAFF
 from mapping.meaning import meaning
@@ -252,10 +253,18 @@ def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:
     for one in events:
         for outcome, key in zip(one.outcomes, one.keys, strict=True):
             if outcome.result in MERGED:
-                received_at = one.event.received_at
-                fields = stamped(outcome.fields, changed_at=outcome.changed_at, received_at=received_at)
-                news.setdefault(key, []).append(fields)
+                news.setdefault(key, []).append(_stamped(outcome, one.event))
     return news
+
+
+def _stamped(outcome: Outcome, event: Event) -> Fields:
+    """Return the fields of a change; the id of a record that was read bears the time of the read: it was there then."""
+    fields = stamped(outcome.fields, changed_at=outcome.changed_at, received_at=event.received_at)
+    kind, id_field = outcome.kind, ID_FIELDS.get(outcome.kind, "")
+    if event.lookup and outcome.result == "change" and outcome.card.startswith(f"{kind}:") and id_field in fields:
+        identity = {id_field: fields[id_field].value}
+        return fields | stamped(identity, changed_at=None, received_at=event.received_at)
+    return fields
 
 
 def expiry(retention_days: int, now: int) -> int | None:

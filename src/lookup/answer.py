@@ -32,6 +32,7 @@ KIND_OF_STATUS: dict[int, Kind] = {
     **dict.fromkeys((408, 425, *range(500, 503), *range(504, 600)), "retry"),
 }
 NOT_FOUND = (404, 410)
+TOO_LARGE = "answer-too-large"
 
 
 class Read(NamedTuple):
@@ -67,7 +68,7 @@ def judged(answer: Answer, api: Api, lookup: Lookup | None, asked: Sequence[str]
 def _judged(answer: Answer, status: int, api: Api, lookup: Lookup | None, asked: Sequence[str]) -> Read:
     whole = answer.complete and says_all(status, answer.headers, answer.body)
     if status in SUCCESS and not whole:
-        return Read("bad" if answer.error == "too-long" else "retry", answer.error or "truncated")
+        return Read("bad", TOO_LARGE) if answer.error == "too-long" else Read("retry", answer.error or "truncated")
     body = content(answer)
     if said := _said(api, answer, body):
         return _gone(said, asked) if said == "gone" else Read(said, "error" if said == "bad" else str(status))

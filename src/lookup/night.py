@@ -13,10 +13,16 @@ from cards.write import Write
 from connections import Connection, connection_of
 from errors import BridgeError
 from lookup import paging
+from lookup.answer import TOO_LARGE, Read
+from lookup.asking import Question
+from lookup.leased import Leased
 from lookup.pace import DAY_MS
 from lookup.rows import UNCHANGED, Row
 from mapping.language import loader
-from telemetry import failed
+from mapping.language.model import Lookup, Sync
+from mapping.language.model import Mapping as Loaded
+from telemetry import count, failed, logger
+from wire import Answer
 
 NIGHTLY = "#sync"  # where other rows have the name of their look-up; its own is the id
 OVERLAP_MS = 10 * 60_000  # what a CRM shows late is read twice
@@ -36,9 +42,9 @@ class Night(NamedTuple):
         kept = json.loads(row.night)
         return cls(**{**kept, "pages": paging.resumed(kept["pages"]) if "pages" in kept else paging.State()})
 
-    def variables(self) -> dict[str, Any]:
+    def variables(self, sync: Sync) -> dict[str, Any]:
         """Return what `request.build` is to know of the next page."""
-        return {**self.pages.variables(), "since": self.since}
+        return {**self.pages.variables(sync), "since": self.since}
 
     def kept(self) -> str:
         """Return it as a row holds it."""
@@ -86,3 +92,78 @@ def ended(row: Row, since: int) -> Write:
     gone = dict.fromkeys(("due", "due_at", "since", "tries"))
     night = json.dumps({"since": since, "started": 0})
     return Write(row.key, {**gone, "night": night}, UNCHANGED, {"wanted_at": row.wanted_at})
+
+
+class Nights:
+    """The nights of one connection in one round."""
+
+    def __init__(self, leased: Leased) -> None:
+        self._leased = leased
+        self._reached: dict[str, Night] = {}
+
+    def turn(self, mapping: Loaded, row: Row) -> bool:
+        """Read the next page of a night; return whether the round goes on."""
+        so_far = self._reached.get(row.id) or Night.of(row)
+        lookup = mapping.calls.get(row.id)
+        if mapping.api is None or lookup is None or lookup.sync is None:
+            self._failed(row, so_far, "lookup-unknown", "the mapping of this connection reads no such records any more")
+            return True
+        asked = self._leased.ask(mapping.api, Question(lookup.sync.call, lookup, known=so_far.variables(lookup.sync)))
+        if asked is None:
+            return False
+        answer, read = asked
+        match read.kind:
+            case "wait" | "key":
+                return False
+            case "retry":
+                self._leased.write(self._leased.later(row, read))
+            case "ok":
+                self._take_page(lookup, row, so_far, answer, read)
+            case "bad" if read.code == TOO_LARGE:
+                self._halve(lookup.sync, row, so_far)
+            case _:
+                self._failed(row, so_far, read.code, "the CRM refuses to be asked for what changed")
+        return True
+
+    def _halve(self, sync: Sync, row: Row, so_far: Night) -> None:
+        try:
+            self._go_on(row, so_far._replace(pages=paging.smaller(so_far.pages, sync)))
+        except paging.BadPage as error:
+            self._failed(row, so_far, error.code, str(error))
+
+    def _take_page(self, lookup: Lookup, row: Row, so_far: Night, answer: Answer, read: Read) -> None:
+        try:
+            pages, more = paging.after(so_far.pages, lookup, answer, since=so_far.since)
+        except paging.BadPage as error:
+            self._failed(row, so_far, error.code, str(error))
+            return
+        taken = self._leased.take(lookup, answer, read, read.found)
+        if taken.read.kind != "ok":
+            self._failed(row, so_far, taken.read.code, "a page cannot be mapped")
+            return
+        reached = so_far._replace(pages=pages, healed=so_far.healed + taken.news)
+        if more:
+            self._go_on(row, reached)
+        else:
+            self._over(row, reached)
+
+    def _go_on(self, row: Row, reached: Night) -> None:
+        self._reached[row.id] = reached
+        self._leased.write(went_on(row, reached, self._leased.now()))
+
+    def _over(self, row: Row, done: Night) -> None:
+        self._leased.write(ended(row, done.started - OVERLAP_MS))
+        count("RecordsHealed", done.healed)
+        logger.info(
+            "healed",
+            connection=self._leased.connection.name,
+            lookup=row.id,
+            healed=done.healed,
+            read=done.pages.records,
+            since=done.since,
+        )
+
+    def _failed(self, row: Row, so_far: Night, code: str, why: str) -> None:
+        """End a night that leads nowhere; the next one begins from where this one did."""
+        self._leased.write(ended(row, so_far.since))
+        logger.error("not healed", connection=self._leased.connection.name, lookup=row.id, code=code, why=why)

@@ -14,7 +14,8 @@ REST_MS = 15_000  # between two rounds: what is edited meanwhile shares the next
 LEASE_GRACE_MS = 5_000  # clocks of workers differ
 LONGEST_WAIT_MS = 3_600_000
 KEY_REST_MS = 5 * 60_000  # until a refused key is tried again: a person must act
-ELSEWHERE = (*range(300, 400), 404, 405, 406, 410, 415)  # statuses of an address at which no such API is
+REDIRECTS = range(300, 400)
+ELSEWHERE = (*REDIRECTS, 404, 405, 406, 410, 415)  # statuses of an address at which no such API is
 FAILURES_IN_A_ROW = 3  # then the CRM is left alone for a while
 FIRST_BACKOFF_MS = 30_000
 DAY_MS = 86_400_000
@@ -77,6 +78,8 @@ def after(pace: Pace, read: "Read", now: int) -> Pace:
         case "wait":
             until = now + min(max(read.seconds, 1) * 1000, LONGEST_WAIT_MS)
             return pace._replace(not_before=until, why="wait", circuit=None)
+        case "key" if read.status in REDIRECTS and not pace.failures:  # a proxy, perhaps: the next one decides
+            return pace._replace(failures=1, not_before=now + FIRST_BACKOFF_MS, why="unreachable")
         case "key":
             why = "crm-address" if read.code == "address" or read.status in ELSEWHERE else "crm-key"
             return pace._replace(not_before=now + KEY_REST_MS, why=why, circuit=why)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from errors import OperatorError
 from lookup.answer import content, ids_of, records_of
 from mapping import normalize
+from mapping.language.calls import variables
 from mapping.language.expression import Expression, View
 from mapping.language.model import Lookup, Sync
 from wire import Answer
@@ -30,11 +31,13 @@ class State(NamedTuple):
     pages: int = 0
     records: int = 0
     latest: tuple[str, ...] = ()  # the ids of the last page
+    size: int = 0  # records of a page, where those of a usual one were too much for an answer
     known: frozenset[str] = frozenset()
 
-    def variables(self) -> dict[str, Any]:
+    def variables(self, sync: Sync) -> dict[str, Any]:
         """Return what `request.build` is to know, beside `since` and `now`."""
-        return {"page": self.page, "next": self.next or None, "last": self.last or None}
+        size = self.size or sync.most
+        return {"page": self.page, "size": size, "next": self.next or None, "last": self.last or None}
 
     def checkpoint(self) -> dict[str, Any]:
         """Return the state as JSON."""
@@ -71,8 +74,21 @@ def after(state: State, lookup: Lookup, answer: Answer, *, since: int | None = N
     return reached, _goes_on(state, reached, lookup.sync, len(records))
 
 
+def smaller(state: State, sync: Sync) -> State:
+    """Return the state by which the same page is asked for in smaller parts; raise BadPage where there are none.
+
+    A page is a whole number of them, so that numbers of pages stay right.
+    """
+    size = state.size or sync.most
+    asked = {name for part in (sync.call.path, sync.call.query, sync.call.json) for name, _ in variables(part)}
+    part = next((one for one in range(size // 2, 0, -1) if size % one == 0), 0) if "size" in asked else 0
+    if not part:
+        raise BadPage("a page is larger than 2 MiB, and there is no smaller one")
+    return state._replace(size=part, page=(state.page - 1) * (size // part) + 1)
+
+
 def total(lookup: Lookup, answer: Answer) -> int | None:
-    """Return how many records there are, if the answer to a page gives it."""
+    """Return how many records there are, if the answer to a page, or to `count`, gives it."""
     rule = lookup.sync and lookup.sync.total
     if not rule:
         return None
@@ -108,4 +124,4 @@ def _goes_on(before: State, now: State, sync: Sync, records: int) -> bool:
         return bool(now.next)
     if records and sync.last and now.last in ("", before.last):
         raise BadPage("the last record of this page has no key from which the next one could begin")
-    return records >= max(sync.most, 1)
+    return records >= max(now.size or sync.most, 1)

@@ -9,8 +9,9 @@ from cards.write import Write
 from connections import Connection, connection_of
 from delivery.policy import LONGEST_HIDE_MS, MAX_RECEIVES
 from errors import Unavailable
+from lookup.leased import Leased, Worker
 from lookup.pace import LEASE_GRACE_MS, REST_MS, Pace, lease, opens_at
-from lookup.round import Round, Worker
+from lookup.round import Round
 from lookup.wakeups import Wakeup
 from telemetry import failed, logger
 
@@ -61,12 +62,13 @@ class Run:
         pace = Pace.of(worker.cards.row(pace_key(connection.name)))
         if not is_ours:
             return self._later(connection, pace, now)
-        a_round = Round(worker, connection, pace, self._ends_at)
+        leased = Leased(worker, connection, pace, self._ends_at)
+        a_round = Round(leased)
         try:
             a_round.read_all()
         finally:
-            a_round.end()
-        return opens_at(a_round.pace) if a_round.is_owed else None
+            leased.end(is_owed=a_round.is_owed)
+        return opens_at(leased.pace) if a_round.is_owed else None
 
     def _later(self, connection: Connection, pace: Pace, now: int) -> int | None:
         """Return when a wake-up that came too early is to come back; None where another one will."""

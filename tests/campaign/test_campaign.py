@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from lookup import round as lookup_round
+from lookup import leased
 from lookup.rows import cleared
 from tests.campaign.campaign import ASSERT_MS, DOORS, LOOKUPS, QUIET_MS, RARE, WIRE, WORKER, Campaign, Plan
 
@@ -69,7 +69,7 @@ def test_the_whole_campaign_under_every_fault(show):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_worker_that_forgets_what_it_could_not_read_is_caught(show, monkeypatch):
-    monkeypatch.setattr(lookup_round, "postponed", lambda row, at, **_: cleared(row, at))
+    monkeypatch.setattr(leased, "postponed", lambda row, at, **_: cleared(row, at))
 
     assert run(Plan(SEED, 4000), show).lost > 0
 

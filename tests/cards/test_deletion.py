@@ -41,6 +41,23 @@ def test_whatever_the_order_a_card_is_deleted_unless_newer_data_came(all_news, r
 
 
 @pytest.mark.parametrize(
+    ("deletion", "deleted"),
+    [
+        (news(GONE, 4), False),  # without a time of the CRM's own; the record was restored before it was read
+        (news(GONE, 3, 4), False),
+        (news(GONE, 6), True),
+        (news(GONE, 3, 6), True),  # it bears the time of the last edit, and came after the read
+    ],
+)
+def test_a_record_that_was_read_is_there_until_a_deletion_comes_later(deletion, deleted):
+    """It was changed at 2, and read at 5."""
+    read = news(WHOLE, 2, 5) | news({"externalId": "42"}, 5)
+
+    for order in ([read, deletion], [deletion, read]):
+        assert is_deleted(absorb(apply(Card(KEY), news(WHOLE, 1)), order)[0].fields) is deleted
+
+
+@pytest.mark.parametrize(
     ("known", "deletion", "verdict", "deleted"),
     [
         (news(WHOLE, 1), news(GONE, 2), "accepted", True),

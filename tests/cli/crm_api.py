@@ -51,6 +51,7 @@ class Crm:
         self.faults = []
         self.code = CODE
         self.endless = False  # always the first page
+        self.counted = None  # what is answered in place of a number of records
         self.url = ""
 
     @property
@@ -58,6 +59,8 @@ class Crm:
         return f"{self.url}/rest/1/{CODE}/"
 
     def answer(self, path, sent):
+        if path.endswith(f"/{self.code}/crm.item.list.json") and "start" not in sent:
+            return self.counted or (200, {}, {"result": {"items": []}, "total": len(self.found(sent))})
         self.asked.append((path.rpartition("/")[2], sent))
         fault = self.faults.pop(0) if self.faults else None
         if fault:
@@ -69,6 +72,9 @@ class Crm:
         return 200, {}, {"result": {"items": self.page(sent)}, "time": {"operating": 0.1}}
 
     def page(self, sent):
+        return self.found(sent)[:PAGE]
+
+    def found(self, sent):
         records, chosen = self.records[KINDS[sent["entityTypeId"]]], sent.get("filter", {})
         after = 0 if self.endless else int(chosen.get(">id", 0))
         ids = [int(each) for each in chosen.get("@id", [])]
@@ -77,7 +83,7 @@ class Crm:
             record
             for record in sorted(records, key=lambda record: record["id"])
             if record["id"] > after and (not ids or record["id"] in ids) and record["updatedTime"] >= since
-        ][:PAGE]
+        ]
 
 
 @contextmanager

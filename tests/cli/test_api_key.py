@@ -38,13 +38,20 @@ def test_a_key_is_tried_and_stored_in_the_secret_that_only_look_ups_read(online,
     assert CODE not in done.out + done.err
 
 
-def test_a_full_page_is_at_least_so_many(online, crm):
+def test_records_are_counted_where_a_page_does_not_say_how_many_there_are(online, crm):
     crm.records["contact"] = [contact(number) for number in range(1, 121)]
 
     assert (
-        "may see at least 50 contacts; 20 of 20 have a phone"
+        "may see 120 contacts; 20 of 20 have a phone"
         in online("connect", "bitrix24", *GIVEN, "--api-url", crm.api_url).out
     )
+
+
+def test_a_full_page_is_at_least_so_many_where_they_are_not_counted(online, crm):
+    crm.records["contact"] = [contact(number) for number in range(1, 121)]
+    crm.counted = 500, {}, {}
+
+    assert "may see at least 50 contacts" in online("connect", "bitrix24", *GIVEN, "--api-url", crm.api_url).out
 
 
 @pytest.mark.parametrize("number", [0, 30])

@@ -16,6 +16,12 @@ from tests.cli.crm_api import CODE, company, contact
 NAME = "acme-b24"
 
 
+@pytest.fixture(autouse=True)
+def clocks(online):
+    """The clock of a test is its own, and AWS's is agreed with."""
+    online.stack.ahead = lambda: 900
+
+
 @pytest.fixture
 def syncing(online, crm, tmp_path, monkeypatch):
     """Run `bridge sync` of a connection to the server; the checkpoint is in an empty folder."""
@@ -70,7 +76,8 @@ def test_a_page_is_an_answer_of_its_look_up_as_old_as_its_request(syncing, crm, 
     answer, asked_at = crm.answer, []
 
     def noting(path, body):
-        asked_at.append(bridge.clock.time)
+        if "start" in body:
+            asked_at.append(bridge.clock.time)
         bridge.clock.pass_(7)
         return answer(path, body)
 
@@ -223,6 +230,19 @@ def test_people_without_phone_and_e_mail_are_left_out_but_for_those_whose_card_i
     assert ids(sent()) == [1, 2]
     assert "3 read, 2 sent to the inbox queue; left out: 1 without phone and e-mail\n" in done.out
     assert done.code == 0
+
+
+@pytest.mark.parametrize(("ahead", "words"), [(4_100, "4 s ahead of"), (-60_000, "60 s behind")])
+def test_with_a_clock_that_is_wrong_nothing_is_read(syncing, crm, ahead, words):
+    """The functions read beside it, and what was asked for later counts."""
+    crm.records["contact"] = [contact(1)]
+    syncing.stack.ahead = lambda: ahead
+
+    done = syncing("--yes")
+
+    assert done.code == 1
+    assert f"clock is {words} AWS's; set it by NTP" in done.err
+    assert crm.asked == []
 
 
 def test_large_records_go_in_several_messages_and_one_that_is_too_large_is_counted(syncing, crm):
@@ -411,14 +431,48 @@ def test_an_address_that_cannot_be_asked_shows_no_key(syncing):
         assert CODE not in done.out + done.err
 
 
-def test_it_asks_before_it_begins(syncing, crm):
-    crm.records["contact"] = [contact(1)]
+def test_number_calls_and_minutes_are_said_before_it_begins(syncing, crm):
+    crm.records["company"] = [company(9)]
+    crm.records["contact"] = [contact(number) for number in range(1, 6_001)]
 
-    done = syncing(input="n\n")
+    done = syncing("--rate", 0, input="n\n")
+    since = syncing("--since", "2026-04-01", input="n\n")
 
     assert done.code == 130
-    assert "is asked 2 times a second" in done.out
+    assert "company: 1 records\ncontact: 6,000 records\nlead: 0 records\n" in done.out
+    assert "about 121 calls and 2 min" in done.out
+    assert "contact: 0 records that changed since" in since.out
+    assert crm.asked == []
     assert sent() == []
+
+
+@pytest.mark.parametrize("answer", [(500, {}, {}), (200, {}, {"result": {"items": []}})])
+def test_what_a_crm_does_not_count_is_said_to_be_unknown(syncing, crm, answer):
+    crm.records["contact"] = [contact(1)]
+    crm.counted = answer
+
+    done = syncing("--yes")
+
+    assert done.code == 0, done.err
+    assert "contact: an unknown number of records" in done.out
+    assert "is asked 2 times a second" in done.out
+    assert ids(sent()) == [1]
+
+
+def test_a_page_that_is_too_large_is_read_in_smaller_ones(online, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Crms(contacts=61) as crms:
+        crms.limited("keycrm", on=False)
+        for number in range(53, 60):
+            crms.edit("keycrm", "contact", number, name="x" * 600_000, send_event=False)
+        online.stack.put("ConnectionsSecret", {**CONNECTIONS, "acme-key": {**connection("keycrm"), "lookups": True}})
+        online.stack.put("ApiKeysSecret", {"acme-key": crms.secret("keycrm")})
+
+        done = online("sync", "acme-key", "--kind", "contact", "--yes")
+
+        sizes = [one.path.partition("limit=")[2].partition("&")[0] for one in crms.requests()]
+    assert "61 read, 54 sent to the inbox queue; left out: 7 too-large" in done.out
+    assert list(dict.fromkeys(sizes)) == ["50", "25", "5", "1"]
 
 
 def test_an_interrupted_run_is_named_before_it_is_forgotten(syncing, crm):

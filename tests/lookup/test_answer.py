@@ -70,7 +70,7 @@ TABLE = [
     ("not UTF-8", of(200, b'{"data": ["\xff"]}'), ("7",), "retry", "unreadable"),
     ("an empty 200 without its length", Answer(200, {}, b"", complete=True), ("7",), "retry", "truncated"),
     ("cut", Answer(200, {}, b'{"data": [', complete=False, error="truncated"), ("7",), "retry", "truncated"),
-    ("too long", Answer(200, {}, b"x", complete=False, error="too-long"), ("7",), "bad", "too-long"),
+    ("too long", Answer(200, {}, b"x", complete=False, error="too-long"), ("7",), "bad", "answer-too-large"),
     ("reset", Answer(None, error="reset"), ("7",), "retry", "reset"),
     ("time-out", Answer(None, error="timeout"), ("7",), "retry", "timeout"),
     ("a private address", Answer(None, error="address", sent=False), ("7",), "key", "address"),

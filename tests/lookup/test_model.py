@@ -1,7 +1,11 @@
 """Whatever happens between a CRM, its events and the reads: what Ringostat gets is what the CRM holds, in the end.
 
 Edits bear times of whole seconds, as CRMs give them. Events are late, doubled, reordered and dropped; edits and events
-come while a read is under way; workers die, the CRM fails. The rows, the worker and the merge are the real ones.
+come while a read is under way; workers die, the CRM fails. `bridge sync` takes no lease: its pages are asked for while
+a worker reads, and land whenever the inbox queue hands them out. The rows, the worker and the merge are the real ones.
+
+A record is right if the event of its last edit came, or if any read, a worker's or a page, was begun after that edit:
+such a read sees it, and one with a later stamp was begun later still.
 """
 
 import json
@@ -19,7 +23,7 @@ from intake.ingest import Stores, ingest, take_answer
 from local.memory import Memory
 from lookup import pace, rows
 from lookup.asking import Asker, Asking
-from lookup.round import Worker
+from lookup.leased import Worker
 from lookup.tokens import Tokens
 from lookup.wakeups import Wakeup
 from lookup.worker import Run
@@ -60,12 +64,13 @@ class Mortal:
 class World:
     """A CRM with a few contacts, its events on their way, and the bridge."""
 
-    def __init__(self, *, arrival_counts=False):
+    def __init__(self, *, arrival_counts=False, landing_counts=False):
         self.now = START
         self.held = dict.fromkeys(range(1, RECORDS + 1), ("+380670000000", START))
         self.under_way = []
-        self.captured = {}
-        self.seen = {}  # what the last merged read of a record found
+        self.pages = []  # of a sync: when it was asked for, and its answer once that has come
+        self.begun_at = 0
+        self.seen = {}  # when the latest of the merged reads of a record was begun
         self.untold = dict.fromkeys(self.held, 0)  # edits whose events were dropped
         self.script = ((), (), "", False)
         self.asking = 0
@@ -78,6 +83,7 @@ class World:
         settings = {"crm_url": ENTRY["crm_url"]}
         self.connection = Connection(NAME, "bitrix24", 106, {}, settings, lookups=True)
         self.arrival_counts = arrival_counts
+        self.landing_counts = landing_counts
         self.worker = Worker(
             cards=self.cards,
             connections=Fixed({NAME: ENTRY}),
@@ -137,6 +143,7 @@ class World:
 
     def fetch(self, _method, _url, _headers, body):
         (before, after, fault, _), self.script = self.script, ((), (), "", self.script[3])
+        self.begun_at = self.now
         self.asking += 1
         self.most_asking = max(self.most_asking, self.asking)
         for action in before:
@@ -153,7 +160,7 @@ class World:
         """What the CRM holds at this moment."""
         items = []
         for number in map(int, ids):
-            phone, at = self.captured[number] = self.held[number]
+            phone, at = self.held[number]
             fm = [{"typeId": "PHONE", "value": phone}] if phone else []
             items.append({"id": number, "name": "Olena", "updatedTime": at // 1000, "fm": fm})
         return json.dumps({"result": {"items": items}}).encode()
@@ -163,7 +170,7 @@ class World:
             key = f"wanted#{NAME}#{event.lookup}:{ids[0]}"
             event = event._replace(received_at=self.cards.row(key)["wanted_at"])
         outcomes = take_answer(self.stores, self.clock, event, connection, ids)
-        self.seen |= {int(one): self.captured[int(one)] for one in ids}
+        self.note(ids, self.begun_at)
         self.client.dead = self.script[3]
         return outcomes
 
@@ -179,12 +186,36 @@ class World:
                 return
         raise AssertionError("still wanted")
 
+    def note(self, ids, begun_at):
+        self.seen |= {int(one): max(begun_at, self.seen.get(int(one), 0)) for one in ids}
+
+    def page_is_asked_for(self):
+        self.pages.append((self.now, b""))
+
+    def page_comes(self):
+        """The CRM answers the oldest request of a sync that it has not answered."""
+        for index, (asked_at, content) in enumerate(self.pages):
+            if not content:
+                self.pages[index] = asked_at, self.answer(self.held)
+                return
+
+    def page_lands(self, at):
+        """The inbox queue hands a page out, in any order."""
+        if answers := [page for page in self.pages if page[1]]:
+            page = asked_at, content = answers[at % len(answers)]
+            self.pages.remove(page)
+            self.note(self.held, asked_at)
+            stamp = self.now if self.landing_counts else asked_at
+            event = answered(NAME, content, {}, asked_at=stamp, lookup="contact", depth=0, request_id="sync")
+            ingest(event, self.connection, self.stores, self.now)
+
     def sync(self):
-        """The nightly reading of everything."""
-        ids = [str(number) for number in self.held]
+        """The reading of everything, after whatever is under way."""
         self.pass_(1_000)
-        event = answered(NAME, self.answer(ids), {}, asked_at=self.now, lookup="contact", depth=0, request_id="sync")
-        take_answer(self.stores, self.clock, event, self.connection, ids)
+        self.page_is_asked_for()
+        while self.pages:
+            self.page_comes()
+            self.page_lands(0)
 
     def stale(self):
         """The records whose card is not what the CRM holds."""
@@ -208,10 +239,11 @@ arrive = st.tuples(st.just("arrive"), st.integers(0, 5), st.booleans())
 drop = st.tuples(st.just("drop"), st.integers(0, 5))
 pause = st.tuples(st.just("pass_"), st.sampled_from([1, 50, 400, 3_000, 16_000, 70_000]))
 moment = st.tuples(st.just("pass_"), st.sampled_from([1, 50, 400, 2_000]))  # a request ends after 20 s
-small = st.lists(edit | arrive | moment, max_size=4).map(tuple)
+page = st.sampled_from([("page_is_asked_for",), ("page_comes",), ("page_lands", 0), ("page_lands", 1)])
+small = st.lists(edit | arrive | moment | page, max_size=4).map(tuple)
 nested = small | small.map(lambda actions: (*actions, ("read",), *actions))
 read = st.tuples(st.just("read"), nested, nested, st.sampled_from(["", "", "", "429", "500"]), st.booleans())
-stories = st.lists(edit | arrive | drop | pause | read, min_size=3, max_size=25)
+stories = st.lists(edit | arrive | drop | pause | page | read, min_size=3, max_size=25)
 
 
 def tell(story, **mutant):
@@ -219,7 +251,7 @@ def tell(story, **mutant):
     for action in story:
         world.do(action)
     world.settle()
-    right = {one for one in world.held if not world.untold[one] or world.seen.get(one) == world.held[one]}
+    right = {one for one, (_, at) in world.held.items() if not world.untold[one] or world.seen.get(one, 0) > at}
     faults = [f"stale {number}" for number in world.stale() & right]
     world.sync()
     faults += [f"stale after sync {number}" for number in world.stale()]
@@ -244,6 +276,37 @@ def test_arrival_in_place_of_the_moment_of_the_request_is_caught():
 
     assert tell(story) == []
     assert tell(story, arrival_counts=True) != []
+
+
+def test_a_page_that_counts_from_when_it_lands_is_caught():
+    """It was asked for before an edit that a worker has read meanwhile, and both edits bear the same second."""
+    story = [
+        ("edit", 1, "+380670000001"),
+        ("page_is_asked_for",),
+        ("page_comes",),
+        ("pass_", 50),
+        ("edit", 1, "+380670000002"),
+        ("arrive", 0, False),
+        ("arrive", 0, False),
+        ("read", (), (), "", False),
+        ("pass_", 50),
+        ("page_lands", 0),
+    ]
+
+    assert tell(story) == []
+    assert tell(story, landing_counts=True) == ["stale 1"]
+
+
+def test_a_page_that_is_read_while_a_worker_reads_needs_no_lease():
+    """Each sees what the other does not: the page an edit of which no event tells, the worker one that comes later."""
+    story = [
+        ("edit", 1, "+380670000001"),
+        ("arrive", 0, False),
+        ("read", (("page_is_asked_for",),), (("edit", 1, "+380670000002"), ("page_comes",)), "", False),
+        ("page_lands", 0),
+    ]
+
+    assert tell(story) == []
 
 
 def test_clearing_without_the_condition_is_caught(monkeypatch):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connections import connection_of
+from local.crm import Crms
 from local.in_process import CONNECTIONS, connection, counted
 from lookup.night import NIGHTLY, OVERLAP_MS
 from lookup.pace import DAY_MS
@@ -201,3 +202,32 @@ def test_connections_that_look_nothing_up_have_no_nights(quick):
 
     assert quick.cards.wanting() == []
     assert not connection_of({NAME: connection("bitrix24")}, NAME).lookups
+
+
+def test_a_night_whose_mapping_asks_no_api_any_more_ends_in_words_of_its_own(quick, said):
+    quick.begin_night()
+    quick.put_connections({**CONNECTIONS, NAME: connection("generic", lookups=True)})
+
+    (first, *_) = ended = said("not healed")
+
+    assert {line.lookup for line in ended} == {"company", "contact", "lead"}
+    assert (first.code, "reads no such records" in first.why) == ("lookup-unknown", True)
+    assert quick.rejected() == []
+
+
+def test_a_page_that_is_too_large_is_read_in_smaller_ones(quick, caplog):
+    with Crms(contacts=60, clock=lambda: quick.clock.time / 1000) as crms:
+        crms.limited("keycrm", on=False)
+        for number in (*range(1, 54), 60):
+            crms.edit("keycrm", "contact", number, name="x" * 50_000 if number < 54 else "Olena", send_event=False)
+        quick.put_connections({**CONNECTIONS, "acme-key": connection("keycrm", lookups=True)})
+        quick.put_api_keys({"acme-key": crms.secret("keycrm")})
+        quick.begin_night()
+
+        for _ in range(30):
+            quick.look_up("acme-key")
+            quick.clock.pass_(16)
+
+        (line,) = [line for line in caplog.records if line.msg == "healed"]
+        assert line.read == 54
+        assert quick.card("106#KeyCRM#contact:60").fields["fullName"].value.startswith("Olena")

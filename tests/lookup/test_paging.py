@@ -76,7 +76,7 @@ def read_all(lookup, ids, *, stops=()):
     while goes_on:
         if requests in stops:
             state = paging.resumed(json.loads(json.dumps(state.checkpoint())))
-        state, goes_on = paging.after(state, lookup, served(ids, state.variables()))
+        state, goes_on = paging.after(state, lookup, served(ids, state.variables(lookup.sync)))
         found += state.latest
         requests += 1
     return found, requests
@@ -91,6 +91,44 @@ def test_each_record_is_read_once(own, way, number, stops):
 
     assert found == [str(one) for one in ids]
     assert requests <= number // 3 + 2
+
+
+SIZED = OWN.replace(
+    "[[record]]",
+    """\
+[lookup.sized]
+get = "/d"
+query = { ids = "{$ids}" }
+records = "data"
+[lookup.sized.sync]
+query = { ids = "", page = "{$page}", limit = "{$size}" }
+max = 60
+[[record]]""",
+)
+
+
+@given(number=st.integers(1, 200), large=st.sets(st.integers(1, 200), max_size=3))
+def test_pages_of_which_some_are_too_large_give_each_record_once(tmp_path_factory, number, large):
+    path = tmp_path_factory.mktemp("api") / "own.toml"
+    path.write_text(SIZED, "utf-8")
+    lookup, state, goes_on, found = loader.load_file(path).calls["sized"], State(), True, []
+
+    while goes_on:
+        asked = state.variables(lookup.sync)
+        start = (asked["page"] - 1) * asked["size"]
+        page = list(range(1, number + 1))[start : start + asked["size"]]
+        if len(page) > 7 and large.intersection(page):
+            state = paging.smaller(state, lookup.sync)
+            continue
+        state, goes_on = paging.after(state, lookup, page_of(page), since=1)
+        found += state.latest
+
+    assert found == [str(one) for one in range(1, number + 1)]
+
+
+def test_a_page_of_which_there_is_no_smaller_one_ends_with_an_error(own):
+    with pytest.raises(BadPage, match="larger than 2 MiB"):
+        paging.smaller(State(), own["key"].sync)
 
 
 @pytest.mark.parametrize("way", WAYS)

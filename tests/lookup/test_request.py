@@ -1,5 +1,6 @@
 """Requests to a CRM's API: what the variables can never change, and what never leaves."""
 
+import base64
 import json
 import string
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -388,3 +389,11 @@ def test_a_token_of_another_host_must_be_fixed(tmp_path):
 
     with pytest.raises(BadMapping, match="hosts must say which are meant"):
         loader.load_file(path)
+
+
+def test_closes_key_becomes_http_basic_without_a_password():
+    api = loader.load("close-api").api
+
+    sent = request.build(api, api.check, secret={"token": "api_KEY"}, settings={})
+
+    assert base64.b64decode(sent.headers["Authorization"].removeprefix("Basic ")) == b"api_KEY:"

@@ -100,12 +100,28 @@ def test_all_pages_give_each_record_once(crms, crm, name):
     lookup, state, more, ids = api_of(crm).calls[name], paging.State(), True, []
 
     while more:
-        answer = asked(crms, crm, lookup.sync.call, known=state.variables())
+        answer = asked(crms, crm, lookup.sync.call, known=state.variables(lookup.sync))
         state, more = paging.after(state, lookup, answer)
         ids += state.latest
 
     everybody = crms.counts(crm)[kind_of(crm, name)]
     assert sorted(map(int, ids)) == list(range(1, everybody + 1))
+
+
+def test_more_records_of_one_moment_than_a_search_of_hubspot_gives_are_read_once_each():
+    moments = [1_780_000_000.0]
+    with Crms(contacts=10_400, clock=lambda: moments[-1]) as crms:
+        crms.limited("hubspot", on=False)
+        for number in range(1, 10_401):
+            crms.edit("hubspot", "contact", number, owner=9, send_event=False)
+        moments.append(moments[0] + 60)
+        lookup, state, more, ids = api_of("hubspot").calls["contact"], paging.State(), True, []
+        while more:
+            known = state.variables(lookup.sync) | {"since": 1}
+            state, more = paging.after(state, lookup, asked(crms, "hubspot", lookup.sync.call, known=known), since=1)
+            ids += state.latest
+
+    assert ids == [str(number) for number in range(1, 10_401)]
 
 
 @pytest.mark.parametrize(("crm", "name"), [one for one in SYNCS if one[0] != "monday"])
@@ -115,7 +131,7 @@ def test_pages_since_a_time_give_what_changed_since_then(crms, crm, name):
     if crm == "hubspot":
         time.sleep(3.1)  # its search does not find what changed a moment ago
 
-    known = {**paging.State().variables(), "since": since, "now": since + 60_000}
+    known = {**paging.State().variables(lookup.sync), "since": since, "now": since + 60_000}
     answer = asked(crms, crm, lookup.sync.call, known=known)
     state, more = paging.after(paging.State(), lookup, answer, since=since)
 

@@ -104,6 +104,24 @@ def test_of_two_edits_within_one_second_the_newer_stays(looking):
     assert phones(looking) == ["+380670000002"]
 
 
+def test_a_record_that_was_restored_is_back_though_it_was_changed_before_its_deletion(looking):
+    looking.crm.put("contact", 89, **person())
+    say(looking)
+    looking.look_up(NAME)
+    looking.clock.pass_(16)
+    say(looking, "ONCRMCONTACTDELETE")
+    assert looking.card(KEY).waiting == "deleted-in-crm"
+    looking.clock.pass_(16)
+
+    say(looking)
+    looking.look_up(NAME)
+
+    assert looking.card(KEY).waiting is None
+    looking.clock.pass_(16)
+    say(looking, "ONCRMCONTACTDELETE")
+    assert looking.card(KEY).waiting == "deleted-in-crm"
+
+
 def test_a_record_that_is_named_while_it_is_read_is_read_again_once(looking):
     looking.crm.put("contact", 89, **person(phone="+380670000001"))
 
@@ -265,6 +283,27 @@ def test_a_refused_key_gives_up_no_record_opens_a_circuit_and_is_tried_again(loo
     assert Waker(looking.cards, None).sweep(looking.clock.now()) == 0
 
 
+def test_a_stray_redirect_is_a_passing_fault_and_only_the_next_one_a_persons_work(looking):
+    looking.crm.put("contact", 89, **person())
+    looking.crm.faults = [(302, {"Location": "https://login.example.com"}, b"")]
+    say(looking)
+
+    looking.look_up(NAME)
+    assert Waker(looking.cards, None).sweep(looking.clock.now()) == 0
+    looking.clock.pass_(31)
+    looking.look_up(NAME)
+    assert phones(looking) == ["+380670000001"]
+
+    looking.crm.rule = lambda *_: (302, {"Location": "https://login.example.com"}, b"")
+    say(looking)
+    for _ in range(3):
+        looking.clock.pass_(31)
+        looking.look_up(NAME)
+    assert len(looking.crm.requests) == 4
+    assert Waker(looking.cards, None).sweep(looking.clock.now()) == 1
+    assert [row.id for row in looking.wanted(NAME)] == ["89"]
+
+
 def test_a_key_that_was_replaced_is_taken_at_once(looking):
     looking.crm.put("contact", 89, **person())
     looking.put_api_keys({NAME: {"url": looking.crm.url.replace("canary-code", "old")}})
@@ -309,6 +348,18 @@ def test_the_one_that_the_crm_refuses_is_found_and_given_up_alone(quick):
     ((attributes, kept),) = quick.rejected()
     assert attributes["code"] == "lookup-refused"
     assert kept["headers"] == {"content-type": "application/vnd.ringostat-bridge.wanted+json"}
+
+
+def test_a_record_whose_answer_is_too_large_is_given_up_alone_with_a_code_of_its_own(quick):
+    for number in range(1, 6):
+        quick.crm.put("contact", number, **person(number, comments="x" * (3_000_000 if number == 4 else 1)))
+        say(quick, number=number)
+
+    quick.look_up(NAME)
+
+    ((attributes, _),) = quick.rejected()
+    assert attributes["code"] == "answer-too-large"
+    assert len(quick.cards.read([f"106#Bitrix24#contact:{number}" for number in range(1, 6)])) == 4
 
 
 def test_what_was_given_up_is_wanted_again_when_it_is_replayed(looking):

@@ -76,8 +76,10 @@ def asked(name, lookup):
     fitting = [one for one in IDS.get(name, ["22", "23"]) if call.ids.fullmatch(one)][: call.most]
     found = {"ids": shown(built(name, call.call, fitting))}
     if call.sync:
-        found["first page"] = shown(built(name, call.sync.call, **FIRST))
-        found["later page"] = shown(built(name, call.sync.call, **LATER))
+        found["first page"] = shown(built(name, call.sync.call, **FIRST, size=call.sync.most))
+        found["later page"] = shown(built(name, call.sync.call, **LATER, size=call.sync.most))
+        if call.sync.counting:
+            found["number"] = shown(built(name, call.sync.counting))
     return found
 
 

@@ -77,7 +77,7 @@ def test_every_scope_and_every_function_of_ours_is_explained():
     scopes = {*SCOPES, *SCOPES_OF_API, *SCOPES_OF_CALL}
     assert {f"${scope}" for scope in scopes} <= set(re.findall(r"`(\$\w*)", TEXT))
     assert set(re.findall(r"^\| `(\w+)\(", TEXT, re.MULTILINE)) == ours
-    assert len(ours) == 9
+    assert len(ours) == 10
 
 
 def test_the_blocks_of_the_format_are_explained_with_their_keys():

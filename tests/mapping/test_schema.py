@@ -58,7 +58,8 @@ def test_editors_know_what_a_look_up_has():
         ("rate  = {", "rats  = {"),
         ("max     = 50", 'max     = "50"'),
         ('post    = "crm', 'past    = "crm'),
-        ('last = "id"', 'lost = "id"'),
+        ('last  = "id"', 'lost  = "id"'),
+        ("count = { json", "count = { jason"),
         ('when = "unknown"', 'when = "sometimes"'),
         ('as      = "organization"', 'as      = "company"'),
     ):

@@ -172,7 +172,17 @@ class CallReader(Reading):
             hint = "write {$page}, or next = … and {$next}, or last = … and {$last}"
             self.wrong(path, "it must be said in one way how the next page is asked for", hint)
         most = self._number((*path, "max"), data["max"]) if "max" in data else 0
-        return Sync(given, most, found.get("next"), found.get("last"), found.get("total"))
+        if "size" in asked and not most:
+            self.wrong(path, "{$size} is at most what max says, which is missing", "write max = …")
+        count = self._count((*path, "count"), data, given) if "count" in data else None
+        return Sync(given, most, found.get("next"), found.get("last"), found.get("total"), count)
+
+    def _count(self, path: Path, data: Mapping[str, Any], base: Call) -> Call | None:
+        if not self.known(path, data["count"], CHECK, "count"):
+            return None
+        if "total" not in data:
+            self.wrong(path, "what its answer counts is not said", 'write total = "…" beside it')
+        return self._call(path, data["count"], SCOPES_OF_CALL, base)
 
     def _call(self, path: Path, data: Mapping[str, Any], scopes: tuple[str, ...], base: Call = _NO_CALL) -> Call:
         """Return a request; what it does not say is that of `base`, and an empty text takes a part of that away."""

@@ -4,6 +4,7 @@ https://jmespath.org/specification.html is the language. We use jmespath's inter
 path needs no interpreter, `$` is not in its grammar, and its errors quote the data.
 """
 
+import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -108,6 +109,10 @@ class _Functions(functions.Functions):  # type: ignore[misc]  # the library has 
     def _func_phone(self, value: Any, country: Any) -> str | None:
         found, _ = normalize.phones(value, country if isinstance(country, str) and country else "UA")
         return found[0].value if found else None
+
+    @_takes(1)
+    def _func_base64(self, value: Any) -> str | None:
+        return base64.b64encode(value.encode(errors="replace")).decode() if isinstance(value, str) else None
 
     @_takes(2)
     def _func_split(self, value: Any, separator: Any) -> list[str]:

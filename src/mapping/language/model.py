@@ -59,10 +59,10 @@ GRANTS = ("client_credentials", "refresh_token")
 CHECK = _CALL
 KINDS = ("contact", "lead", "organization")  # of the cards that a look-up makes
 LOOKUP = {**_CALL, "max": "number", "ids": "pattern", "records": "found", "id": "found", "as": KINDS, "sync": "sync"}
-SYNC = {**_CALL, "max": "number", "next": "found", "last": "found", "total": "found"}
+SYNC = {**_CALL, "max": "number", "next": "found", "last": "found", "total": "found", "count": "call"}
 # What the texts of a request, and the expressions over an answer, can see.
 SCOPES_OF_API = ("secret", "settings", "token")
-SCOPES_OF_CALL = ("ids", "id", "last", "since", "now", "next", "page", "settings")
+SCOPES_OF_CALL = ("ids", "id", "last", "since", "now", "next", "page", "size", "settings")
 SCOPES_OF_ANSWER = ("", "headers")
 DEFAULT_IDS = "[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 
@@ -119,7 +119,8 @@ class Sync(NamedTuple):
     most: int  # records of a page: a shorter one is the last; 0 if only an empty one is
     next: Expression | None  # over the body: the cursor of the next page
     last: Expression | None  # over a record: the key after which the next page begins
-    total: Expression | None  # over the body: how many records there are
+    total: Expression | None  # over the body, that of `count` if there is one: how many records there are
+    counting: Call | None  # asks how many records there are, where a page does not say it
 
 
 class Lookup(NamedTuple):

@@ -80,6 +80,8 @@ FAULTS = [
     ('records = "data"', 'records = "$secret"', "own.toml:15:12: error: lookup.contact.records: expression '$secret': there is no scope $secret", "scopes are $, $headers"),
     ('page = "{$page}", ', "", "own.toml:16:1: error: lookup.contact.sync: it must be said in one way how the next page is asked for", "write {$page}, or"),
     ('page = "{$page}", ', 'page = "{$next}", ', "own.toml:16:1: error: lookup.contact.sync: it must be said in one way", ""),
+    ('page = "{$page}", ', 'page = "{$page}", size = "{$size}", ', "own.toml:16:1: error: lookup.contact.sync: {$size} is at most what max says, which is missing", "write max = …"),
+    ('total = "$headers.\\"x-total\\""', 'count = { query = { only = "number" } }', "own.toml:19:1: error: lookup.contact.sync.count: what its answer counts is not said", 'write total = "…"'),
     ("/people/all", "/people/{$id}", "own.toml:16:1: error: lookup.contact.sync: the path names one record", 'write get = "…"'),
     ("total = ", "totl = ", "own.toml:19:1: error: lookup.contact.sync.totl: sync has no key 'totl'", "did you mean 'total'?"),
     ('get = "/orders/{$id}"', 'get = "/orders"', "own.toml:20:1: error: lookup.order: the request does not name the records", "write {$ids} or {$id} into it"),

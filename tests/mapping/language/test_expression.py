@@ -76,6 +76,8 @@ def read(source, current=BODY):
         ),
         ("nulled(payload, pairs)", {"Phone": "1", "Name": {"Last": "K"}, "d": None}),
         ("nulled(data.name, data.name)", {"Олена": None}),
+        ("base64('key:Ї')", "a2V5OtCH"),
+        ("base64(data.null)", None),
         ("for_each(['a', 'b'], data.zero)", [{"one": "a", "all": 0}, {"one": "b", "all": 0}]),
         ("for_each(data.null, data)", []),
     ],
