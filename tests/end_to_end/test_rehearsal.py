@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.world, pytest.mark.slow, pytest.mark.timeout(300), nee
 
 STACK = "rehearsal"
 # MiniStack knows no saved queries, which come and go with the dashboard.
-PARAMETERS = [f"Architecture={ARCHITECTURE}", "Dashboard=false", "AlarmEmail=operator@example.com"]
+PARAMETERS = ["Dashboard=false", "AlarmEmail=operator@example.com"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def aws(tmp_path_factory):
 def sam(aws, tmp_path_factory):
     """Run SAM CLI against the emulator, on what it has built."""
     directory = tmp_path_factory.mktemp("sam") / "build"
-    build.build(directory, "--parameter-overrides", PARAMETERS[0], python=PYTHON)
+    build.build(directory, python=PYTHON, architecture=ARCHITECTURE)
 
     def run(*words):
         kept = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
@@ -54,7 +54,7 @@ def sam(aws, tmp_path_factory):
 
     def deploy(*parameters):
         return run(
-            *("deploy", "--config-file", template.ROOT / "samconfig.toml", "--config-env", "prod"),
+            *("deploy", "--config-file", template.ROOT / "samconfig.example.toml", "--config-env", "prod"),
             *("--template-file", directory / "template.yaml", "--stack-name", STACK),
             *("--parameter-overrides", *PARAMETERS, *parameters),
         )
