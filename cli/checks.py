@@ -23,7 +23,7 @@ from mapping.language.rule import STAFF
 from ops import api_keys, auth_check, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
-from ops.stack import Stack
+from ops.stack import LARGEST_SECRET, Stack
 from ops.times import shown
 
 CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
@@ -35,6 +35,7 @@ TRIGGERS = {
     "DeliverFunction": "DeliverFunctionWakeUps",
     "LookupFunction": "LookupFunctionWakeUps",
 }
+NEARLY_FULL = 0.8
 USUAL_COPIES, LEAST_COPIES = 1_000, 50  # a new account has 10
 MORE_COPIES = "ask for 1,000, free of charge: Service Quotas > AWS Lambda > Concurrent executions (L-B99A9384)"
 FOR_A_NEW_ACCOUNT = "RequestsPerSecond=10 RequestBurst=5 InboxConcurrency=2"
@@ -89,6 +90,18 @@ def connections(stack: Stack) -> Iterator[Finding]:
         )
     if not wrong:
         yield Finding("fine", f"{len(entries)} connections can be read")
+
+
+@surviving("the size of the secrets", "allow secretsmanager:GetSecretValue")
+def room(stack: Stack) -> Iterator[Finding]:
+    """Warn before a secret is full: then no connection, project or key can be added."""
+    for name in ("ConnectionsSecret", "AuthKeysSecret", api_keys.SECRET):
+        if name not in stack.ids:
+            continue  # the stack was deployed without look-ups
+        size = len(stack.client("secretsmanager").get_secret_value(SecretId=stack.ids[name])["SecretString"].encode())
+        if size > NEARLY_FULL * LARGEST_SECRET:
+            what = f"{name} is {100 * size // LARGEST_SECRET} % full; a secret holds 64 KiB"
+            yield Finding("warning", what, "remove connections that are gone, or deploy a second stack: docs/scale.md")
 
 
 def problems(entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[str]:
@@ -390,6 +403,7 @@ def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
 
 CHECKS: tuple[Check, ...] = (
     connections,
+    room,
     auth_keys,
     employees,
     queues,

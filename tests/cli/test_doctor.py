@@ -134,6 +134,17 @@ def test_a_stopped_poller_is_found(doctor, state):
     assert all("enable the trigger" in remedy for remedy in found.values())
 
 
+def test_a_secret_that_is_nearly_full_is_a_warning(doctor):
+    """A11 of the review of AWS."""
+    put("connections", {**CONNECTIONS, **{f"more-{n}": connection("pipedrive") for n in range(300)}})
+
+    done, lines = doctor()
+
+    assert done.code == 0
+    (warning,) = [line for line in lines if line.startswith("warning")]
+    assert re.fullmatch(r"warning  ConnectionsSecret is \d\d % full; a secret holds 64 KiB", warning)
+
+
 def test_a_new_accounts_ten_copies_are_found_with_what_to_deploy_until_there_are_more(doctor):
     """A4 of the review of AWS."""
     doctor.stack.functions.copies = 10
