@@ -33,10 +33,11 @@ def deploy(aws: MiniStack, template: Template, source: Path, parameters: Mapping
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=CODE["bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=CODE["bucket"], Key=CODE["key"], Body=bundle(source))
+    s3.put_object(Bucket=CODE["bucket"], Key="template.json", Body=json.dumps(runnable(template)).encode())
     cloudformation = aws.client("cloudformation")
     cloudformation.create_stack(
         StackName=NAME,
-        TemplateBody=json.dumps(runnable(template)),
+        TemplateURL=f"{aws.endpoint}/{CODE['bucket']}/template.json",  # a body of its own may have 51,200 bytes
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[
             {"ParameterKey": name, "ParameterValue": str(value)}

@@ -147,7 +147,7 @@ def test_a_secret_that_is_nearly_full_is_a_warning(doctor):
 
 def test_a_new_accounts_ten_copies_are_found_with_what_to_deploy_until_there_are_more(doctor):
     """A4 of the review of AWS."""
-    doctor.stack.functions.copies = 10
+    doctor.stack.hooks_url, doctor.stack.functions.copies = "https://bridge.example.com/crm/", 10
 
     what, remedy = the_only_one(wrong(doctor()[1]))
 
@@ -157,7 +157,7 @@ def test_a_new_accounts_ten_copies_are_found_with_what_to_deploy_until_there_are
 
 
 def test_an_account_that_bears_little_is_a_warning(doctor):
-    doctor.stack.functions.copies = 100
+    doctor.stack.hooks_url, doctor.stack.functions.copies = "https://bridge.example.com/crm/", 100
 
     done, lines = doctor()
 
