@@ -6,6 +6,7 @@ need `s3:GetObject` on both, by the bucket's policy or because the bucket is the
 
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import urlencode
 
 import boto3
@@ -13,7 +14,6 @@ import boto3
 from tools.build import BUILT, PROGRAM
 
 KEY = "ringostat-bridge.yaml"
-PACKAGED = BUILT.parent / KEY
 
 
 def link(bucket: str, region: str) -> str:
@@ -26,23 +26,28 @@ def link(bucket: str, region: str) -> str:
     return f"https://{region}.console.aws.amazon.com/cloudformation/home?region={region}#/stacks/quickcreate?{query}"
 
 
+def uploaded(bucket: str, built: Path = BUILT) -> str:
+    """Package what was built, upload it, and return the link; raise CalledProcessError if SAM CLI fails."""
+    s3 = boto3.client("s3")
+    region = s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] or "us-east-1"
+    packaged = built.parent / KEY
+    options = ["--s3-bucket", bucket, "--region", region, "--output-template-file", packaged]
+    command = [PROGRAM, "package", "--template-file", built / "template.yaml", *options]
+    subprocess.run([str(word) for word in command], check=True)
+    s3.upload_file(str(packaged), bucket, KEY)
+    return link(bucket, region)
+
+
 def main() -> int:
     """Package, upload, print the link; return an exit code."""
     try:
         (bucket,) = sys.argv[1:]
+        print(uploaded(bucket))
     except ValueError:
         print("Name the bucket: make package BUCKET=name", file=sys.stderr)
         return 1
-    s3 = boto3.client("s3")
-    region = s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] or "us-east-1"
-    command = [PROGRAM, "package", "--template-file", BUILT / "template.yaml", "--s3-bucket", bucket]
-    done = subprocess.run(
-        [str(word) for word in [*command, "--region", region, "--output-template-file", PACKAGED]], check=False
-    )
-    if done.returncode:
-        return done.returncode
-    s3.upload_file(str(PACKAGED), bucket, KEY)
-    print(link(bucket, region))
+    except subprocess.CalledProcessError as error:
+        return error.returncode
     return 0
 
 

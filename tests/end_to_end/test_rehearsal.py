@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 
 from local import template
 from local.ministack import REGION, MiniStack
+from local.world import wait_for
 from tests.end_to_end.test_build import ARCHITECTURE, PYTHON, needs_sam
-from tools import build
+from tools import build, package
 
 pytestmark = [pytest.mark.world, pytest.mark.slow, pytest.mark.timeout(300), needs_sam]
 
@@ -63,6 +64,7 @@ def sam(aws, tmp_path_factory):
         )
 
     run.deploy = deploy
+    run.built = directory
     return run
 
 
@@ -91,6 +93,35 @@ def test_the_stack_is_deployed_changed_and_deleted_but_for_the_cards(aws, sam):
     assert (kept, keys) == (connections, {"106": {"auth_key": "a-key"}})
     assert len(aws.client("dynamodb").describe_table(TableName=table)["Table"]["GlobalSecondaryIndexes"]) == 1
     assert [one for one in cloudformation.list_stacks()["StackSummaries"] if is_live(one)] == []
+
+
+def test_a_link_makes_a_stack_that_a_crm_can_send_to_at_once(aws, sam, monkeypatch):
+    """Without Python or SAM: the console is given the template's address and the parameters."""
+    for name, text in {
+        "AWS_ENDPOINT_URL": aws.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    place = {"LocationConstraint": REGION}
+    aws.client("s3").create_bucket(Bucket="published", CreateBucketConfiguration=place)
+
+    link = package.uploaded("published", sam.built)
+    parameters = dict(one.split("=", 1) for one in [*PARAMETERS, *FIRST])
+    cloudformation = aws.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=STACK,
+        TemplateURL=f"{aws.endpoint}/published/{package.KEY}",
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=[{"ParameterKey": name, "ParameterValue": text} for name, text in parameters.items()],
+    )
+    wait_for(lambda: described(cloudformation)["StackStatus"] == "CREATE_COMPLETE", 30, "The stack")
+    made = {one["OutputKey"]: one["OutputValue"] for one in described(cloudformation)["Outputs"]}
+    sam("delete", "--no-prompts", "--stack-name", STACK)
+
+    assert f"published.s3.{REGION}.amazonaws.com" in link
+    assert made["FirstHookUrl"] == f"{made['HooksUrl']}first/TOKEN"
 
 
 @pytest.mark.parametrize(
