@@ -43,11 +43,21 @@ campaign: setup ## run the campaign at any length: make campaign SEED=7 EVENTS=4
 bench: setup ## measure everything against baselines of the same run: bench/results.json, docs/performance.md
 	$(RUN) -m bench
 
+# What you would say each time (ENV = prod, ARCHITECTURE = x86_64, VERSIONS = yes) may stand in deploy.mk, which Git ignores.
+-include deploy.mk
+export ARCHITECTURE VERSIONS
+
 build: $(VENV)/bin/bridge .venv-sam/done ## build what is deployed: with Python 3.13 if it is here, by uv if not
 	$(RUN) -m tools.build
 
-deploy: build ## deploy it to your AWS account: make deploy ENV=prod asks nothing
+deploy: build samconfig.toml ## deploy it to your AWS account: make deploy ENV=prod asks nothing
 	.venv-sam/bin/sam deploy --config-env $(or $(ENV),default)
+
+samconfig.toml:
+	cp samconfig.example.toml samconfig.toml
+
+package: build ## put it into a bucket, and print a link with which others deploy it: make package BUCKET=name
+	$(RUN) -m tools.package $(BUCKET)
 
 lint: $(VENV)/dev ## check style, types and templates
 	$(RUN) -m ruff check .
@@ -92,4 +102,4 @@ pins: $(VENV)/dev ## renew the pinned requirements
 	    --output-file $$(test $$set = bundle && echo src/requirements.txt || echo requirements/$$set.txt) \
 	    $$(case $$set in run|browser|bundle) echo --constraints requirements/dev.txt;; esac) || exit; done
 
-.PHONY: help setup run test slow build deploy campaign bench lint contracts audit sbom scan browser screenshots pins
+.PHONY: help setup run test slow build deploy package campaign bench lint contracts audit sbom scan browser screenshots pins

@@ -22,13 +22,22 @@ from mapping.language.rule import STAFF
 from ops import api_keys, auth_check, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
-from ops.stack import Stack
+from ops.stack import LARGEST_SECRET, Stack
 from ops.times import shown
 
 CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
 OVERDUE_MS = 5 * 60_000  # the sweep runs every minute
 LATER = "nothing is lost, it is tried again by itself; if this lasts,"
 KEY_ENDS_SOON_MS = 30 * 86_400_000
+TRIGGERS = {
+    "InboxFunction": "InboxFunctionInbox",
+    "DeliverFunction": "DeliverFunctionWakeUps",
+    "LookupFunction": "LookupFunctionWakeUps",
+}
+NEARLY_FULL = 0.8
+USUAL_COPIES, LEAST_COPIES = 1_000, 50  # a new account has 10
+MORE_COPIES = "ask for 1,000, free of charge: Service Quotas > AWS Lambda > Concurrent executions (L-B99A9384)"
+FOR_A_NEW_ACCOUNT = "RequestsPerSecond=10 RequestBurst=5 InboxConcurrency=2"
 PAGES = 5  # of the table, a megabyte each, in which the last events are looked for
 
 
@@ -80,6 +89,18 @@ def connections(stack: Stack) -> Iterator[Finding]:
         )
     if not wrong:
         yield Finding("fine", f"{len(entries)} connections can be read")
+
+
+@surviving("the size of the secrets", "allow secretsmanager:GetSecretValue")
+def room(stack: Stack) -> Iterator[Finding]:
+    """Warn before a secret is full: then no connection, project or key can be added."""
+    for name in ("ConnectionsSecret", "AuthKeysSecret", api_keys.SECRET):
+        if name not in stack.ids:
+            continue  # the stack was deployed without look-ups
+        size = len(stack.client("secretsmanager").get_secret_value(SecretId=stack.ids[name])["SecretString"].encode())
+        if size > NEARLY_FULL * LARGEST_SECRET:
+            what = f"{name} is {100 * size // LARGEST_SECRET} % full; a secret holds 64 KiB"
+            yield Finding("warning", what, "remove connections that are gone, or deploy a second stack: docs/scale.md")
 
 
 def problems(entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[str]:
@@ -171,22 +192,39 @@ def queues(stack: Stack) -> Iterator[Finding]:
         yield Finding("wrong" if wrong else "fine", f"{name} holds {depth}", remedies[name] if wrong else "")
 
 
-@surviving("the triggers", "allow lambda:ListEventSourceMappings, or look at the functions in the console")
+@surviving("the triggers", "allow lambda:GetEventSourceMapping, or look at the functions in the console")
 def triggers(stack: Stack) -> Iterator[Finding]:
     """Check that the queues are polled and that the sweep has its schedule."""
-    for function in ("InboxFunction", "DeliverFunction", "LookupFunction"):
-        if function not in stack.ids:
+    for function, trigger in TRIGGERS.items():
+        if trigger not in stack.ids:
             continue  # as above
-        answer = stack.client("lambda").list_event_source_mappings(FunctionName=stack.ids[function])
-        states = [mapping["State"] for mapping in answer["EventSourceMappings"]]
-        if states and all(state in ("Enabled", "Enabling", "Updating", "Creating") for state in states):
+        # By its own id, because with published versions the trigger is the alias's, and the function has none.
+        state = stack.client("lambda").get_event_source_mapping(UUID=stack.ids[trigger])["State"]
+        if state in ("Enabled", "Enabling", "Updating", "Creating"):
             yield Finding("fine", f"{function} polls its queue")
             continue
         remedy = f"enable the trigger of {function} in the console, or aws lambda update-event-source-mapping --enabled"
-        yield Finding("wrong", f"{function} does not poll its queue ({', '.join(states) or 'no trigger'})", remedy)
+        yield Finding("wrong", f"{function} does not poll its queue ({state})", remedy)
     rule = stack.client("events").describe_rule(Name=stack.ids["SweepFunctionEveryMinute"])
     if rule["State"] == "DISABLED":
         yield Finding("wrong", "the schedule of SweepFunction is disabled", "enable its rule in EventBridge")
+
+
+@surviving(
+    "the account", "allow lambda:GetAccountSettings, or look at Service Quotas > AWS Lambda > Concurrent executions"
+)
+def account(stack: Stack) -> Iterator[Finding]:
+    """Say how many requests at once the account's Lambda bears: it shares its copies among all functions and stacks."""
+    if stack.hooks_url.startswith("http:"):
+        return  # the local world: what this machine bears is no account's limit
+    copies = stack.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    what = f"the account's Lambda runs at most {copies} copies at once, so of more requests at once some are lost"
+    if copies < LEAST_COPIES:
+        yield Finding("wrong", what, f"{MORE_COPIES}; until then deploy with {FOR_A_NEW_ACCOUNT}")
+    elif copies < USUAL_COPIES:
+        yield Finding("warning", what, MORE_COPIES)
+    else:
+        yield Finding("fine", f"the account's Lambda runs {copies} copies at once")
 
 
 @surviving("the table", "check that CardsTable exists and that you may read it")
@@ -362,10 +400,12 @@ def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
 
 CHECKS: tuple[Check, ...] = (
     connections,
+    room,
     auth_keys,
     employees,
     queues,
     triggers,
+    account,
     deliveries,
     look_ups,
     wanted_records,

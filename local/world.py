@@ -40,7 +40,6 @@ SWEEP_SECONDS = 2  # a minute in template.yaml, which is too long to watch
 
 # Everything that waits waits less than in template.yaml, so that a fault and its repair can be watched.
 PARAMETERS = {
-    "DeliverTimeoutSeconds": 10,
     "PostDeadlineSeconds": 3,
     "QuietPeriodSeconds": 1,
     "AssertAfterSeconds": 5,

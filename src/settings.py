@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
+LONGEST_POST_SECONDS = 20  # a third of a run of `deliver`; more than its whole run, and nothing is ever posted
+
 
 class Settings(NamedTuple):
     """One field per environment variable of template.yaml, in capitals there."""
@@ -29,9 +31,14 @@ class Settings(NamedTuple):
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
-        """Raise KeyError with the name of a missing variable, ValueError for one that is not a number."""
+        """Raise KeyError with the name of a missing variable, ValueError for one that cannot work."""
         kinds = cls.__annotations__
-        return cls(**{name: kinds[name](environment[name.upper()]) for name in cls._fields})
+        settings = cls(**{name: kinds[name](environment[name.upper()]) for name in cls._fields})
+        if not settings.ringostat_url.startswith("https://") and settings.loopback_api != "true":
+            raise ValueError("RINGOSTAT_URL needs https; http is for LoopbackApi=true on one machine.")
+        if settings.post_deadline_seconds > LONGEST_POST_SECONDS:
+            raise ValueError(f"POST_DEADLINE_SECONDS is more than {LONGEST_POST_SECONDS}: no POST would ever start.")
+        return settings
 
 
 class Region(NamedTuple):

@@ -118,7 +118,8 @@ def test_what_look_ups_add_costs_amount_times_price(row):
 
 
 def test_the_memory_of_the_sums_is_the_templates():
-    assert TEMPLATE["Globals"]["Function"]["MemorySize"] == 512
+    assert TEMPLATE["Globals"]["Function"]["MemorySize"] == {"Ref": "MemoryMegabytes"}
+    assert TEMPLATE["Parameters"]["MemoryMegabytes"]["Default"] == 512
     assert "0.5 GB × (" in PAGE
 
 

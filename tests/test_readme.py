@@ -2,8 +2,10 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from bench import page as performance
@@ -11,6 +13,7 @@ from bench.report import RESULTS
 from cards.card import stamped
 from cards.endpoints import compose
 from cli.commands.presets import matrix
+from cli.main import bridge
 from mapping.language import loader
 
 ROOT = Path(__file__).parents[1]
@@ -58,3 +61,19 @@ def test_the_picture_shows_only_what_ringostat_is_sent():
     assert len(shown) == 4
     assert [text for text in shown if f'"{text}"' not in json.dumps(body, ensure_ascii=False)] == []
     assert re.findall(r'class="button"[^>]*>([^<]+)<', picture) == [name for name, link in links.items() if link]
+
+
+def test_every_command_of_the_first_day_exists_with_its_options():
+    page = (ROOT / "docs" / "first-day.md").read_text("utf-8")
+    commands = re.findall(r"`(?:[^`]*; )?bridge ([^`]+)`", page)
+
+    assert len(commands) > 8
+    for words in map(shlex.split, commands):
+        command = bridge
+        while isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), words.pop(0))
+            assert command, words
+        assert {word for word in words if word.startswith("--")} <= {
+            option for parameter in command.params for option in parameter.opts
+        }, words
+        assert all((ROOT / word).exists() for word in words if word.startswith(("events/", "docs/")))

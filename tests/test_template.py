@@ -7,18 +7,22 @@ from collections.abc import Iterator
 
 import pytest
 from cfnlint.api import lint
-from samtranslator.yaml_helper import yaml_parse
 
-from delivery.policy import Policy
+from access import fault
+from cli.checks import FOR_A_NEW_ACCOUNT
+from connections import auth_key_of, connection_of
+from delivery.policy import STOP_MARGIN_MS, Policy
 from delivery.throttle import Throttle, allowed, swept
 from local import template
-from settings import SETTINGS, Settings
+from mapping.language import loader
+from settings import LONGEST_POST_SECONDS, SETTINGS, Settings
 from telemetry import METRICS
-from tools import translate
+from tools import build, translate
 
 TEMPLATE = template.load()
 TRANSLATED = translate.translated(TEMPLATE)
 RESOURCES = TRANSLATED["Resources"]
+NUMBERS = {name: one for name, one in TEMPLATE["Parameters"].items() if one["Type"] == "Number"}
 DAY = 86_400
 POLL = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"}
 MERGE = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"}
@@ -97,11 +101,22 @@ def statements(role: str) -> Iterator[dict]:
             yield from policy["PolicyDocument"]["Statement"]
 
 
-def if_not(resource: object) -> object:
-    """A resource as it is where no condition holds."""
+NOTHING = {"Ref": "AWS::NoValue"}
+
+
+def where(resource: object, *, holds: bool) -> object:
+    """A resource as it is where every condition holds, or none."""
     if isinstance(resource, dict):
-        return if_not(resource["Fn::If"][2]) if "Fn::If" in resource else {k: if_not(v) for k, v in resource.items()}
-    return [if_not(part) for part in resource] if isinstance(resource, list) else resource
+        if "Fn::If" in resource:
+            return where(resource["Fn::If"][1 if holds else 2], holds=holds)
+        return {name: where(part, holds=holds) for name, part in resource.items()}
+    if isinstance(resource, list):
+        return [where(part, holds=holds) for part in resource if where(part, holds=holds) != NOTHING]
+    return resource
+
+
+def if_not(resource: object) -> object:
+    return where(resource, holds=False)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +178,7 @@ def test_a_queue_denies_every_request_without_tls(name):
     policies = [resource["Properties"] for resource in of_type("AWS::SQS::QueuePolicy").values()]
     (policy,) = [policy for policy in policies if {"Ref": name} in policy["Queues"]]
 
-    (statement,) = policy["PolicyDocument"]["Statement"]
+    (statement,) = if_not(policy["PolicyDocument"]["Statement"])
 
     assert statement["Effect"] == "Deny"
     assert (statement["Principal"], statement["Action"]) == ("*", "sqs:*")
@@ -176,11 +191,15 @@ def test_the_api_is_throttled_and_logs_neither_bodies_nor_paths_with_tokens():
     stage = stage["Properties"]
 
     assert stage["StageName"] == "$default"
-    assert stage["DefaultRouteSettings"] == {"ThrottlingBurstLimit": 50, "ThrottlingRateLimit": 25}
     assert json.loads(stage["AccessLogSettings"]["Format"])["request_id"] == "$context.requestId"
     assert not {"$context.path", "$context.requestBody"} & set(
         json.loads(stage["AccessLogSettings"]["Format"]).values()
     )
+
+
+def test_the_log_of_the_api_needs_no_room_in_the_accounts_policy_for_logs():
+    """A19 of the review of AWS."""
+    assert RESOURCES["HttpApiLog"]["Properties"]["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/")
 
 
 def test_the_routes_are_the_hooks_and_the_health_check():
@@ -255,11 +274,53 @@ def test_all_functions_are_built_once():
 
 
 def test_no_secret_stands_in_the_template():
-    secrets = of_type("AWS::SecretsManager::Secret").values()
-
-    assert {secret["Properties"]["SecretString"] for secret in secrets} == {"{}"}
-    assert not [name for name in TEMPLATE["Parameters"] if {"Secret", "Key", "Token", "Password"} & set(_words(name))]
+    for name, parameter in TEMPLATE["Parameters"].items():
+        if {"Secret", "Key", "Token", "Password"} & set(_words(name)):
+            assert (parameter["NoEcho"], parameter["Default"]) == (True, "")
+            assert name not in json.dumps(TEMPLATE["Outputs"]).replace(f"with {name}", "")
     assert "{{resolve:" not in json.dumps(TEMPLATE)
+
+
+def test_the_value_of_a_secret_never_changes_for_then_cloudformation_writes_it_again_over_all_connections():
+    """These texts are for ever: a stack that has them keeps what was written since only while they stay the same."""
+    first = (
+        '{"first": {"mapping": "${FirstPreset}", "project": ${FirstProject}, "country": "${FirstCountry}", '
+        '"time_zone": "${FirstTimeZone}", "crm_url": "${FirstCrmUrl}", '
+        '"verify": {"scheme": "path-token", "token": "${FirstToken}"}}}'
+    )
+    key = '{"${FirstProject}": {"auth_key": "${FirstAuthKey}"}}'
+
+    values = {name: item["Properties"]["SecretString"] for name, item in of_type("AWS::SecretsManager::Secret").items()}
+
+    assert values == {
+        "ConnectionsSecret": {"Fn::If": ["HasFirst", {"Fn::Sub": first}, "{}"]},
+        "AuthKeysSecret": {"Fn::If": ["HasFirst", {"Fn::Sub": key}, "{}"]},
+        "ApiKeysSecret": "{}",
+    }
+
+
+def test_the_first_connection_of_a_link_is_one_that_the_functions_read():
+    given = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
+    given |= {"FirstPreset": "kommo", "FirstProject": "106", "FirstToken": "t" * 20, "FirstAuthKey": "k"}
+
+    def made(secret):
+        text = where(RESOURCES[secret]["Properties"]["SecretString"], holds=True)["Fn::Sub"]
+        return json.loads(re.sub(r"\$\{(\w+)\}", lambda name: str(given[name[1]]), text))
+
+    connection = connection_of(made("ConnectionsSecret"), "first")
+
+    assert (connection.mapping, connection.project, fault(connection.verify)) == ("kommo", 106, "")
+    assert auth_key_of(made("AuthKeysSecret"), connection.project) == "k"
+
+
+def test_the_presets_of_a_link_prove_themselves_by_their_address_and_need_no_key_to_their_crms_api():
+    whole = {
+        name
+        for name in loader.presets()
+        if "path-token" in loader.load(name).verify and name not in {"bitrix24", "keycrm", "monday"}
+    }
+
+    assert set(TEMPLATE["Parameters"]["FirstPreset"]["AllowedValues"]) == {"", "pipedrive"} | whole
 
 
 def test_cards_outlive_the_stack():
@@ -267,8 +328,9 @@ def test_cards_outlive_the_stack():
     properties = table["Properties"]
 
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert properties["DeletionProtectionEnabled"] is True
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert "SSESpecification" not in properties  # a key of AWS's own: no call and no charge of KMS
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
 
 
@@ -284,7 +346,6 @@ def test_the_index_of_due_cards_holds_keys_only():
 def test_time_outs_nest():
     defaults = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
 
-    assert defaults["PostDeadlineSeconds"] + 3 < defaults["DeliverTimeoutSeconds"]
     assert defaults["QuietPeriodSeconds"] >= max(60, 6 * defaults["PostDeadlineSeconds"])
     assert defaults["AssertAfterSeconds"] > defaults["QuietPeriodSeconds"]
     assert FUNCTIONS["ApiFunction"]["Timeout"] < 30  # an HTTP API's own limit
@@ -295,7 +356,7 @@ def test_every_parameter_is_explained_to_the_deployer():
     grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
 
     assert sorted(grouped) == sorted(interface["ParameterLabels"]) == sorted(TEMPLATE["Parameters"])
-    for name, parameter in TEMPLATE["Parameters"].items():
+    for name, parameter in (TEMPLATE["Parameters"] | VERSIONS["Parameters"]).items():
         assert {"Default", "Description", "ConstraintDescription"} <= parameter.keys(), name
 
 
@@ -314,6 +375,8 @@ ALARMS = {  # each promise: metric, statistic, comparison, threshold, seconds in
     "SilenceAlarm": ("RecordsAccepted", "Sum", "<", 1, 72 * 3600),
     "RequestsDeniedAlarm": ("4xx", "Sum", ">", 20, 300),
     "ServerFaultAlarm": ("5xx", "Sum", ">", 0, 300),
+    "RequestsRefusedAlarm": ("RequestsRefused", "Sum", ">", 0, 300),
+    "RejectedQueueAlarm": ("ApproximateNumberOfMessagesVisible", "Maximum", ">", 0, 300),
     "InboxStuckAlarm": ("ApproximateAgeOfOldestMessage", "Maximum", ">", 300, 300),
     "DeadLetterAlarm": ("ApproximateNumberOfMessagesVisible", "Maximum", ">", 0, 300),
 }
@@ -321,6 +384,7 @@ COMPARISONS = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}
 WATCHED = {  # the one dimension by namespace
     "RingostatBridge": [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}],
     "AWS/ApiGateway": [{"Name": "ApiId", "Value": {"Ref": "HttpApi"}}],
+    "RingostatBridge/${AWS::StackName}": [],  # a metric filter cannot write the stack's name as a dimension
 }
 OPERATIONS = (template.ROOT / "docs" / "operations.md").read_text("utf-8")
 ANCHORS = {
@@ -354,16 +418,16 @@ def test_there_is_an_alarm_for_each_promise_and_no_other():
 
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_says_what_it_means_what_to_do_first_and_where_to_read_on(name):
-    description = alarm(name)["AlarmDescription"]
+    description = alarm(name)["AlarmDescription"]["Fn::Sub"]
 
     meaning, first, anchor = re.fullmatch(
-        r"(.+\.) First step - (.+)\. See docs/operations\.md#([a-z0-9-]+)", description
+        r"(.+\.) First step - (.+)\. See \$\{DocumentationUrl\}docs/operations\.md#([a-z0-9-]+)", description
     ).groups()
 
     assert len(meaning.split()) > 4
     assert len(first.split()) > 2
     assert anchor in ANCHORS
-    assert len(description) < 1024
+    assert len(description) + 200 < 1024  # with an address of at most 200 characters before it
     for query in re.findall(r"saved query `([^`]+)`", description):
         assert query in QUERIES
 
@@ -371,11 +435,13 @@ def test_an_alarm_says_what_it_means_what_to_do_first_and_where_to_read_on(name)
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_watches_this_stack_alone_and_tells_the_topic(name):
     properties = alarm(name)
+    namespace = properties["Namespace"]
 
-    if properties["Namespace"] == "AWS/SQS":
+    if namespace == "AWS/SQS":
         assert properties["Dimensions"][0]["Value"]["Fn::GetAtt"][0] in QUEUES
     else:
-        assert properties["Dimensions"] == WATCHED[properties["Namespace"]]
+        found = namespace["Fn::Sub"] if isinstance(namespace, dict) else namespace
+        assert properties.get("Dimensions", []) == WATCHED[found]
     assert properties["AlarmActions"] == [{"Ref": "AlarmTopic"}]
     assert "TreatMissingData" in properties
     if properties["Namespace"] == "RingostatBridge":
@@ -396,7 +462,10 @@ def test_a_message_that_fails_is_seen_before_sqs_takes_it_out_of_the_age_of_the_
 @pytest.mark.parametrize(
     ("kinds", "condition"),
     [
-        ({"AWS::CloudWatch::Alarm", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"}, {"HasAlarms", "HasLookupAlarms"}),
+        (
+            {"AWS::CloudWatch::Alarm", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::Logs::MetricFilter"},
+            {"HasAlarms", "HasLookupAlarms"},
+        ),
         ({"AWS::SNS::Subscription"}, {"HasAlarmEmail"}),
         ({"AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition"}, {"HasDashboard"}),
     ],
@@ -527,6 +596,94 @@ def test_numbers_quoted_for_operators_are_the_defaults(name):
     assert int(quoted) == TEMPLATE["Parameters"][name]["Default"]
 
 
+def test_what_doctor_advises_a_new_account_fits_its_ten_copies():
+    """A4 of the review of AWS: what is left after the queues and the sweep is enough for a burst."""
+    advised = dict(re.findall(r"(\w+)=(\d+)", FOR_A_NEW_ACCOUNT))
+    number = {name: int(advised.get(name, parameter["Default"])) for name, parameter in NUMBERS.items()}
+
+    others = number["InboxConcurrency"] + number["DeliveryConcurrency"] + 1  # the sweep
+
+    assert others + number["RequestBurst"] <= 10
+    assert number["RequestsPerSecond"] * 0.3 <= 10 - others  # seconds of a copy that has started
+    for name, value in advised.items():
+        assert NUMBERS[name]["MinValue"] <= int(value)
+
+
+def test_the_door_is_as_wide_as_parameters_say_and_a_usual_account_bears():
+    """A5 and R1 of the reviews: a mass edit of a thousand contacts comes in at once."""
+    (stage,) = of_type("AWS::ApiGatewayV2::Stage").values()
+
+    assert stage["Properties"]["DefaultRouteSettings"] == {
+        "ThrottlingBurstLimit": {"Ref": "RequestBurst"},
+        "ThrottlingRateLimit": {"Ref": "RequestsPerSecond"},
+    }
+    assert NUMBERS["RequestBurst"]["Default"] >= 1000
+    assert NUMBERS["RequestsPerSecond"]["Default"] * 0.3 <= 1000 / 2  # half of the copies of a usual account
+    assert RESOURCES["InboxFunctionInbox"]["Properties"]["ScalingConfig"] == {
+        "MaximumConcurrency": {"Ref": "InboxConcurrency"}
+    }
+
+
+def test_what_the_door_refuses_is_counted_by_the_log_of_the_api():
+    """R1: API Gateway's own answers reach no code of ours; it has no metric of 429 alone."""
+    stage = next(iter(of_type("AWS::ApiGatewayV2::Stage").values()))["Properties"]
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
+    properties = RESOURCES["DoorFilter"]["Properties"]
+    (written,) = properties["MetricTransformations"]
+
+    assert set(re.findall(r"\$\.(\w+)", properties["FilterPattern"])) <= logged.keys()
+    assert (written["MetricNamespace"], written["MetricName"]) == (
+        alarm("RequestsRefusedAlarm")["Namespace"],
+        alarm("RequestsRefusedAlarm")["MetricName"],
+    )
+    assert not any("429" in path.read_text("utf-8") for path in (template.ROOT / "src" / "intake").rglob("*.py"))
+
+
+GUIDES = {path.stem: path.read_text("utf-8") for path in (template.ROOT / "docs" / "connect").glob("*.md")}
+
+
+def test_the_alarm_of_the_door_names_the_crms_that_lose_what_it_refuses():
+    text = alarm("RequestsRefusedAlarm")["AlarmDescription"]["Fn::Sub"]
+
+    for name, guide in GUIDES.items():
+        found = re.findall(r"^- \*\*\[After 429\]\(\.\./operations\.md#([a-z-]+)\)\*\*: (\w+)", guide, re.MULTILINE)
+        crm = re.split(r" \(|,", guide.splitlines()[0].removeprefix("# "))[0].lower()
+        assert [anchor for anchor, _ in found] == ["requests-were-refused-at-the-door"], name
+        assert (crm in text.lower()) == (found[0][1] == "lost"), name
+
+
+def test_every_number_that_deploys_delivers():
+    """A9: with any value that a parameter takes, a POST starts and its answer is recorded within a run."""
+    longest = TEMPLATE["Parameters"]["PostDeadlineSeconds"]["MaxValue"]
+
+    assert longest == LONGEST_POST_SECONDS
+    assert 1000 * longest + STOP_MARGIN_MS < 1000 * FUNCTIONS["DeliverFunction"]["Timeout"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RINGOSTAT_URL", "http://api.example.com"),
+        ("RINGOSTAT_URL", "http://127.0.0.1:9"),
+        ("POST_DEADLINE_SECONDS", "60"),
+    ],
+)
+def test_what_could_never_deliver_stops_a_function_at_once(name, value):
+    """A9: it did start, and nothing was ever posted, without a line in the log."""
+    environment = {name.upper(): str(value) for name, value in SETTINGS._asdict().items()}
+    good = environment | {"RINGOSTAT_URL": "https://api.example.com", "LOOPBACK_API": "false"}
+
+    assert Settings.of(good).ringostat_url == "https://api.example.com"
+    with pytest.raises(ValueError, match=name):
+        Settings.of(good | {name: value})
+
+
+@pytest.mark.parametrize("url", ["http://api.example.com", "http://127.0.0.1.example.com:80", "https://a.example/", ""])
+def test_ringostat_is_deployed_with_https_only(url):
+    """A9."""
+    assert not re.match(TEMPLATE["Parameters"]["RingostatUrl"]["AllowedPattern"], url)
+
+
 def test_the_sweeps_that_a_backlog_takes_are_counted_right():
     defaults = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
     policy = Policy.of(SETTINGS._asdict())._replace(sweep_most=defaults["SweepMost"])
@@ -542,40 +699,57 @@ def test_every_link_inside_the_page_for_operators_leads_to_a_chapter():
     assert set(re.findall(r"\]\(#([^)]+)\)", OPERATIONS)) <= ANCHORS
 
 
-LINES = [yaml_parse(text) for text in re.findall(r"```yaml\n(.*?)```", OPERATIONS, re.DOTALL)]
+VERSIONS = template.load(template.ROOT / "versions.yaml")
+SWITCHES = {  # every switch of the stack, and what switches it on
+    "Lookups": "true",
+    "SyncSchedule": "rate(1 day)",
+    "AlarmEmail": "operator@example.com",
+    "EventBridgeRules": ",".join(f"arn:aws:events:eu-central-1:111111111111:rule/{name}" for name in "ab"),
+    "DomainName": "bridge.example.com",
+    "DomainCertificate": "arn:aws:acm:eu-central-1:111111111111:certificate/0",
+    "FirstProject": "106",
+    "FirstAuthKey": "a-key",
+    "FirstPreset": "kommo",
+    "FirstToken": "t" * 20,
+    "DocumentationUrl": "https://example.com/docs/",
+}
+OFF = {"Alarms": "false", "Dashboard": "false"}
+FAST = {"SnapStart": "true"}
+WARM = {"ProvisionedCopies": 1, "SafeDeployments": "false"}
 
 
-def merged(a: object, b: object) -> object:
-    return {**a, **{name: merged(a.get(name), part) for name, part in b.items()}} if isinstance(b, dict) and a else b
+def with_defaults(under: dict, values: dict[str, object]) -> dict:
+    return build.merged(under, {"Parameters": {name: {"Default": value} for name, value in values.items()}})
 
 
-@pytest.mark.parametrize("lines", [LINES[:1], LINES[:2], [LINES[0], LINES[2]]], ids=["canary", "SnapStart", "copies"])
-def test_the_lines_that_are_documented_fit_into_the_template(lines):
-    changed = TEMPLATE
-    for more in lines:
-        changed = merged(changed, more)
-    text = json.dumps(translate.translated(changed))
+@pytest.mark.parametrize(
+    ("values", "published"),
+    [(SWITCHES, {}), (OFF, {}), ({}, {"SafeDeployments": "true"}), (SWITCHES, FAST), (OFF, WARM)],
+    ids=["all on", "all off", "canary", "all on, snap", "all off, warm"],
+)
+def test_cfn_lint_finds_nothing_with_every_switch_on_and_off(values, published):
+    """S4 and A16 of the review of AWS: what was an edit of the template is a switch."""
+    changed = build.with_versions(TEMPLATE, "1") if published else TEMPLATE
+    text = json.dumps(translate.translated(with_defaults(changed, values | published)))
 
     found = [str(match) for match in lint(text, regions=["eu-central-1"])]
 
-    assert [match for match in found if "Parameter Release not used" not in match] == []  # SAM has put its value in
-    assert '"AWS::CodeDeploy::DeploymentGroup"' in text
+    assert [match for match in found if "SafeDeployments not used" not in match] == []  # SAM has put its value in
+    assert ('"AWS::CodeDeploy::DeploymentGroup"' in text) == (bool(published) and published != WARM)
 
 
-def versions(**defaults: object) -> set[str]:
-    """The logical ids of the versions that are published with the lines for safe deployments."""
-    changed = merged(TEMPLATE, LINES[0])
-    changed = merged(changed, {"Parameters": {name: {"Default": value} for name, value in defaults.items()}})
-    resources = translate.translated(changed)["Resources"].items()
+def versions(release: str) -> set[str]:
+    """The logical ids of the versions that a build publishes."""
+    resources = translate.translated(build.with_versions(TEMPLATE, release))["Resources"].items()
     return {name for name, resource in resources if resource["Type"] == "AWS::Lambda::Version"}
 
 
-def test_only_a_new_release_publishes_versions_as_the_page_warns():
-    first = versions()
+def test_every_build_publishes_versions_of_all_functions():
+    """Or an alias would go on with the old code and the old parameters."""
+    first = versions("1")
 
     assert len(first) == len(FUNCTIONS)
-    assert not first & versions(Release="second")
-    assert versions(BatchSize=50) == first
+    assert not first & versions("2")
 
 
 def test_the_next_step_of_a_human_is_an_output():

@@ -1,24 +1,30 @@
 """`python -m tools.build`: SAM CLI builds what `sam deploy` uploads, with or without the runtime's Python at hand.
 
 SAM's stable builder runs pip under exactly the runtime's Python. Where there is none, its builder by uv (still called
-beta) fetches the same wheels; it is chosen by metadata of the functions, so the template is then built from a copy.
-SAM uploads sources alone. Where the runtime's Python is, its byte code is added, which halves a cold start.
-Options are handed on: `python -m tools.build --parameter-overrides Architecture=x86_64`.
+beta) fetches the same wheels; it is chosen by metadata of the functions. SAM uploads sources alone. Where the runtime's
+Python is, its byte code is added, which halves a cold start.
+The processor and the published versions are no parameters of the stack: they are written into what is built, so that
+nothing can be built for one processor and deployed for another: `ARCHITECTURE=x86_64 VERSIONS=yes`.
 """
 
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import time
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from local.template import ROOT, Template, functions, load
 
 PROGRAM = ROOT / ".venv-sam" / "bin" / "sam"
 BUILT = ROOT / ".aws-sam" / "build"
+# `e_machine` of an ELF file: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
+MACHINES = {62: "x86_64", 183: "arm64"}
 WITHOUT = "Python 3.13 is not on this machine: built by uv, without byte code; a cold start takes twice as long"
 
 
@@ -38,26 +44,64 @@ def runtime_python(version: str = "3.13") -> Path | None:
     return None
 
 
-def by_uv(template: Template) -> Template:
-    """Return a copy that SAM builds by uv; it may be anywhere."""
-    copy: Template = json.loads(json.dumps(template))
-    copy["Globals"]["Function"]["CodeUri"] = str(ROOT / template["Globals"]["Function"]["CodeUri"])
-    for name in functions(copy):
-        copy["Resources"][name]["Metadata"] = {"BuildMethod": "python-uv"}
-    return copy
+class WrongArchitecture(Exception):
+    """A library of the package is for another processor than the functions; the text names both."""
 
 
-def build(directory: Path = BUILT, *options: str, python: Path | None = None) -> None:
+def merged(under: Any, over: Any) -> Any:
+    """Return a template with what another one says on top of it."""
+    if not (isinstance(under, dict) and isinstance(over, dict)):
+        return over
+    return under | {name: merged(under.get(name), part) for name, part in over.items()}
+
+
+def with_versions(template: Template, release: str) -> Template:
+    """Return a copy with versions.yaml on top, in which each function's version is that of a release.
+
+    A published version takes new code and changed parameters only if it is a new one, so each build is a release.
+    """
+    published = {"Properties": {"AutoPublishCodeSha256": release}}
+    result: Template = merged(template, load(ROOT / "versions.yaml"))
+    return merged(result, {"Resources": dict.fromkeys(functions(template), published)})  # type: ignore[no-any-return]
+
+
+def built_from(template: Template, architecture: str, *, by_uv: bool) -> Template:
+    """Return a copy that SAM builds for a processor; it may be anywhere."""
+    code = str(ROOT / template["Globals"]["Function"]["CodeUri"])
+    result: Template = merged(template, {"Globals": {"Function": {"Architectures": [architecture], "CodeUri": code}}})
+    for name in functions(template) if by_uv else ():
+        result["Resources"][name].setdefault("Metadata", {})["BuildMethod"] = "python-uv"
+    return result
+
+
+def check(built: Path, architecture: str) -> None:
+    """Raise WrongArchitecture if a library of an artefact is for another processor.
+
+    It would be found only by what imports it, and no webhook does.
+    """
+    for path in built.rglob("*.so*"):
+        with path.open("rb") as file:
+            found = MACHINES.get(struct.unpack_from("<H", file.read(20), 18)[0], "another processor")
+        if found != architecture:
+            raise WrongArchitecture(f"{path.relative_to(built)} is for {found}, the functions are for {architecture}.")
+
+
+def build(
+    directory: Path = BUILT,
+    *options: str,
+    python: Path | None = None,
+    architecture: str = "arm64",
+    versions: bool = False,
+) -> None:
     """Build the functions into `directory/<logical id>`: by pip under `python`, with its byte code; by uv without one.
 
-    Raise CalledProcessError when SAM CLI fails; it has said why.
+    Raise CalledProcessError when SAM CLI fails; it has said why. Raise WrongArchitecture as `check` does.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
-    template = ROOT / "template.yaml"
-    if python is None:
-        template = directory.parent / "by-uv.json"
-        template.write_text(json.dumps(by_uv(load())), "utf-8")
-        options = ("--beta-features", *options)
+    source = with_versions(load(), f"{time.time():.0f}") if versions else load()
+    template = directory.parent / "built-from.json"
+    template.write_text(json.dumps(built_from(source, architecture, by_uv=python is None)), "utf-8")
+    options = options if python else ("--beta-features", *options)
     here = python.parent if python else PROGRAM.parent  # uv is beside SAM CLI
     path = os.pathsep.join([str(here), os.environ.get("PATH", os.defpath)])
     command = [PROGRAM, "build", "--template-file", template, "--build-dir", directory, "--no-cached", *options]
@@ -67,8 +111,9 @@ def build(directory: Path = BUILT, *options: str, python: Path | None = None) ->
         env={**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", "PIP_NO_DEPS": "1"},  # the lock is complete
         check=True,
     )
-    if python:
-        for built in {artefact(directory, name) for name in functions(load(directory / "template.yaml"))}:
+    for built in {artefact(directory, name) for name in functions(load(directory / "template.yaml"))}:
+        check(built, architecture)
+        if python:
             add_byte_code(built, python)
 
 
@@ -107,9 +152,17 @@ def main() -> int:
     python = runtime_python()
     print(f"Built by pip under {python}" if python else WITHOUT, flush=True)
     try:
-        build(BUILT, *sys.argv[1:], python=python)
+        build(
+            *(BUILT, *sys.argv[1:]),
+            python=python,
+            architecture=os.environ.get("ARCHITECTURE") or "arm64",
+            versions=bool(os.environ.get("VERSIONS")),
+        )
     except subprocess.CalledProcessError as error:
         return error.returncode
+    except WrongArchitecture as error:
+        print(error, file=sys.stderr)
+        return 1
     built = artefact(BUILT, "ApiFunction")
     print(f"{zipped_size(built) / 2**20:.1f} MiB zipped, {size(built) / 2**20:.1f} MiB unzipped")
     return 0

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pydantic  # noqa: F401 - built for another processor it fails here at once, not with the first kept event
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import clock

@@ -58,6 +58,9 @@ def stack_of():
             "LookupFunction": "lookup",
             "DeliverFunction": "deliver",
             "InboxFunction": "inbox",
+            "InboxFunctionInbox": "inbox-trigger",
+            "DeliverFunctionWakeUps": "deliver-trigger",
+            "LookupFunctionWakeUps": "lookup-trigger",
             "SweepFunctionEveryMinute": "every-minute",
         }
         slept = []
@@ -95,6 +98,7 @@ class Functions:
         self.environment = {"RINGOSTAT_URL": ringostat_url, "LOOPBACK_API": "true"}
         self.state = "Enabled"
         self.schedule = "ENABLED"
+        self.copies = 1000
 
     def describe_rule(self, **_):
         return {"State": self.schedule}
@@ -102,8 +106,11 @@ class Functions:
     def get_function_configuration(self, **_):
         return {"Environment": {"Variables": self.environment}}
 
-    def list_event_source_mappings(self, **_):
-        return {"EventSourceMappings": [{"State": self.state}]}
+    def get_event_source_mapping(self, **_):
+        return {"State": self.state}
+
+    def get_account_settings(self):
+        return {"AccountLimit": {"ConcurrentExecutions": self.copies}}
 
 
 @pytest.fixture

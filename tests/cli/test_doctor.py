@@ -1,6 +1,7 @@
 """Each fault that keeps contacts from Ringostat is planted, and found with its remedy."""
 
 import json
+import re
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -131,6 +132,39 @@ def test_a_stopped_poller_is_found(doctor, state):
         for function in ("InboxFunction", "DeliverFunction", "LookupFunction")
     ]
     assert all("enable the trigger" in remedy for remedy in found.values())
+
+
+def test_a_secret_that_is_nearly_full_is_a_warning(doctor):
+    """A11 of the review of AWS."""
+    put("connections", {**CONNECTIONS, **{f"more-{n}": connection("pipedrive") for n in range(300)}})
+
+    done, lines = doctor()
+
+    assert done.code == 0
+    (warning,) = [line for line in lines if line.startswith("warning")]
+    assert re.fullmatch(r"warning  ConnectionsSecret is \d\d % full; a secret holds 64 KiB", warning)
+
+
+def test_a_new_accounts_ten_copies_are_found_with_what_to_deploy_until_there_are_more(doctor):
+    """A4 of the review of AWS."""
+    doctor.stack.hooks_url, doctor.stack.functions.copies = "https://bridge.example.com/crm/", 10
+
+    what, remedy = the_only_one(wrong(doctor()[1]))
+
+    assert what == "the account's Lambda runs at most 10 copies at once, so of more requests at once some are lost"
+    assert "Service Quotas" in remedy
+    assert set(re.findall(r"(\w+)=\d+", remedy)) == {"RequestsPerSecond", "RequestBurst", "InboxConcurrency"}
+
+
+def test_an_account_that_bears_little_is_a_warning(doctor):
+    doctor.stack.hooks_url, doctor.stack.functions.copies = "https://bridge.example.com/crm/", 100
+
+    done, lines = doctor()
+
+    assert done.code == 0
+    assert [line for line in lines if line.startswith("warning")] == [
+        "warning  the account's Lambda runs at most 100 copies at once, so of more requests at once some are lost"
+    ]
 
 
 def test_a_stopped_sweep_is_found(doctor):

@@ -37,7 +37,7 @@ needs_python = pytest.mark.skipif(PYTHON is None, reason="the runtime's Python i
 def built(tmp_path_factory):
     """The artefacts for this machine's processor."""
     directory = tmp_path_factory.mktemp("sam") / "build"
-    build.build(directory, "--parameter-overrides", f"Architecture={ARCHITECTURE}", python=PYTHON)
+    build.build(directory, python=PYTHON, architecture=ARCHITECTURE)
     return directory
 
 
@@ -97,7 +97,7 @@ def test_byte_code_of_every_module_is_there_and_is_used_wherever_the_package_lie
 def test_without_the_runtimes_python_uv_builds_the_same(tmp_path):
     directory = tmp_path / "build"
 
-    build.build(directory, "--parameter-overrides", "Architecture=arm64")
+    build.build(directory)
 
     artefact = build.artefact(directory, "DeliverFunction")
     assert list(artefact.glob("pydantic_core/*cpython-313-aarch64-linux-gnu.so"))

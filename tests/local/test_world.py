@@ -13,7 +13,7 @@ import pytest
 from local import template
 from local.examples import command, example
 from local.logs import Line, Logs, alive, readable
-from local.stack import runnable
+from local.stack import DELIVER_SECONDS, runnable
 from mapping.language import loader
 
 START = 60
@@ -101,6 +101,8 @@ def test_of_the_template_only_the_runtime_the_code_and_what_the_emulator_sees_di
     }
     gone = original["Resources"].keys() - changed["Resources"].keys()
     assert {original["Resources"][name]["Type"] for name in gone} == {"AWS::SQS::QueuePolicy"}
+    assert changed["Resources"]["DeliverFunction"]["Properties"].pop("Timeout") == DELIVER_SECONDS
+    del original["Resources"]["DeliverFunction"]["Properties"]["Timeout"]
     changes = {name: item for name, item in changed["Resources"].items() if item != original["Resources"][name]}
     assert {item["Type"] for item in changes.values()} == {"AWS::IAM::Role", "AWS::IAM::Policy"}
     assert {name: without_batches(item) for name, item in changes.items()} == {

@@ -1,11 +1,14 @@
 """Which Python builds what is deployed. What is built is tested in tests/end_to_end/test_build.py."""
 
 import os
+import struct
 import sys
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tools import build
+from local import template
+from tools import build, package
 
 
 @pytest.fixture
@@ -46,3 +49,40 @@ def test_a_shim_that_runs_is_not_the_interpreter(machine):
     machine("shims/python3.99", f'exec {sys.executable} "$@"')
 
     assert str(build.runtime_python("3.99")) == sys.executable
+
+
+def library(folder, machine):
+    """The first bytes of a library: magic, 64 bits, little-endian, and the processor in the 19th."""
+    path = folder / "pydantic_core" / "core.so"
+    path.parent.mkdir()
+    path.write_bytes(b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + struct.pack("<HHI", 3, machine, 1))
+
+
+def test_a_library_for_another_processor_fails_the_build(tmp_path):
+    """A3 of the review of AWS: it was found in the next outage, by the first event that `api` had to keep."""
+    library(tmp_path, 62)
+
+    build.check(tmp_path, "x86_64")
+    with pytest.raises(build.WrongArchitecture, match=r"core\.so is for x86_64, the functions are for arm64"):
+        build.check(tmp_path, "arm64")
+
+
+@pytest.mark.parametrize("by_uv", [False, True])
+def test_build_and_deployment_have_one_processor(by_uv):
+    """A3: it is no parameter of the stack, which could differ from what was built."""
+    built = build.built_from(template.load(), "x86_64", by_uv=by_uv)
+
+    assert built["Globals"]["Function"]["Architectures"] == ["x86_64"]
+    assert "Architecture" not in built["Parameters"]
+    assert [name for name, one in template.functions(built).items() if "Architectures" in one] == []
+
+
+def test_the_link_opens_the_page_that_creates_the_stack_of_the_uploaded_template():
+    address = urlsplit(package.link("a-bucket", "eu-central-1"))
+    fragment = urlsplit(address.fragment)
+
+    assert (address.hostname, fragment.path) == ("eu-central-1.console.aws.amazon.com", "/stacks/quickcreate")
+    assert parse_qs(fragment.query) == {
+        "templateURL": [f"https://a-bucket.s3.eu-central-1.amazonaws.com/{package.KEY}"],
+        "stackName": ["ringostat-bridge"],
+    }
