@@ -151,7 +151,7 @@ class Plan(NamedTuple):
     cards: int = 0
     each_fault: int = 0  # how often each fault must have come, before it may end; of look-ups a tenth
     kinds: tuple[str, ...] = ()  # the faults of deliveries; all when empty
-    refusing: int = 0  # Ringostat refuses one POST in so many, whatever it holds, and no name
+    refusing: int = 0  # each card is alone, and Ringostat refuses one POST in so many, whatever it holds, and no name
 
 
 class Outcome(NamedTuple):
@@ -310,6 +310,9 @@ class Campaign:
             stack.callback(client.close)
         self.wire = Wire(*clients, self)
         self.bridge.worker = self.bridge.worker._replace(ringostat=self.wire, jitter=self.random.random)
+        if self.plan.refusing:
+            policy = self.bridge.worker.policy._replace(batch_size=1)
+            self.bridge.worker = self.bridge.worker._replace(policy=policy)
         self.portal = enter(Portal(self.clock.now, max(20, self.plan.events // 40)))
         self.sources = Sources(self.random, self.plan.cards or max(40, self.plan.events // 100), self.portal)
         self.bridge.put_connections({**CONNECTIONS, LOOKED_UP: ENTRY})

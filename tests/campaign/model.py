@@ -30,7 +30,7 @@ POLICY = Policy.of(SETTINGS._asdict())._replace(
     retry_base_ms=1,
     retry_cap_ms=1,
     repair_ms=1,
-    tried_again_after_ms=(1_000,),
+    tried_again_after_ms=(4_000,),
 )
 INVOCATION = 2_000  # what is left of a worker's lease when it claims
 BASE = {"externalId": "1", "phones.0": [{"value": "+380670000001", "name": None, "primary": True}]}

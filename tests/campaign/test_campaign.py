@@ -60,7 +60,7 @@ def check_refusals(outcome):
     check(outcome)
     assert outcome.stale == 0
     assert "refused" not in outcome.accounts
-    assert outcome.refusals > 0, "none was refused alone: the run shows nothing"
+    assert outcome.refusals >= 5, "too few were refused alone: the run shows nothing"
 
 
 def test_refusals_that_pass_refuse_nothing_for_good(show):
@@ -70,7 +70,7 @@ def test_refusals_that_pass_refuse_nothing_for_good(show):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_one_post_in_a_hundred_refused_refuses_nothing_for_good(show):
-    check_refusals(run(Plan(SEED, EVENTS // 4, faults=False, refusing=100), show))
+    check_refusals(run(Plan(SEED, EVENTS // 8, faults=False, refusing=100), show))
 
 
 @pytest.mark.slow

@@ -119,6 +119,13 @@ def test_a_card_that_is_refused_alone_is_tried_again_after_a_minute_an_hour_and_
     assert (card.due_at, card.refused, refusals(card)) == (None, Refusal("new", "400", "fullName", now), 0)
 
 
+def test_a_card_that_an_earlier_version_refused_stays_refused_until_its_content_changes():
+    card = DUE._replace(due_at=None, refused=Refusal("new", "400", "", 1))
+
+    assert state.step(card, NOW, POLICY.quiet_ms) == "leave"
+    assert state.step(card._replace(hash="newer", due_at=NOW, refused=None), NOW, POLICY.quiet_ms) == "claim"
+
+
 def test_new_content_of_a_refused_card_starts_anew():
     card = refused(refused(DUE), NOW + 60_000)._replace(hash="newer")
 
