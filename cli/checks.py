@@ -10,10 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from access import fault
 from aws.client import Failure
+from cards.card import refusals
 from cards.key import staff_key
 from cli.patience import REMEDIES
 from connections import Connection, api_key_of, auth_key_of, connection_of
-from delivery.policy import EVER_MS, LEFT_COUNTED
+from delivery.policy import EVER_MS, LEFT_COUNTED, LOOKED_AT
 from errors import BadConnection, BadMapping, BridgeError, OperatorError
 from intake.employees import ids_of
 from lookup.request import needs
@@ -242,6 +243,10 @@ def deliveries(stack: Stack) -> Iterator[Finding]:
                 "it waits for the above" if held else "see whether SweepFunction and DeliverFunction run: their logs"
             )
             yield Finding("wrong", what, remedy)
+        due = stack.cards.read(stack.cards.due(project, EVER_MS, LOOKED_AT)).values()
+        if number := sum(refusals(card) > 0 for card in due):
+            what = f"project {project}: Ringostat refused cards that were alone ({number}); they are tried again"
+            yield Finding("note", what, "bridge refused list names them with code and field")
         if not held and not oldest:
             yield Finding("fine", f"project {project}: no card is overdue, no circuit is open")
     if not projects:

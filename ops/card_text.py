@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cards.card import Card, is_confirmed, is_left_behind
+from cards.card import Card, LastFailure, Refusal, is_confirmed, is_left_behind, refusals
 from cards.endpoints import DELETED, NO_DIRECTION, NO_NAME
 from ops.times import shown
 
@@ -14,12 +14,18 @@ WAITING = {
 
 
 def state(card: Card) -> str:
-    """Return `delivered`, `due`, `retrying (2)`, `waiting (why)`, `refused (code)`, `in delivery` or `erased`."""
+    """Return `delivered`, `due`, `retrying (2)`, `waiting (why)`, `refused (code)`, `in delivery` or `erased`.
+
+    `refused once (code)` is tried again, and so is `twice`.
+    """
+    refusal = refusal_of(card)
+    code = refusal.code if refusal else ""
     for holds, words in (
         (card.erased is not None, "erased"),
         (card.hash is None, f"waiting ({card.waiting or 'no content yet'})"),
-        (card.refused is not None, f"refused ({card.refused.code if card.refused else ''})"),
+        (card.refused is not None, f"refused ({code})"),
         (card.lease_id is not None, "in delivery"),
+        (refusals(card) > 0, f"refused {times(refusals(card))} ({code})"),
         (card.due_at is not None and card.attempts > 0, f"retrying ({card.attempts})"),
         (is_confirmed(card), "delivered"),
         (card.due_at is not None, "due"),
@@ -27,6 +33,25 @@ def state(card: Card) -> str:
         if holds:
             return words
     return "idle"
+
+
+def times(number: int) -> str:
+    """Return how often, in words."""
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def refusal_of(card: Card) -> Refusal | None:
+    """Return the refusal of a card's content, for good or not."""
+    if card.refused or card.failure is None or not refusals(card):
+        return card.refused
+    return Refusal(card.hash or "", card.failure.code, card.failure.field, card.failure.at)
+
+
+def answer(failure: LastFailure) -> str:
+    """Return status and code of the last answer: `401`, `200 markup`, `none (timeout)`."""
+    if failure.status is None:
+        return f"none ({failure.code})"
+    return str(failure.status) if failure.code == str(failure.status) else f"{failure.status} {failure.code}"
 
 
 def next_try(card: Card) -> int | None:
@@ -49,9 +74,13 @@ def story(card: Card, now: int) -> Iterator[tuple[str, str]]:
         yield "waits for", WAITING.get(card.waiting or "", "its first event")
     yield from _left(card, now)
     yield "confirmed", _confirmed(card, now)
-    if card.refused:
-        field = f", field {card.refused.field}" if card.refused.field else ""
-        yield "refused", f"{card.refused.code}{field}, {shown(card.refused.at, now)}; until its content changes"
+    if refusal := refusal_of(card):
+        field = f", field {refusal.field}" if refusal.field else ""
+        again = f"{times(refusals(card))} so far, tried again" if refusals(card) else "until its content changes"
+        yield "refused", f"{refusal.code}{field}, {shown(refusal.at, now)}; {again}"
+    if card.failure:
+        failing = f"failing since {shown(card.failure.since, now)}"
+        yield "answer", f"{answer(card.failure)}, {shown(card.failure.at, now)}; {failing}"
     yield from _coming(card, now)
 
 

@@ -24,7 +24,7 @@ METRICS = {
     "RecordsRejected": "records and messages that could not be mapped",
     "CardsPosted": "cards in requests to Ringostat",
     "CardsConfirmed": "cards that Ringostat has taken",
-    "CardsRefused": "cards that Ringostat refused alone",
+    "CardsRefused": "cards that Ringostat refused alone each time, for good",
     "AnswersUnknown": "answers of Ringostat that the bridge does not understand",
     "OldestDueSeconds": "age of the oldest content that Ringostat has not confirmed",
     "CircuitsOpen": "projects that wait after failures or cannot be read, and connections whose API key is refused",

@@ -108,9 +108,14 @@ def test_a_delivery_counts_its_cards_and_only_the_stacks_name_is_a_dimension(bri
     change(bridge, 7)
 
     woken(bridge, [key(), key(7)])
+    tried = metrics()
+    for seconds in (60, 3600, 86_400):
+        bridge.clock.pass_(seconds)
+        woken(bridge, [key(7)])
 
     records = metrics()
-    assert totals(records) == {"CardsPosted": 4, "CardsConfirmed": 1, "CardsRefused": 1}
+    assert totals(tried) == {"CardsPosted": 4, "CardsConfirmed": 1}, "it is tried again"
+    assert totals(records) == {"CardsPosted": 3, "CardsRefused": 1}
     assert {json.dumps(record.directive["Dimensions"]) for record in records} == {'[["service"]]'}
     assert {record.directive["Namespace"] for record in records} == {"RingostatBridge"}
 

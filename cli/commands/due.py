@@ -8,7 +8,7 @@ from cli.terminal import Cell, columns, say
 from delivery.policy import EVER_MS
 from ops import wanted
 from ops.blockers import Trouble, troubles
-from ops.card_text import next_try, state
+from ops.card_text import answer, next_try, state
 from ops.stack import Stack, of_stack
 from ops.times import away, local
 
@@ -18,7 +18,7 @@ from ops.times import away, local
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many cards.")
 @of_stack
 def command(stack: Stack, project: int | None, limit: int) -> int:
-    """List the cards that are due, newest first: state, key, since when, next try. No personal data.
+    """List the cards that are due, newest first: state, key, since when, next try, last answer. No personal data.
 
     Then, how many records each connection wants from its CRM. What holds either up comes last.
     """
@@ -48,7 +48,8 @@ def _look_ups(stack: Stack, connection: str, now: int) -> list[Trouble]:
 def _row(card: Card, now: int) -> tuple[str, ...]:
     at = next_try(card)
     coming = "" if at is None else "now" if at <= now else away(at, now)
-    return local(card.due_since or now), state(card), card.key, f"next try {coming}" if coming else ""
+    said = f"last answer {answer(card.failure)}, {away(card.failure.at, now)}" if card.failure else ""
+    return local(card.due_since or now), state(card), card.key, f"next try {coming}" if coming else "", said
 
 
 def _counted(number: int, limit: int) -> str:

@@ -12,23 +12,27 @@ from cli.filters import Filter, filtered
 from cli.terminal import Cell, columns, say
 from delivery import state
 from delivery.wakeups import wake
+from ops.card_text import refusal_of
 from ops.stack import Stack, of_stack
-from ops.times import local
+from ops.times import away, local
 from ops.times import since as parsed
 
 
 @click.group(short_help="List and retry cards that Ringostat refused.")
 def command() -> None:
-    """List and retry cards that Ringostat refused; each is tried again by itself as soon as its content changes."""
+    """List and retry cards that Ringostat refused.
+
+    Each is tried again by itself three times within a day, and as soon as its content changes.
+    """
 
 
 @command.command("list", short_help="List refused cards, newest first. No personal data.")
 @filtered
 @of_stack
 def list_(stack: Stack, connection: str, code: str, since: str | None) -> int:
-    """List refused cards, newest first: when, key, connection, code and field. No personal data."""
+    """List refused cards, newest first: when, key, connection, code, field, next try. No personal data."""
     cards = refused(stack, Filter(connection, code, parsed(since, stack.clock())))
-    for row in columns(_row(card) for card in cards):
+    for row in columns(_row(card, stack.clock()) for card in cards):
         say(*row)
     say(f"{len(cards)} refused")
     return exits.REJECTED if cards else exits.FINE
@@ -52,27 +56,28 @@ def retry(stack: Stack, connection: str, code: str, since: str | None, *, dry_ru
 
 def refused(stack: Stack, chosen: Filter) -> list[Card]:
     """Return the refused cards that the filters mean, newest first; it reads the whole table."""
-    cards = [
-        card
-        for card in _scanned(stack)
-        if card.refused and chosen.fits(card.connection, card.refused.code, card.refused.at)
-    ]
-    return sorted(cards, key=lambda card: card.refused.at if card.refused else 0, reverse=True)
+    found = [(refusal, card) for card in _scanned(stack) if (refusal := refusal_of(card))]
+    meant = [(refusal.at, card) for refusal, card in found if chosen.fits(card.connection, refusal.code, refusal.at)]
+    return [card for _, card in sorted(meant, key=lambda one: one[0], reverse=True)]
 
 
 def _scanned(stack: Stack) -> Iterator[Card]:
     pages = stack.client("dynamodb").get_paginator("scan")
     for page in pages.paginate(
-        TableName=stack.ids["CardsTable"], ConsistentRead=True, FilterExpression="attribute_exists(refused)"
+        TableName=stack.ids["CardsTable"],
+        ConsistentRead=True,
+        FilterExpression="attribute_exists(refused) OR attribute_exists(refused_hash)",
     ):
         yield from map(card_of, page["Items"])
 
 
-def _row(card: Card) -> tuple[str | Cell, ...]:
-    refusal = card.refused
+def _row(card: Card, now: int) -> tuple[str | Cell, ...]:
+    refusal = refusal_of(card)
     if refusal is None:
         return ()
-    return local(refusal.at), card.key, card.connection, Cell(refusal.code, "red"), refusal.field
+    at = card.retry_at
+    again = "" if at is None else f"next try {'now' if at <= now else away(at, now)}"
+    return local(refusal.at), card.key, card.connection, Cell(refusal.code, "red"), refusal.field, again
 
 
 def _retry(stack: Stack, cards: list[Card]) -> int:

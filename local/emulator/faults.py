@@ -16,7 +16,7 @@ class Fault(NamedTuple):
     `delay` is slept before the request lands, even if the client has gone by then. `drip` are the seconds between the
     bytes of the answer, `pad` the blanks behind it, in bytes. `truncate` cuts it inside its headers or its body.
     `refuse` are fields of a record: an array that holds such a one is refused, for ever without `times`: with 400, or
-    with the `status`.
+    with the `status`. `every`: it is for one request in so many only, counted from the emulator's first.
     """
 
     times: int | None = 1
@@ -31,6 +31,7 @@ class Fault(NamedTuple):
     pad: int = 0
     truncate: str = ""  # headers | body
     refuse: Mapping[str, Any] = {}
+    every: int = 1
 
     def means(self, card: Any) -> bool:
         """Return whether `refuse` describes this record."""
@@ -46,7 +47,7 @@ WORDS = {"drop": ("before", "after"), "truncate": ("headers", "body")}
 
 def fault_of(description: Any) -> Fault:
     """Return the fault that a JSON object describes; raise ValueError that says what is wrong with it."""
-    if not isinstance(description, dict) or not description.keys() & (set(Fault._fields) - {"times"}):
+    if not isinstance(description, dict) or not description.keys() & (set(Fault._fields) - {"times", "every"}):
         raise ValueError(f"A fault is an object with one of: {', '.join(Fault._fields)}.")
     if unknown := description.keys() - set(Fault._fields):
         raise ValueError(f"A fault has no {', '.join(sorted(unknown))}.")
@@ -62,6 +63,8 @@ def fault_of(description: Any) -> Fault:
 def _numbers_checked(fault: Fault) -> Fault:
     if fault.times is not None and (type(fault.times) is not int or fault.times < 1):
         raise ValueError("times must be a number from 1.")
+    if type(fault.every) is not int or fault.every < 1:
+        raise ValueError("every must be a number from 1.")
     if fault.status is not None and (type(fault.status) is not int or fault.status not in STATUSES):
         raise ValueError("status must be a number from 200 to 599.")
     if type(fault.pad) is not int or not 0 <= fault.pad <= MAX_PAD:
@@ -90,6 +93,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._coming: list[Fault] = []
+        self._requests = 0
 
     def put(self, faults: Sequence[Fault]) -> None:
         """Replace all faults."""
@@ -104,7 +108,10 @@ class Faults:
     def take(self, cards: Sequence[Any]) -> Fault:
         """Use up and return the first fault that concerns a request with these records, `NONE` if none does."""
         with self._lock:
+            self._requests += 1
             for index, fault in enumerate(self._coming):
+                if self._requests % fault.every:
+                    continue
                 if not fault.refuse or any(map(fault.means, cards)):
                     self._use(index, fault)
                     return fault

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from aws.chunks import chunks
 from aws.client import PASSING_CODES, Failure, ServiceClient
 from aws.pauses import LONGEST_SECONDS, pause
-from cards.card import Card, Refusal
+from cards.card import Card, LastFailure, Refusal
 from cards.endpoints import Stamped
 from cards.key import (
     PROJECTS,
@@ -301,8 +301,9 @@ def card_of(item: Item) -> Card:
     known = {name: _plain(value) for name, value in item.items() if name in _KNOWN}
     fields = {name: Stamped(*stamp) for name, stamp in json.loads(known.get("fields") or "{}").items()}
     refused = Refusal(*json.loads(known["refused"])) if known.get("refused") else None
+    failure = LastFailure(*json.loads(known["failure"])) if known.get("failure") else None
     shown = json.loads(known["shown"]) if known.get("shown") else None
-    return Card(**{**known, "fields": fields, "refused": refused, "shown": shown})
+    return Card(**{**known, "fields": fields, "refused": refused, "failure": failure, "shown": shown})
 
 
 @lru_cache
@@ -323,7 +324,7 @@ def _key(key: str) -> Item:
 
 
 def _typed(value: Any) -> Item:
-    """Return a value as DynamoDB wants it; fields and a refusal are one text."""
+    """Return a value as DynamoDB wants it; fields, a refusal and a failure are one text each."""
     kind = type(value)
     if kind is str:
         return {"S": value}

@@ -18,12 +18,23 @@ Absorbed = Literal["accepted", "unchanged", "stale", "erased", "too-large"]
 
 
 class Refusal(NamedTuple):
-    """Ringostat refused this content alone; it is not posted again before it changes."""
+    """Ringostat refused this content alone, again and again; it is not posted any more before it changes."""
 
     hash: str
     code: str
     field: str
     at: int
+
+
+class LastFailure(NamedTuple):
+    """The last answer to a card that Ringostat has not confirmed since, without a word of its text."""
+
+    answer_class: str
+    status: int | None  # None: there was no answer
+    code: str
+    field: str
+    at: int
+    since: int  # the first failure since the last success
 
 
 class Card(NamedTuple):
@@ -48,6 +59,10 @@ class Card(NamedTuple):
     ambiguous: bool = False  # the last attempt's effect is unknown
     assert_at: int | None = None  # when to post once more after an ambiguous attempt
     attempts: int = 0  # failures in a row
+    failure: LastFailure | None = None
+    refused_hash: str | None = None  # content that was refused alone and is tried again
+    refusals: int = 0  # of that content
+    retry_at: int | None = None  # of that content: no POST earlier
     refused: Refusal | None = None
     erased: int | None = None
     shown: Mapping[str, Any] | None = None  # of a card left behind: what Ringostat shows
@@ -56,6 +71,16 @@ class Card(NamedTuple):
 def is_confirmed(card: Card) -> bool:
     """Return whether Ringostat surely holds a card's present content: after an ambiguous attempt that is unknown."""
     return card.hash is not None and card.hash == card.confirmed_hash and not card.ambiguous
+
+
+def refusals(card: Card) -> int:
+    """Return how often a card's present content was refused alone and is tried again; new content starts anew."""
+    return card.refusals if card.hash == card.refused_hash else 0
+
+
+def free_at(card: Card) -> int:
+    """Return before when a card is not posted: it rests after an attempt, and after a refusal of its content."""
+    return max(card.not_before or 0, card.retry_at or 0 if refusals(card) else 0)
 
 
 def is_left_behind(card: Card) -> bool:

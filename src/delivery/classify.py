@@ -30,7 +30,8 @@ class Judgement(NamedTuple):
 
     `code` is the status, a number that the body names, or a stable word. `field` is a field of the contract that the
     body names ("contactDirections.value"). `wait_seconds` is what Retry-After asks for; 0 if it does not. `circuit` is
-    the breaker for which the answer counts as a failure. None of them quotes text of the answer.
+    the breaker for which the answer counts as a failure. `is_over`: nothing of the request can be under way any more.
+    `status` is that of the HTTP answer, filled in by the worker. None of them quotes text of the answer.
     """
 
     answer_class: AnswerClass
@@ -38,6 +39,8 @@ class Judgement(NamedTuple):
     field: str = ""
     wait_seconds: float = 0.0
     circuit: Circuit = ""
+    is_over: bool = False
+    status: int | None = None
 
 
 CLASS_OF_STATUS: Mapping[int, AnswerClass] = {
@@ -55,6 +58,10 @@ CIRCUIT_OF_CLASS: Mapping[AnswerClass, Circuit] = {
     "configuration": "contract",
     "auth": "auth",
 }
+
+# What handles a request says 500 or 503 itself: https://www.rfc-editor.org/rfc/rfc9110#section-15.6
+# A proxy that has lost sight of a request says 502, 504 or 52x, and then it may still land.
+OVER = (500, 503)
 
 # Ringostat's other methods answer JSON-RPC errors inside HTTP 200: https://help.ringostat.com/en/articles/9188142
 # https://www.jsonrpc.org/specification#error_object
@@ -127,7 +134,8 @@ def _of_status(status: int, code: str, answer: Answer, now: float) -> Judgement:
         return Judgement("ambiguous", code, wait_seconds=wait, circuit="contract")
     if answer_class == "slow-down":
         return _judged(answer_class, code, wait=wait or SLOW_DOWN_SECONDS)
-    return _judged(answer_class, code, _field(answer.body) if answer_class == "bad-data" else "", wait)
+    judgement = _judged(answer_class, code, _field(answer.body) if answer_class == "bad-data" else "", wait)
+    return judgement._replace(is_over=status in OVER and answer.complete)
 
 
 def _content(answer: Answer) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from aws.table import Cards
-from cards.card import Card
+from cards.card import Card, free_at
 from delivery import state
 from delivery.state import Lease
 from errors import Unavailable
@@ -66,8 +66,8 @@ class Leases(NamedTuple):
                 return result.card if self._is_ours(result.card) else None
             case "settle":
                 self.cards.write(state.settle(card))
-            case "wait" if card.not_before is not None:
-                self.waiting[card.key] = card.not_before
-                if card.due_at is not None and card.due_at < card.not_before:
+            case "wait":
+                self.waiting[card.key] = free_at(card)
+                if card.due_at is not None and card.due_at < free_at(card):
                     self.cards.write(state.later(card))
         return None

@@ -7,6 +7,10 @@ EVER_MS = 2**53  # ms since 1970: later than any time
 GIVE_UP_DAYS = 14
 GIVE_UP_MS = GIVE_UP_DAYS * 86_400_000
 
+# A card that was refused alone is tried again so long after each refusal, then it is refused for good. One refusal
+# proves nothing: in a small office nearly every card is alone in its request.
+TRIED_AGAIN_AFTER_MS = (60_000, 3_600_000, 86_400_000)
+
 # Waking workers.
 REST_MS = 5_000  # after a POST of a card: people edit in bursts, and what they do meanwhile shares the next one
 SWEEP_AFTER_MS = 60_000  # the wake-up normally comes first; the sweep looks after it
@@ -44,12 +48,14 @@ class Policy(NamedTuple):
     batch_size: int  # cards of one POST, and of the first sweep after an outage
     sweep_most: int  # cards of a project that one sweep wakes at most
     post_deadline_ms: int
-    quiet_ms: int  # after an ambiguous attempt
+    quiet_ms: int  # after an ambiguous attempt: its request may still land
+    short_quiet_ms: int  # after one that was answered in full
     assert_after_ms: int  # from the confirmation that follows it
     retry_base_ms: int  # the first retry's bound; it doubles with each attempt
     retry_cap_ms: int
     repair_ms: int  # while a human repairs the configuration or the key
     circuit_rest_ms: int
+    tried_again_after_ms: tuple[int, ...] = TRIED_AGAIN_AFTER_MS
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Policy":
@@ -61,6 +67,7 @@ class Policy(NamedTuple):
             sweep_most=settings["sweep_most"],
             post_deadline_ms=int(settings["post_deadline_seconds"] * 1000),
             quiet_ms=quiet_ms,
+            short_quiet_ms=quiet_ms // 2,
             assert_after_ms=int(settings["assert_after_seconds"] * 1000),
             retry_base_ms=quiet_ms // 2,
             retry_cap_ms=cap_ms,

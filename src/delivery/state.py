@@ -7,7 +7,7 @@ that once more later: a request that was believed dead may land after the one th
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, assert_never
 
-from cards.card import Card, Refusal, is_confirmed
+from cards.card import Card, LastFailure, Refusal, free_at, is_confirmed, refusals
 from cards.write import Write, due
 from delivery.classify import Judgement
 from delivery.policy import GIVE_UP_MS, Policy
@@ -16,6 +16,7 @@ from delivery.policy import GIVE_UP_MS, Policy
 CLAIMABLE = (
     "attribute_exists(#due) AND attribute_exists(#hash) AND attribute_not_exists(#erased)"
     " AND attribute_not_exists(#lease_id) AND (attribute_not_exists(#not_before) OR #not_before <= :now)"
+    " AND (attribute_not_exists(#retry_at) OR #retry_at <= :now OR #refused_hash <> #hash)"
     " AND (attribute_not_exists(#confirmed_hash) OR #hash <> #confirmed_hash"
     " OR #ambiguous = :true OR #assert_at <= :now)"
 )
@@ -35,13 +36,13 @@ def step(card: Card | None, now: int, quiet_ms: int) -> Step:
     """Say what a worker may do with a card.
 
     `claim` it: take its lease and deliver it; `reclaim` it from a worker that died in mid-delivery; `settle` it, for
-    there is nothing to say; `wait` until `not_before`; `leave` it to the worker that holds it, or for good.
+    there is nothing to say; `wait` until it is free; `leave` it to the worker that holds it, or for good.
     """
     if card is None or card.due_at is None or card.hash is None or card.erased:
         return "leave"
     if card.lease_id is not None:
         return "reclaim" if (card.lease_until or 0) + quiet_ms <= now else "leave"
-    if card.not_before is not None and card.not_before > now:
+    if free_at(card) > now:
         return "wait"
     is_assertion_owed = card.assert_at is not None and card.assert_at <= now
     return "claim" if is_assertion_owed or not is_confirmed(card) else "settle"
@@ -73,9 +74,9 @@ def later(card: Card) -> Write:
     """Return the write that lets a card that must wait be due no earlier, so that no sweep wakes it before."""
     return Write(
         card.key,
-        due(card.key, card.not_before),
-        "attribute_exists(#due) AND attribute_exists(#hash) AND #not_before = :until",
-        {"until": card.not_before},
+        due(card.key, free_at(card)),
+        "attribute_exists(#due) AND #hash = :hash AND (#not_before = :until OR #retry_at = :until)",
+        {"hash": card.hash, "until": free_at(card)},
     )
 
 
@@ -84,7 +85,8 @@ def _leased(lease: Lease) -> dict[str, Any]:
 
 
 RELEASED: Mapping[str, Any] = {"lease_id": None, "lease_until": None}
-SOON = ("ambiguous", "not-sent", "slow-down", "unposted")  # tried again while its wake-up can be hidden
+UNREFUSED: Mapping[str, Any] = {"refused": None, "refused_hash": None, "refusals": None, "retry_at": None}
+HUMANS = ("auth", "configuration")  # a human must act; the others are tried again while their wake-up can be hidden
 
 
 class Result(NamedTuple):
@@ -101,16 +103,17 @@ def judged(card: Card, judgement: Judgement, now: int, policy: Policy, jitter: f
     """
     if judgement.answer_class != "confirmed" and card.due_since is not None and now - card.due_since > GIVE_UP_MS:
         card = card._replace(ambiguous=card.ambiguous or judgement.answer_class == "ambiguous")
-        judgement = Judgement("bad-data", "expired")
+        changes = refused_for_good(card, Refusal(card.hash or "", "expired", "", now))
+        return Result(record(card, {**changes, **failed(card, judgement, now)}))
     match judgement.answer_class:
         case "confirmed":
-            changes = confirmed(card, now, policy)
+            return Result(record(card, confirmed(card, now, policy)))
         case "bad-data" | "too-big":
-            changes = refused(card, Refusal(card.hash or "", judgement.code, judgement.field, now))
+            changes = refused(card, judgement, now, policy)
         case "auth" | "configuration":
             changes = postponed(card, now + policy.repair_ms)
         case "ambiguous":
-            changes = ambiguous(card, now, policy, jitter)
+            changes = ambiguous(card, judgement, now, policy, jitter)
         case "not-sent":
             changes = retried(card, now, policy, jitter)
         case "slow-down":
@@ -119,8 +122,17 @@ def judged(card: Card, judgement: Judgement, now: int, policy: Policy, jitter: f
             changes = released(card, now if judgement.code == "no-time" else now + policy.retry_base_ms)
         case _:
             assert_never(judgement.answer_class)
-    is_soon = judgement.answer_class in SOON and judgement.code != "circuit-open"
-    return Result(record(card, changes), changes["due_at"] if is_soon else None)
+    changes = {**changes, **failed(card, judgement, now)}
+    return Result(record(card, changes), None if judgement.answer_class in HUMANS else changes["due_at"])
+
+
+def failed(card: Card, judgement: Judgement, now: int) -> dict[str, Any]:
+    """Return what is kept of an answer, the time of the first failure since the last success with it."""
+    answer_class, code, field, *_ = judgement
+    if answer_class == "unposted":
+        return {}
+    since = card.failure.since if card.failure else now
+    return {"failure": LastFailure(answer_class, judgement.status, code, field, now, since)}
 
 
 def confirmed(card: Card, now: int, policy: Policy) -> dict[str, Any]:
@@ -137,13 +149,15 @@ def confirmed(card: Card, now: int, policy: Policy) -> dict[str, Any]:
         "not_before": None,
         "ambiguous": None,
         "attempts": None,
-        "refused": None,
+        "failure": None,
+        **UNREFUSED,
     }
 
 
-def ambiguous(card: Card, now: int, policy: Policy, jitter: float) -> dict[str, Any]:
+def ambiguous(card: Card, judgement: Judgement, now: int, policy: Policy, jitter: float) -> dict[str, Any]:
     """Be quiet first, then post the newest state: it is unknown whether Ringostat took it."""
-    return {**_again(card, now + max(policy.quiet_ms, _backoff(card, policy, jitter))), "ambiguous": True}
+    quiet_ms = policy.short_quiet_ms if judgement.is_over else policy.quiet_ms
+    return {**_again(card, now + max(quiet_ms, _backoff(card, policy, jitter))), "ambiguous": True}
 
 
 def retried(card: Card, now: int, policy: Policy, jitter: float) -> dict[str, Any]:
@@ -161,14 +175,25 @@ def released(card: Card, at: int) -> dict[str, Any]:
     return {**RELEASED, **due(card.key, at)}
 
 
-def refused(card: Card, refusal: Refusal) -> dict[str, Any]:
-    """Ringostat refused this content alone; only other content is posted again.
+def refused(card: Card, judgement: Judgement, now: int, policy: Policy) -> dict[str, Any]:
+    """Ringostat refused this content alone: it is tried again later, a few times."""
+    number = refusals(card)
+    if number >= len(policy.tried_again_after_ms):
+        return refused_for_good(card, Refusal(card.hash or "", judgement.code, judgement.field, now))
+    retry_at = now + policy.tried_again_after_ms[number]
+    again = {"refused_hash": card.hash, "refusals": number + 1, "retry_at": retry_at}
+    return {**RELEASED, **due(card.key, retry_at), **again, "not_before": None, "ambiguous": card.ambiguous or None}
+
+
+def refused_for_good(card: Card, refusal: Refusal) -> dict[str, Any]:
+    """Ringostat refused this content alone each time; only other content is posted again.
 
     What an earlier attempt left unknown stays so, and an assertion stays owed: the other content may be the old one.
     """
     return {
         **RELEASED,
         **due(card.key, None),
+        **UNREFUSED,
         "refused": refusal,
         "not_before": None,
         "ambiguous": card.ambiguous or None,
@@ -177,9 +202,9 @@ def refused(card: Card, refusal: Refusal) -> dict[str, Any]:
 
 
 def retry(card: Card, now: int) -> Write:
-    """Return the write that makes a refused card due again, as if its content had just come."""
-    changes = {"refused": None, "attempts": None, "due_since": now, **due(card.key, now)}
-    return Write(card.key, changes, "attribute_exists(#refused)")
+    """Return the write that makes a refused card due at once, as if its content had just come."""
+    changes = {**UNREFUSED, "attempts": None, "due_since": now, **due(card.key, now)}
+    return Write(card.key, changes, "attribute_exists(#refused) OR #refused_hash = #hash")
 
 
 def removed(card: Card) -> Write:

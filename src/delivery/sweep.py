@@ -7,7 +7,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from aws.queues import Queue
 from aws.table import Cards
-from cards.card import is_confirmed
+from cards.card import is_confirmed, refusals
 from delivery.policy import EVER_MS, LEFT_COUNTED, LOOKED_AT, OLDEST_SHARE, PROBE_CARDS, Policy
 from delivery.throttle import Throttle, allowed, closed, gate, swept
 from delivery.throttles import UNMOVED, Throttles
@@ -78,10 +78,11 @@ class Sweeper(NamedTuple):
     def _oldest(self, due: Sequence[str], now: int) -> int:
         """Return the age of the oldest content that Ringostat has not confirmed, in ms; 0 if there is none.
 
-        A card that is due only to be asserted once more is not old.
+        A card that is due only to be asserted once more is not old, nor is one that was refused and is tried again.
         """
         cards = self.cards.read(due).values() if due else ()
-        return max([0, *(now - card.due_since for card in cards if card.due_since and not is_confirmed(card))])
+        owed = (card for card in cards if not is_confirmed(card) and not refusals(card))
+        return max([0, *(now - card.due_since for card in owed if card.due_since)])
 
     def _woken(self, project: int, throttle: Throttle, now: int) -> list[str]:
         if throttle.not_before is not None and throttle.not_before > now:

@@ -1,12 +1,16 @@
 """How a project's POSTs are held back: a circuit breaker, Ringostat's wishes for quiet, and the way back. Pure.
 
 After five failures in a row the circuit opens: no card is claimed until it has rested. Then one POST, the probe, tries
-again; one success closes it, because the sweep brings the backlog back gradually.
+again; one success closes it, because the sweep brings the backlog back gradually. Many different cards that are refused
+alone with the same answer, one after another, are such a failure too, and none of the cards; unless a success showed
+that the answer was about the cards.
 """
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from cards.card import Card, refusals
+from delivery.bisect import SPLITTING
 from delivery.classify import Judgement
 from delivery.policy import (
     FAILURES_IN_A_ROW,
@@ -20,6 +24,18 @@ from delivery.policy import (
 Gate = Literal["closed", "probe", "open"]
 
 
+class Alike(NamedTuple):
+    """Cards that were refused alone for the first time, with the same answer, one after another."""
+
+    answer: tuple[str, ...] = ()
+    keys: frozenset[str] = frozenset()
+    excused: tuple[str, ...] = ()  # an answer that proved to be about the cards
+
+    def is_many(self) -> bool:
+        """Return whether so many cards cannot all be wrong by themselves."""
+        return len(self.keys) >= FAILURES_IN_A_ROW and self.answer != self.excused
+
+
 class Throttle(NamedTuple):
     """Of one project; times are ms since 1970. As it is made here, nothing holds the project back."""
 
@@ -29,7 +45,8 @@ class Throttle(NamedTuple):
     not_before: int | None = None  # no POST earlier: Ringostat asked for it
     allowance: int | None = None  # cards that a sweep wakes at most; None: as many as any
     growth: int | None = None  # of the allowance, in per cent a sweep
-    failures: int = 0  # in a row; only the process that saw them knows
+    failures: int = 0  # in a row; only the process that saw them knows these and the next
+    alike: Alike = Alike()
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Throttle":
@@ -39,6 +56,7 @@ class Throttle(NamedTuple):
     def refreshed(self, row: Mapping[str, Any]) -> "Throttle":
         """Return what a row says now, with the failures that this process has seen since its last success."""
         now = self.of(row)
+        now = now._replace(alike=self.alike)
         if self.circuit or now.circuit:
             return now
         return now._replace(failures=self.failures, failing_since=self.failing_since)
@@ -46,7 +64,7 @@ class Throttle(NamedTuple):
     def row(self) -> dict[str, Any]:
         """Return what a row says of it: a healthy project needs none."""
         values = self._asdict()
-        del values["failures"]
+        del values["failures"], values["alike"]
         return values if self.circuit else {**values, "failing_since": None}
 
 
@@ -57,11 +75,32 @@ def gate(throttle: Throttle, now: int) -> Gate:
     return "open" if now < (throttle.rests_until or 0) else "probe"
 
 
+def compared(throttle: Throttle, judgement: Judgement, alone: Card | None) -> Throttle:
+    """Return the throttle that remembers which cards were refused alike, each alone and for the first time."""
+    alike, answer = throttle.alike, judgement[:3]
+    if judgement.answer_class not in SPLITTING:
+        was_of_cards = judgement.answer_class == "confirmed" and alike.is_many()
+        return throttle._replace(alike=Alike(excused=alike.answer if was_of_cards else alike.excused))
+    if alone is None or refusals(alone):
+        return throttle
+    keys = alike.keys if alike.answer == answer else frozenset()
+    return throttle._replace(alike=alike._replace(answer=answer, keys=keys | {alone.key}))
+
+
+def counted(throttle: Throttle, judgement: Judgement) -> Judgement:
+    """Return a refusal of a card alone as what it is while many are refused alike: a fault of Ringostat's."""
+    if judgement.answer_class not in SPLITTING or judgement[:3] == throttle.alike.excused:
+        return judgement
+    if throttle.circuit == "contract" or throttle.alike.is_many():
+        return judgement._replace(answer_class="configuration", circuit="contract")
+    return judgement
+
+
 def after(throttle: Throttle, judgement: Judgement, now: int, policy: Policy) -> Throttle:
     """Return the throttle after the answer to a POST."""
     if not judgement.circuit:
         return closed(throttle)
-    failures = throttle.failures + 1
+    failures = max(throttle.failures + 1, len(throttle.alike.keys))
     throttle = throttle._replace(failures=failures, failing_since=throttle.failing_since or now)
     if judgement.answer_class == "slow-down":
         throttle = _slowed(throttle, now + int(judgement.wait_seconds * 1000), policy)

@@ -5,11 +5,12 @@ counts for it at once; what others see, after ten seconds. A healthy project cos
 """
 
 from aws.table import Cards
+from cards.card import Card
 from cards.key import throttle_key
 from cards.write import Write
 from delivery.classify import Judgement
 from delivery.policy import CACHE_MS, Policy
-from delivery.throttle import Throttle, after, gate, probing
+from delivery.throttle import Throttle, after, compared, counted, gate, probing
 from errors import Unavailable
 from telemetry import failed, logger
 
@@ -40,15 +41,22 @@ class Throttles:
         throttle = self.read(project, now)
         if throttle.circuit is None:
             return True
-        return gate(throttle, now) == "probe" and self.move(
+        if gate(throttle, now) == "probe" and self.move(
             project, throttle, probing(throttle, now, self._policy), UNMOVED
-        )
+        ):
+            return True
+        return self.read(project, now).circuit is None  # another worker's probe has just closed it
 
-    def observe(self, project: int, judgement: Judgement, now: int) -> None:
-        """Take in the answer to a POST."""
-        throttle = self.read(project, now)
-        if judgement.circuit or throttle.circuit or throttle.failures:
-            self.move(project, throttle, after(throttle, judgement, now, self._policy))
+    def observe(self, project: int, judgement: Judgement, now: int, alone: Card | None = None) -> Judgement:
+        """Take in the answer to a POST; return it as it counts for the cards of that: `alone` if it was of one."""
+        before = self.read(project, now)
+        if judgement.answer_class == "confirmed" and not (before.circuit or before.failures or before.alike.keys):
+            return judgement
+        throttle = compared(before, judgement, alone)
+        if alone:
+            judgement = counted(throttle, judgement)
+        self.move(project, before, after(throttle, judgement, now, self._policy))
+        return judgement
 
     def move(self, project: int, before: Throttle, new: Throttle, condition: str = "") -> bool:
         """Keep a throttle that was read before; return False if the condition does not hold any more."""

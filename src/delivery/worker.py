@@ -106,13 +106,14 @@ class Run:
         admitted: list[str] = []
         for project, cards in sorted(projects.items()):
             throttle = self.worker.throttles.read(project, now)
+            ready, free_at = len(cards), now
             if throttle.not_before is not None and throttle.not_before > now:
-                self.again |= dict.fromkeys(cards, throttle.not_before)
-                continue
-            if throttle.circuit is None:
-                admitted += cards
-            elif gate(throttle, now) == "probe":
-                admitted += cards[:PROBE_CARDS]
+                ready, free_at = 0, throttle.not_before
+            elif throttle.circuit is not None:
+                ready = PROBE_CARDS if gate(throttle, now) == "probe" else 0
+                free_at = max(now, throttle.rests_until or 0)
+            admitted += cards[:ready]
+            self.again |= dict.fromkeys(cards[ready:], free_at)
         return admitted
 
     def _claim(self, keys: Sequence[str]) -> list[Card]:
@@ -146,7 +147,7 @@ class Run:
     def _post_group(self, target: Target, postings: Sequence[Posting]) -> list[str]:
         moved: list[str] = []
         stopped: Judgement | None = None
-        size = self.worker.policy.batch_size
+        size = self._size(target.project) if len(postings) > 1 else 1
         for start in range(0, len(postings), size):
             chunk = postings[start : start + size]
             if stopped:
@@ -157,6 +158,11 @@ class Run:
             stopped = next((judgement for _, judgement in results if judgement.answer_class in STOPPING), stopped)
         return moved
 
+    def _size(self, project: int) -> int:
+        """Return how many cards share a POST: none while it is in doubt whether Ringostat takes any card at all."""
+        circuit = self.worker.throttles.read(project, self.worker.clock()).circuit
+        return 1 if circuit == "contract" else self.worker.policy.batch_size
+
     def _post(self, target: Target, postings: Sequence[Posting]) -> Judgement:
         """Do one POST if there is time and nothing holds the project back; report the result to its throttle."""
         if not self._may_start():
@@ -165,8 +171,8 @@ class Run:
         if not throttles.admits(target.project, self.worker.clock()):
             return CIRCUIT_OPEN
         judgement = self._post_once_or_twice(target, postings)
-        throttles.observe(target.project, judgement, self.worker.clock())
-        return judgement
+        alone = postings[0].card if len(postings) == 1 else None
+        return throttles.observe(target.project, judgement, self.worker.clock(), alone)
 
     def _post_once_or_twice(self, target: Target, postings: Sequence[Posting]) -> Judgement:
         """Do one POST, and once more with a key read afresh if Ringostat refuses the key."""
@@ -186,7 +192,7 @@ class Run:
         endpoint = ENDPOINTS[target.endpoint]
         answer = self.worker.ringostat.post(endpoint, bodies, project=target.project, auth_key=auth_key)
         ended = self.worker.clock()
-        judgement = classify(answer, ended / 1000)
+        judgement = classify(answer, ended / 1000)._replace(status=answer.status)
         _report(target, [posting.card.key for posting in postings], answer, judgement, ended - started)
         return judgement
 
@@ -208,6 +214,8 @@ class Run:
         if refusal := result.record.changes.get("refused"):
             count("CardsRefused")
             logger.warning("refused", card=card.key, code=refusal.code, field=refusal.field)
+        elif times := result.record.changes.get("refusals"):
+            logger.warning("refused alone", card=card.key, code=judgement.code, field=judgement.field, times=times)
         if result.again_at is not None:
             self.again[card.key] = result.again_at
         return result.record

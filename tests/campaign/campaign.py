@@ -21,6 +21,7 @@ from moto import mock_aws
 from cards.card import UNNAMED, Card, digest, is_left_behind, merge
 from cards.endpoints import ORGANIZATION_NAME, Stamped, compose
 from cards.key import key_of
+from delivery.classify import classify
 from delivery.ringostat import Ringostat
 from errors import BridgeError, Unavailable
 from local.crm.dialects import CRMS
@@ -92,6 +93,12 @@ RARE = 10  # a connection rests between its look-ups: faults of these come that 
 DOORS = ("table down", "queues down", "both down", "write without its answer")
 
 
+def passing(every):
+    """Return the faults that refuse one POST in so many: half of them by 400, half inside 200."""
+    by_status, inside = {"status": 400}, {"status": 200, "body": {"success": False}}
+    return tuple({**fault, "every": 2 * every + turn, "times": None} for turn, fault in enumerate((by_status, inside)))
+
+
 class Killed(BaseException):
     """Lambda ends the worker here."""
 
@@ -144,6 +151,7 @@ class Plan(NamedTuple):
     cards: int = 0
     each_fault: int = 0  # how often each fault must have come, before it may end; of look-ups a tenth
     kinds: tuple[str, ...] = ()  # the faults of deliveries; all when empty
+    refusing: int = 0  # each card is alone, and Ringostat refuses one POST in so many, whatever it holds, and no name
 
 
 class Outcome(NamedTuple):
@@ -159,6 +167,8 @@ class Outcome(NamedTuple):
     pending: int
     stale: int
     unknown: int
+    refused: list[str]  # for good, though Ringostat would take them
+    refusals: int  # of cards that were alone
     posts: int
     records: int
     versions: int
@@ -175,6 +185,7 @@ class Outcome(NamedTuple):
         yield (
             f"lost {self.lost}, mismatches {len(self.mismatches)}, pending {self.pending}, stale {self.stale}, "
             f"outdated names {self.outdated}, dead letters {self.dead}, "
+            f"refused alone {self.refusals}, for good without a reason {len(self.refused)}, "
             f"rejected {self.rejected[1]} of {self.rejected[0]}"
         )
         yield f"requests to the CRM {self.looked_up:,}, cards of records that are gone {self.ghosts}"
@@ -200,6 +211,8 @@ class Wire:
             self._campaign.came(fault)
             return self._closed.post(*request, **more)
         answer = self._real.post(*request, **more)
+        is_alone = len(request[1]) == 1
+        self._campaign.refusals += is_alone and classify(answer, 0).answer_class == "bad-data"
         if fault:
             self._campaign.came(fault)
         if fault.startswith("worker killed"):
@@ -263,8 +276,9 @@ class Campaign:
         self.faults: Counter[str] = Counter()
         self.truth: dict[str, dict[str, Stamped]] = {}
         self.accepted: dict[int, list[Any]] = {}
-        self.rejected = self.told_503 = self.sent = self.made = self.looked_up = 0
+        self.rejected = self.told_503 = self.sent = self.made = self.looked_up = self.refusals = 0
         self.gone: set[str] = set()
+        self._always = passing(plan.refusing) if plan.refusing else (REFUSE,)
         self._coming: list[tuple[int, int, int, Any]] = []
         self._order = count()
         self._land_by: list[int] = []
@@ -296,13 +310,16 @@ class Campaign:
             stack.callback(client.close)
         self.wire = Wire(*clients, self)
         self.bridge.worker = self.bridge.worker._replace(ringostat=self.wire, jitter=self.random.random)
+        if self.plan.refusing:
+            policy = self.bridge.worker.policy._replace(batch_size=1)
+            self.bridge.worker = self.bridge.worker._replace(policy=policy)
         self.portal = enter(Portal(self.clock.now, max(20, self.plan.events // 40)))
         self.sources = Sources(self.random, self.plan.cards or max(40, self.plan.events // 100), self.portal)
         self.bridge.put_connections({**CONNECTIONS, LOOKED_UP: ENTRY})
         self.bridge.put_api_keys({LOOKED_UP: self.portal.secret()})
         self.reader = Reader(self.bridge.reader, Fetcher(loopback=True, seconds=deadline), self)
         self.bridge.reader = self.reader.worker
-        self.remote.faults(REFUSE)
+        self.remote.faults(*self._always)
 
     def came(self, fault):
         self.faults[fault] += 1
@@ -392,9 +409,9 @@ class Campaign:
         with suppress(BridgeError, Killed):
             self.bridge.deliver()
         self.remote.calm()
-        if fault in WIRE and len(self.remote.coming_faults()) == 1:
+        if fault in WIRE and len(self.remote.coming_faults()) == len(self._always):
             self.came(fault)
-        self.remote.faults(REFUSE)
+        self.remote.faults(*self._always)
         self.wire.fault = ""
         self.aws.down.clear()
         if fault == "claim or record without its answer" and not self.aws.deaf:
@@ -456,7 +473,7 @@ class Campaign:
     def prepare(self, fault):
         """Let the next delivery meet this fault; return it."""
         if fault in WIRE:
-            self.remote.faults(self._described(fault), REFUSE)
+            self.remote.faults(self._described(fault), *self._always)
         elif fault == "wake-ups lost":
             aws("sqs").purge_queue(QueueUrl=SETTINGS.delivery_queue_url)
             self.came(fault)
@@ -465,7 +482,7 @@ class Campaign:
         else:
             self.wire.fault = fault
             if fault == "worker killed, request late":
-                self.remote.faults(WIRE["late"], REFUSE)
+                self.remote.faults(WIRE["late"], *self._always)
         return fault
 
     def _described(self, fault):
@@ -526,6 +543,8 @@ class Campaign:
             pending=len(self.bridge.due(106)) + len(self.bridge.due(107)) + len(self._coming) + self.wanted(),
             stale=self.remote.stale,
             unknown=self.remote.unknown,
+            refused=[key for key, card in cards.items() if card.refused and not self._is_refused(card)],
+            refusals=self.refusals,
             posts=self.remote.arrived,
             records=self.remote.records,
             versions=len(self.remote.seen),
@@ -536,6 +555,11 @@ class Campaign:
             looked_up=self.looked_up,
             ghosts=len(self.cards(self.gone)),
         )
+
+    def _is_refused(self, card):
+        """Return whether Ringostat would never take a card."""
+        payload = compose(card.key, card.fields).payload or {}
+        return REFUSE in self._always and payload.get("fullName") == REFUSED_NAME
 
     def wanted(self):
         return len(self.bridge.wanted(LOOKED_UP))

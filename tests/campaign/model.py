@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from cards import card as cards
 from cards import write
-from cards.card import Card, Refusal, canonical, stamped
+from cards.card import Card, canonical, stamped
 from delivery import state
 from delivery.classify import classify
 from delivery.policy import Policy
@@ -24,7 +24,13 @@ from wire import Answer
 NOW = 1_000_000  # it is always now: passing time makes everything else earlier
 KEY = "106#X#contact:1"
 POLICY = Policy.of(SETTINGS._asdict())._replace(
-    quiet_ms=4_000, assert_after_ms=10_000, retry_base_ms=1, retry_cap_ms=1, repair_ms=1
+    quiet_ms=4_000,
+    short_quiet_ms=2_000,
+    assert_after_ms=10_000,
+    retry_base_ms=1,
+    retry_cap_ms=1,
+    repair_ms=1,
+    tried_again_after_ms=(4_000,),
 )
 INVOCATION = 2_000  # what is left of a worker's lease when it claims
 BASE = {"externalId": "1", "phones.0": [{"value": "+380670000001", "name": None, "primary": True}]}
@@ -181,7 +187,9 @@ class Model:
     def is_right(self, state):
         if state.row.hash != self.newest:
             return False
-        return state.row.refused is not None or (state.remote is not None and state.remote[0] == self.newest)
+        if state.row.refused is not None:  # each refusal passes, so one alone must not last
+            return self.world.faults - state.faults > len(POLICY.tried_again_after_ms)
+        return state.remote is not None and state.remote[0] == self.newest
 
     def _arrivals(self, state):
         if len(state.taking) == max(1, self.world.takers):
@@ -301,6 +309,9 @@ class Model:
                     yield from self._landing(label, faulty[kind], flight)
                 case "late":
                     yield label, faulty[kind]._replace(flights=_sorted(state.flights, flight)), False
+                case "error-late":
+                    soon = flight._replace(until=NOW + POLICY.short_quiet_ms)
+                    yield label, faulty["error"]._replace(flights=_sorted(state.flights, soon)), False
                 case "killed":
                     yield from self._landing(label, dead, flight)
                 case "killed-late":
@@ -321,13 +332,14 @@ class Model:
             yield "lost its lease", _with(state, number, Worker()), False
 
     def _changes(self, card, answer):
-        match self.rules.classify(ANSWERS[answer], 0).answer_class:
+        judgement = self.rules.classify(ANSWERS[answer], 0)
+        match judgement.answer_class:
             case "confirmed":
                 return self.rules.confirmed(card, NOW, POLICY)
             case "ambiguous":
-                return self.rules.ambiguous(card, NOW, POLICY, 0.0)
+                return self.rules.ambiguous(card, judgement, NOW, POLICY, 0.0)
             case "bad-data":
-                return self.rules.refused(card, Refusal(card.hash, "400", "", NOW))
+                return self.rules.refused(card, judgement, NOW, POLICY)
         return state.retried(card, NOW, POLICY, 0.0)
 
     def _written(self, row, write):
@@ -344,7 +356,7 @@ class Model:
         if card is None:
             return
         lease_ends = [] if card.lease_until is None else [card.lease_until, card.lease_until + POLICY.quiet_ms]
-        moments = [card.not_before, card.assert_at, *lease_ends]
+        moments = [card.not_before, card.retry_at, card.assert_at, *lease_ends]
         later = [moment for moment in moments if moment is not None and moment > NOW]
         limits = [flight.until - 1 for flight in state.flights]
         limits += [worker.since + INVOCATION for worker in state.workers if worker.at != "idle"]
@@ -362,11 +374,13 @@ def fields_of(message, stamp):
 def normal(card, elapsed):
     """Return a card as it is some time later, told apart by nothing that no rule asks for."""
     not_before = None if card.not_before is None or card.not_before - elapsed <= NOW else card.not_before - elapsed
+    retry_at = None if card.retry_at is None or card.retry_at - elapsed <= NOW else card.retry_at - elapsed
     assert_at = None if card.assert_at is None else max(NOW, card.assert_at - elapsed)
     lease = None if card.lease_until is None else max(NOW - POLICY.quiet_ms, card.lease_until - elapsed)
     due_at = None if card.due_at is None else NOW
     return card._replace(
         not_before=not_before,
+        retry_at=retry_at,
         assert_at=assert_at,
         lease_until=lease,
         due_at=due_at,

@@ -81,8 +81,12 @@ def reclaim_as_released(card, lease):
     return write._replace(changes={name: value for name, value in write.changes.items() if name != "ambiguous"})
 
 
-def ambiguous_at_once(card, now, policy, jitter):
-    return {**state.ambiguous(card, now, policy, jitter), "not_before": None}
+def ambiguous_at_once(card, judgement, now, policy, jitter):
+    return {**state.ambiguous(card, judgement, now, policy, jitter), "not_before": None}
+
+
+def ambiguous_as_over(card, judgement, now, policy, jitter):
+    return state.ambiguous(card, judgement._replace(is_over=True), now, policy, jitter)
 
 
 def confirmed_for_good(card, now, policy):
@@ -93,8 +97,12 @@ def confirmed_news_is_assertion(card, now, policy):
     return state.confirmed(card if card.ambiguous else card._replace(assert_at=None), now, policy)
 
 
-def refused_for_good(card, refusal):
-    return {**state.refused(card, refusal), "assert_at": None}
+def refused_without_assertion(card, judgement, now, policy):
+    return {**state.refused(card, judgement, now, policy), "assert_at": None}
+
+
+def refused_at_once(card, judgement, now, policy):
+    return state.refused(card, judgement, now, policy._replace(tried_again_after_ms=()))
 
 
 def claim_unread(card, lease, now):
@@ -150,7 +158,7 @@ MUTANTS = {
         Rules(merged=merged_unlocked, claims=ALONE), World(PARTIAL[1:], 0, takers=2), "wrong"
     ),
     "a refusal overwritten by who has not read it": Mutant(
-        Rules(merged=merged_with_refusal, claims=ALONE), World(AGAIN, 1, takers=1), "wrong"
+        Rules(merged=merged_with_refusal, claims=ALONE), World(AGAIN, 2, takers=1), "wrong"
     ),
     "no lease": Mutant(
         Rules(claim=claim_unleased, record=record_unleased, step=step_unleased, claims=ALONE),
@@ -163,6 +171,9 @@ MUTANTS = {
         "stale",
     ),
     "no quiet period": Mutant(Rules(ambiguous=ambiguous_at_once, claims=ALONE), World(PARTIAL[1:], 1), "stale"),
+    "the short quiet period without an answer": Mutant(
+        Rules(ambiguous=ambiguous_as_over, claims=ALONE), World(PARTIAL[1:], 1), "stale"
+    ),
     "quiet period cleared by a new change": Mutant(
         Rules(merged=merged_without_quiet, claims=ALONE), World(PARTIAL[1:], 1), "stale"
     ),
@@ -173,9 +184,12 @@ MUTANTS = {
         Rules(confirmed=confirmed_news_is_assertion, claims=ALONE), World(PARTIAL, 1, late=AFTER_QUIET), "wrong"
     ),
     "an assertion dropped by a refusal": Mutant(
-        Rules(refused=refused_for_good, claims=ALONE),
+        Rules(refused=refused_without_assertion, claims=ALONE),
         World(BACK_AND_FORTH, 2, late=AFTER_QUIET, kinds=("late", "refused"), ordered=True),
         "wrong",
+    ),
+    "refused for good by one refusal": Mutant(
+        Rules(refused=refused_at_once, claims=ALONE), World(PARTIAL[:1], 1), "wrong"
     ),
     "content read before the claim": Mutant(Rules(claim_read=claim_unread, claims=MANY), World(PARTIAL, 0), "stale"),
     "due_at dropped without comparing the content": Mutant(

@@ -34,6 +34,7 @@ def check(outcome):
     assert outcome.unknown == 0, "a content landed that no card ever had"
     assert outcome.rejected[0] <= outcome.rejected[1], "a rejected event was lost"
     assert outcome.dead == 0
+    assert outcome.refused == [], "refused for good, though Ringostat would take it"
     assert outcome.ghosts == 0, "a record that was gone became a card"
 
 
@@ -53,6 +54,23 @@ def test_nothing_is_lost_and_nothing_stale(show):
 
     check(outcome)
     assert outcome.stale == 0
+
+
+def check_refusals(outcome):
+    check(outcome)
+    assert outcome.stale == 0
+    assert "refused" not in outcome.accounts
+    assert outcome.refusals >= 5, "too few were refused alone: the run shows nothing"
+
+
+def test_refusals_that_pass_refuse_nothing_for_good(show):
+    check_refusals(run(Plan(SEED, 400, faults=False, refusing=10), show))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_one_post_in_a_hundred_refused_refuses_nothing_for_good(show):
+    check_refusals(run(Plan(SEED, EVENTS // 8, faults=False, refusing=100), show))
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from cards.endpoints import Stamped
 from cards.key import members_page, throttle_key
 from cards.write import Write
 from delivery import state
+from delivery.classify import Judgement
 from delivery.policy import Policy
 from delivery.state import Lease
 from delivery.throttles import UNMOVED
@@ -39,19 +40,23 @@ cards = st.builds(
     assert_at=maybe,
     ambiguous=st.booleans(),
     attempts=st.integers(0, 3),
+    refused_hash=hashes,
+    refusals=st.integers(0, 1),
     refused=st.sampled_from([None, Refusal("a", "400", "fullName", 1)]),
     shown=st.sampled_from([None, {"name": "Олена", "link": None, "numbers": []}]),
     due_at=maybe,
 )
 nows = st.integers(8, 12)
-policy = Policy.of(SETTINGS._asdict())._replace(quiet_ms=2, assert_after_ms=3, retry_base_ms=1, retry_cap_ms=9)
+policy = Policy.of(SETTINGS._asdict())._replace(
+    quiet_ms=2, assert_after_ms=3, retry_base_ms=1, retry_cap_ms=9, tried_again_after_ms=(2,)
+)
 lease = Lease("mine", 15)
 results = st.sampled_from(
     [
         lambda card, now: state.confirmed(card, now, policy),
-        lambda card, now: state.ambiguous(card, now, policy, 0.5),
+        lambda card, now: state.ambiguous(card, Judgement("ambiguous"), now, policy, 0.5),
         state.released,
-        lambda card, now: state.refused(card, Refusal(card.hash or "", "400", "", now)),
+        lambda card, now: state.refused(card, Judgement("bad-data", "400"), now, policy),
     ]
 )
 
@@ -67,7 +72,7 @@ writes = st.one_of(
     st.builds(lambda card, now: state.claim_read(card, lease, now), cards, nows),
     st.builds(lambda card: state.reclaim(card, lease), cards.filter(lambda card: card.lease_id)),
     st.builds(settled, cards),
-    st.builds(state.later, cards.filter(lambda card: card.not_before)),
+    st.builds(state.later, cards.filter(lambda card: card.not_before and card.hash)),
     st.builds(
         lambda card, now, result: state.record(card._replace(lease_id="mine", hash="a"), result(card, now)),
         cards,

@@ -24,6 +24,7 @@ SHORT = {
     "one fault, wake-ups of many cards": (World(PARTIAL, 1), MANY),
     "two events at once": (World(PARTIAL[1:], 1, takers=2), ALONE),
     "the same value again": (World(AGAIN, 2, takers=1), ALONE),
+    "two faults that are over, or nearly": (World(PARTIAL[1:], 2, kinds=("error", "error-late")), ALONE),
     "one fault, landing after the quiet period": (World(PARTIAL, 1, late=AFTER_QUIET), ALONE),
 }
 LONG = {
@@ -34,6 +35,7 @@ LONG = {
     "two faults, wake-ups of many cards": (World(TWICE, 2), MANY),
     "two faults, wake-ups of one and of many cards": (World(PARTIAL, 2), (*ALONE, *MANY)),
     "two events at once": (World(PARTIAL, 1, takers=2), ALONE),
+    "a late landing and a fault that is nearly over": (World(TWICE, 2, kinds=("late", "error-late")), ALONE),
     "two faults, landing after the quiet period": (World(TWICE, 2, late=AFTER_QUIET), ALONE),
     "a late landing and a refusal, back and forth": (
         World(BACK_AND_FORTH, 2, late=AFTER_QUIET, kinds=("late", "refused")),

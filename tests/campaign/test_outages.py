@@ -1,6 +1,7 @@
 """What must survive whole days and hours of something being down."""
 
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -8,7 +9,7 @@ from botocore.exceptions import BotoCoreError
 
 from aws.clients import PATIENT, sqs
 from aws.queues import Queue
-from cards.card import stamped
+from cards.card import is_confirmed, stamped
 from cards.key import key_of
 from delivery.wakeups import wake
 from intake.merging import Merging
@@ -17,6 +18,7 @@ from settings import SETTINGS
 from tests.campaign.campaign import AMBIGUOUS, Campaign, Killed, Plan
 
 SWEEP_SECONDS = 60
+PERSON = {"phones": ["+380670000001"]}
 
 
 class World:
@@ -108,6 +110,42 @@ def check_drained(world, cards, hours, show):
     assert max(drained.rates) <= SETTINGS.sweep_most * 1.1
     assert 429 not in world.remote.statuses
     return drained
+
+
+def short_outage(world, fails, recovers, persons=40):
+    """Let Ringostat fail for ten of 25 seconds of changes; return in how many seconds after that each card is right."""
+    changes = {5: fails, 15: recovers}
+    for second in range(25):
+        changes.get(second, bool)()
+        for _ in range(4):
+            one = world.campaign.random.randrange(persons)
+            body = {**PERSON, "externalId": f"C-{one}", "fullName": f"Olena {second}", "changedAt": world.clock.time}
+            assert world.bridge.post("acme-direct", body).status == 202
+        world.bridge.deliver()
+        world.campaign.pass_(1)
+    right = {}
+    keys = [key_of(106, "Direct", f"contact:C-{one}") for one in range(persons)]
+    for second in range(10, 300):
+        cards = world.bridge.cards.read(keys).values()
+        right |= {card.key: second for card in cards if is_confirmed(card) and card.key not in right}
+        if len(right) == len(cards):
+            break
+        world.bridge.deliver()
+        world.campaign.pass_(1)
+    assert len(right) == len(cards)
+    return right
+
+
+@pytest.mark.parametrize("status", [503, 500, None])
+def test_after_an_outage_of_ten_seconds_the_last_card_is_right_within_45(status, show):
+    with surroundings() as world:
+        fails = partial(world.remote.faults, {"status": status, "times": None}) if status else world.remote.go_down
+        right = short_outage(world, fails, world.remote.faults if status else world.remote.come_back)
+
+        what = f"{status}" if status else "no connection"
+        show(f"outage of 10 s, {what}: last card right after {max(right.values())} s, stale {world.remote.stale}")
+        assert world.remote.stale == 0
+        assert max(right.values()) <= 45
 
 
 def test_an_outage_of_hours_drains_without_dead_letters(show):

@@ -43,9 +43,21 @@ def test_a_refused_card_names_code_and_field(online, bridge, ringostat):
     ringostat.faults({"refuse": {"externalId": "42"}})
     bridge.post("acme", person())
     bridge.deliver()
+    once, due, doctor = online("status", "acme", 42), online("due"), online("doctor")
+    for seconds in (60, 3600, 86_400):
+        bridge.clock.pass_(seconds)
+        bridge.sweep()
+        bridge.deliver()
 
     done = online("status", "acme", 42)
 
+    assert f"{KEY}  refused once (400)\n" in once.out
+    assert lines(once)["refused"].endswith("; once so far, tried again")
+    assert lines(once)["answer"].startswith("400, 2026-05-")
+    assert "next try" in lines(once)
+    assert "refused once (400)" in due.out
+    assert "last answer 400, " in due.out
+    assert "Ringostat refused cards that were alone (1)" in doctor.out
     card = bridge.card(KEY)
     assert f"{KEY}  refused ({card.refused.code})\n" in done.out
     assert lines(done)["refused"].startswith(f"{card.refused.code}, field {card.refused.field}, 2026-05-")

@@ -204,8 +204,17 @@ def test_retry_after_is_read_in_seconds_and_as_a_date(value, seconds):
     assert judge(429, b"", {"retry-after": value} if value else {}).wait_seconds == seconds
 
 
+def test_an_answer_is_over_where_what_handles_the_request_gave_it():
+    assert judge(500, b"", {}).is_over
+    assert judge(200, b'{"error": {"code": -32603}}').is_over
+    assert not any(judge(status, b"", {}).is_over for status in (502, 504, 520, 524))
+    assert not classify(Answer(503, error="truncated"), NOW).is_over
+
+
 def test_retry_after_is_told_with_any_failure_that_sends_it():
-    assert judge(503, b"", {"retry-after": "120"}) == Judgement("ambiguous", "503", "", 120.0, "transport")
+    assert judge(503, b"", {"retry-after": "120"}) == Judgement(
+        "ambiguous", "503", "", 120.0, "transport", is_over=True
+    )
     assert judge(503, b"", {}).wait_seconds == 0
 
 

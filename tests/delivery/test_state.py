@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from aws.chunks import chunks
-from cards.card import Card, Refusal, is_confirmed
+from cards.card import Card, LastFailure, Refusal, is_confirmed, refusals
 from delivery import state
 from delivery.classify import Judgement
 from delivery.policy import Policy
@@ -69,9 +69,16 @@ def test_news_in_between_does_not_use_up_the_assertion():
 
 
 def test_after_an_ambiguous_answer_there_is_quiet():
-    changes = state.ambiguous(DUE, NOW, POLICY, jitter=0.0)
+    changes = state.ambiguous(DUE, Judgement("ambiguous", "timeout"), NOW, POLICY, jitter=0.0)
 
     assert changes["not_before"] == changes["due_at"] == NOW + 60_000
+    assert changes["ambiguous"] is True
+
+
+def test_after_an_answer_that_is_over_there_is_half_the_quiet():
+    changes = state.ambiguous(DUE, Judgement("ambiguous", "503", is_over=True), NOW, POLICY, jitter=0.0)
+
+    assert changes["not_before"] == changes["due_at"] == NOW + 30_000
     assert changes["ambiguous"] is True
 
 
@@ -87,30 +94,81 @@ def test_retries_spread_below_a_bound_that_doubles(attempts, jitter, seconds):
     assert "ambiguous" not in changes
 
 
-def test_a_refused_card_is_not_due_before_its_content_changes():
-    changes = state.refused(DUE, Refusal("new", "400", "fullName", NOW))
+REFUSED = Judgement("bad-data", "400", "fullName", status=400)
 
-    assert (changes["due"], changes["refused"].code) == (None, "400")
+
+def refused(card, now=NOW):
+    """Return the card after a refusal."""
+    changes = state.judged(card, REFUSED, now, POLICY, 0.0).record.changes
+    return Card(
+        **{name: value for name, value in {**card._asdict(), **changes}.items() if name in Card._fields and value}
+    )
+
+
+def test_a_card_that_is_refused_alone_is_tried_again_after_a_minute_an_hour_and_a_day_and_not_after_that():
+    card, now = DUE, NOW
+    for number, seconds in enumerate((60, 3600, 86_400), start=1):
+        card = refused(card, now)
+        at = now + seconds * 1000
+        assert (card.refused, refusals(card), card.due_at) == (None, number, at)
+        assert state.step(card, at - 1, POLICY.quiet_ms) == "wait", "also if a stray wake-up comes"
+        assert state.step(card, at, POLICY.quiet_ms) == "claim"
+        now = at
+
+    card = refused(card, now)
+    assert (card.due_at, card.refused, refusals(card)) == (None, Refusal("new", "400", "fullName", now), 0)
+
+
+def test_a_card_that_an_earlier_version_refused_stays_refused_until_its_content_changes():
+    card = DUE._replace(due_at=None, refused=Refusal("new", "400", "", 1))
+
+    assert state.step(card, NOW, POLICY.quiet_ms) == "leave"
+    assert state.step(card._replace(hash="newer", due_at=NOW, refused=None), NOW, POLICY.quiet_ms) == "claim"
+
+
+def test_new_content_of_a_refused_card_starts_anew():
+    card = refused(refused(DUE), NOW + 60_000)._replace(hash="newer")
+
+    assert state.step(card, NOW + 60_000, POLICY.quiet_ms) == "claim"
+    assert refusals(refused(card, NOW + 60_000)) == 1
+
+
+def test_a_success_ends_what_was_refused():
+    changes = state.confirmed(refused(DUE), NOW, POLICY)
+
+    assert {changes[name] for name in ("refused", "refused_hash", "refusals", "retry_at", "failure")} == {None}
 
 
 def test_a_refusal_of_old_content_is_moot_and_the_card_stays_due():
-    changes = state.record_moved(
-        DUE._replace(lease_id="mine"), state.refused(DUE, Refusal("new", "400", "", NOW))
-    ).changes
+    for times in ((), POLICY.tried_again_after_ms):
+        policy = POLICY._replace(tried_again_after_ms=times)
+        changes = state.record_moved(DUE._replace(lease_id="mine"), state.refused(DUE, REFUSED, NOW, policy)).changes
 
-    assert not {"due", "due_at", "refused"} & set(changes)
-    assert changes["lease_id"] is None
+        assert not {"due", "due_at", "refused"} & set(changes)
+        assert changes["lease_id"] is None
+        assert changes["not_before"] is None, "newer content does not wait for it"
 
 
 def test_a_refusal_does_not_use_up_the_assertion():
-    changes = state.refused(DUE._replace(assert_at=NOW + 1), Refusal("new", "400", "", NOW))
+    changes = state.refused(DUE._replace(assert_at=NOW + 1), REFUSED, NOW, POLICY)
 
     assert "assert_at" not in changes
 
 
 def test_a_refusal_leaves_unknown_what_was_unknown():
-    assert state.refused(DUE._replace(ambiguous=True), Refusal("new", "400", "", NOW))["ambiguous"] is True
-    assert state.refused(DUE, Refusal("new", "400", "", NOW))["ambiguous"] is None
+    for policy in (POLICY, POLICY._replace(tried_again_after_ms=())):
+        assert state.refused(DUE._replace(ambiguous=True), REFUSED, NOW, policy)["ambiguous"] is True
+        assert state.refused(DUE, REFUSED, NOW, policy)["ambiguous"] is None
+
+
+def test_the_last_failure_is_kept_with_the_time_of_the_first():
+    first = state.judged(DUE, Judgement("not-sent", "dns"), NOW, POLICY, 0.0).record.changes["failure"]
+    card = DUE._replace(failure=first)
+    second = state.judged(card, REFUSED, NOW + 5, POLICY, 0.0).record.changes["failure"]
+
+    assert first == LastFailure("not-sent", None, "dns", "", NOW, NOW)
+    assert second == LastFailure("bad-data", 400, "400", "fullName", NOW + 5, NOW)
+    assert "failure" not in state.judged(card, Judgement("unposted", "no-time"), NOW, POLICY, 0.0).record.changes
 
 
 def test_a_card_is_confirmed_while_ringostat_surely_holds_its_present_content():
@@ -134,8 +192,10 @@ def rows():
         "ambiguous": (False, True),
         "assert_at": (None, NOW, NOW + 1),
     }
-    for number, values in enumerate(product(*choices.values())):
-        yield Card(f"106#X#contact:{number}", **dict(zip(choices, values, strict=True)))
+    refusals = ((None, 0, None), *product(("new", "old"), (1,), (NOW, NOW + 1)))
+    for number, (*values, refusal) in enumerate(product(*choices.values(), refusals)):
+        refused = dict(zip(("refused_hash", "refusals", "retry_at"), refusal, strict=True))
+        yield Card(f"106#X#contact:{number}", **dict(zip(choices, values, strict=True)), **refused)
 
 
 def test_the_condition_of_dynamodb_and_the_pure_rule_agree_on_every_row(nowhere):
@@ -144,7 +204,7 @@ def test_the_condition_of_dynamodb_and_the_pure_rule_agree_on_every_row(nowhere)
         put = [{"PutRequest": {"Item": item_of(card)}} for card in chunk]
         aws("dynamodb").batch_write_item(RequestItems={SETTINGS.cards_table: put})
 
-    # A filter is written, and judged, as the condition of a write is: one call instead of 864.
+    # A filter is written, and judged, as the condition of a write is: one call instead of thousands.
     claim = state.claim("", state.Lease("mine", NOW), NOW)
     pages = (
         aws("dynamodb")
@@ -158,7 +218,7 @@ def test_the_condition_of_dynamodb_and_the_pure_rule_agree_on_every_row(nowhere)
     )
     claimable = {item["key"]["S"] for page in pages for item in page["Items"]}
 
-    assert len(cards) == 864
+    assert len(cards) == 4320
     assert claimable == {card.key for card in cards if state.step(card, NOW, POLICY.quiet_ms) == "claim"}
 
 
@@ -176,14 +236,14 @@ def typed(value):
     ("judgement", "again_after"),
     [
         (Judgement("confirmed"), None),
-        (Judgement("bad-data", "400"), None),
+        (Judgement("bad-data", "400"), 60_000),
         (Judgement("auth", "401"), None),
         (Judgement("ambiguous", "503"), 60_000),
         (Judgement("not-sent", "dns"), 15_000),
         (Judgement("slow-down", "429", wait_seconds=100), 105_000),
         (Judgement("unposted", "no-time"), 0),
         (Judgement("unposted", "ambiguous"), 30_000),
-        (Judgement("unposted", "circuit-open"), None),
+        (Judgement("unposted", "circuit-open"), 30_000),
     ],
 )
 def test_a_wakeup_comes_again_only_for_what_may_be_tried_soon(judgement, again_after):
@@ -205,4 +265,4 @@ def test_a_retry_lets_a_refused_card_be_posted_again():
     write = state.retry(DUE._replace(due_at=None, refused=Refusal("new", "400", "", 1)), NOW)
 
     assert (write.changes["refused"], write.changes["due_at"], write.changes["due_since"]) == (None, NOW, NOW)
-    assert write.condition == "attribute_exists(#refused)"
+    assert write.condition == "attribute_exists(#refused) OR #refused_hash = #hash"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cards.card import Card
 from cards.key import throttle_key
 from cards.write import Write
 from delivery.classify import Judgement
@@ -73,6 +74,60 @@ def test_a_success_between_ends_the_row():
 
 def test_bad_data_counts_for_no_circuit():
     assert gate(answered(*[Judgement("bad-data", "400")] * 2 * FAILURES_IN_A_ROW), NOW) == "closed"
+
+
+BAD = Judgement("bad-data", "400")
+CARDS = [Card(f"106#X#contact:{number}", hash="new") for number in range(2 * FAILURES_IN_A_ROW)]
+
+
+def refuse(throttles, cards, judgement=BAD):
+    """Let cards be refused alone, one after another; return as what each refusal counts."""
+    return [throttles.observe(106, judgement, NOW, card).answer_class for card in cards]
+
+
+def test_many_different_cards_refused_alike_in_a_row_are_a_fault_of_ringostats(worker):
+    throttles = worker()
+
+    assert refuse(throttles, CARDS[:5]) == ["bad-data"] * 4 + ["configuration"]
+    assert throttles.read(106, NOW).circuit == "contract"
+    assert not throttles.admits(106, NOW + 299_999)
+    assert throttles.admits(106, NOW + 300_000)
+    assert refuse(throttles, CARDS[5:6]) == ["configuration"], "nor is the card of the probe wrong"
+    assert throttles.read(106, NOW).circuit == "contract"
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda throttles: throttles.observe(106, CONFIRMED, NOW, CARDS[0]),
+        lambda throttles: throttles.observe(106, FAILED["transport"], NOW, CARDS[0]),
+        lambda throttles: refuse(throttles, CARDS[:1], Judgement("bad-data", "422")),
+    ],
+)
+def test_another_answer_in_between_ends_the_row_of_refusals(worker, between):
+    throttles = worker()
+    for cards in (CARDS[:4], CARDS[4:8]):
+        assert refuse(throttles, cards) == ["bad-data"] * 4
+        between(throttles)
+
+
+def test_neither_one_card_again_and_again_nor_arrays_nor_cards_that_were_refused_before_make_many(worker):
+    throttles = worker()
+
+    assert set(refuse(throttles, CARDS[:1] * 20)) == {"bad-data"}
+    assert set(refuse(throttles, [None] * 20)) == {"bad-data"}
+    again = [card._replace(refused_hash="new", refusals=1) for card in CARDS]
+    assert set(refuse(throttles, again)) == {"bad-data"}
+
+
+def test_a_success_shows_that_the_cards_were_wrong_and_they_stop_the_project_no_more(worker):
+    throttles = worker()
+    refuse(throttles, CARDS[:5])
+
+    throttles.observe(106, CONFIRMED, NOW, CARDS[9])
+
+    assert throttles.read(106, NOW).circuit is None
+    assert refuse(throttles, CARDS) == ["bad-data"] * 10
 
 
 def test_a_request_to_slow_down_is_heeded_and_remembered():

@@ -237,20 +237,59 @@ def test_news_during_the_post_is_delivered_by_the_same_worker(bridge, ringostat)
 def test_one_bad_card_of_ten_is_found_alone_and_the_others_go_on(bridge, ringostat):
     ringostat.faults({"refuse": {"externalId": "7"}, "times": None})
 
-    assert woken(bridge, [change(bridge, number) for number in range(1, 11)]) == []
+    woken(bridge, [change(bridge, number) for number in range(1, 11)])
 
     assert sorted(names(ringostat), key=int) == [str(number) for number in range(1, 11) if number != 7]
     assert len(ringostat.requests) <= 9
     card = bridge.card(key(7))
+    assert (card.failure.code, card.refused_hash, card.refusals) == ("400", card.hash, 1)
+
+    for seconds in (60, 3600, 86_400):
+        bridge.clock.pass_(seconds)
+        woken(bridge, [key(7)])
+    card = bridge.card(key(7))
     assert (card.refused.code, card.refused.hash, card.due_at) == ("400", card.hash, None)
+    assert len(ringostat.requests) <= 12
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 400}, {"body": {"success": False}}, {"body": {"error": {"code": -32602}}}]
+)
+def test_a_refusal_that_passes_costs_one_post_and_a_minute(bridge, ringostat, fault):
+    ringostat.faults(fault)
+    change(bridge)
+    woken(bridge, [key()])
+    assert len(woken(bridge, [key()])) == 1, "a stray wake-up finds it waiting"
+    assert len(ringostat.requests) == 1
+
+    bridge.clock.pass_(60)
+    woken(bridge, [key()])
+
+    assert names(ringostat) == {"42": "Olena 42"}
+    assert bridge.card(key()).failure is None
+
+
+def test_while_every_card_is_refused_the_project_rests_and_each_is_delivered_in_the_end(bridge, ringostat):
+    ringostat.faults({"status": 400, "times": None})
+    for number in range(1, 13):
+        woken(bridge, [change(bridge, number)])
+    assert len(ringostat.requests) == 5
+    for _ in range(60):
+        bridge.clock.pass_(60)
+        bridge.sweep()
+        bridge.deliver()
+    assert len(ringostat.requests) <= 5 + 12, "one card each five minutes"
+
+    ringostat.faults()
+    bridge.settle()
+
+    assert len(names(ringostat)) == 12
 
 
 def test_a_refused_card_is_tried_again_when_its_content_changes(bridge, ringostat):
     ringostat.faults({"refuse": {"externalId": "42"}, "times": 1})
     change(bridge)
     woken(bridge, [key()])
-
-    assert woken(bridge, [key()]) == []
     assert len(ringostat.requests) == 1
 
     change(bridge, fullName="mended")
@@ -260,7 +299,8 @@ def test_a_refused_card_is_tried_again_when_its_content_changes(bridge, ringosta
 
 
 @pytest.mark.parametrize(
-    ("fault", "wait"), [({"status": 503}, 60), ({"status": 429, "headers": {"Retry-After": "90"}}, 90)]
+    ("fault", "wait"),
+    [({"status": 503}, 30), ({"status": 504}, 60), ({"status": 429, "headers": {"Retry-After": "90"}}, 90)],
 )
 def test_what_cannot_be_delivered_now_waits_and_is_then_delivered(bridge, ringostat, fault, wait):
     ringostat.faults({**fault, "times": 3})

@@ -34,14 +34,14 @@ def test_one_contact_that_ringostat_refuses_does_not_hold_up_the_other_nine(brid
     bridge.world.post("demo-kommo", crm.kommo(people), crm.FORM)
     good = [one for one in people if one is not bad]
     bridge.arrived(*good)
-    row = wait_for(lambda: (found := bridge.row(bad, "Kommo")).get("refused") and found)
-    bridge.settled(*people)
+    row = wait_for(lambda: (found := bridge.row(bad, "Kommo")).get("refusals") and found)
+    bridge.settled(*good)
 
     posts = bridge.posts(*people)
     alone = [post for post in posts if [card["externalId"] for card in post["body"]["contacts"]] == [str(bad.id)]]
     assert bridge.contacts([bad]) == {}
-    assert json.loads(row["refused"])
-    assert "due" not in row
+    assert (row["refusals"], json.loads(row["failure"])[:3]) == (1, ["bad-data", 400, "400"])
+    assert "refused" not in row, "it is tried again in a minute"
     assert [post["status"] for post in alone] == [400]
     assert len(posts) <= 9
     assert posts[-1]["time"] - posts[0]["time"] < 1  # one invocation: a second one would have waited
@@ -52,7 +52,7 @@ def test_a_card_that_was_refused_is_tried_again_when_it_changes(bridge):
 
     bridge.world.ringostat.faults({"refuse": {"externalId": str(one.id)}})
     bridge.world.post("demo-pipedrive", crm.pipedrive(one))
-    wait_for(lambda: bridge.row(one).get("refused"))
+    wait_for(lambda: bridge.row(one).get("refusals"))
     bridge.world.ringostat.faults()
     changed = one._replace(name=f"Ольга {crm.CANARY}", changed_at=one.changed_at + 1)
     bridge.world.post("demo-pipedrive", crm.pipedrive(changed))
@@ -60,7 +60,7 @@ def test_a_card_that_was_refused_is_tried_again_when_it_changes(bridge):
     bridge.arrived(one)
     bridge.settled(one)
     assert bridge.contacts([one])[str(one.id)]["fullName"] == changed.name
-    assert not bridge.row(one).get("refused")
+    assert not bridge.row(one).get("refusals")
 
 
 def test_a_request_whose_answer_got_lost_is_followed_by_the_newest_state(bridge):

@@ -88,7 +88,7 @@ def test_a_refused_card_is_listed_and_retried(bridge, operate):
     one = crm.person()
     bridge.world.ringostat.faults({"refuse": {"externalId": str(one.id)}})
     bridge.world.post("demo-pipedrive", crm.pipedrive(one))
-    wait_for(lambda: "refused" in bridge.row(one), what="The refusal")
+    wait_for(lambda: "refusals" in bridge.row(one), what="The refusal")
 
     listed = operate("refused", "list", "--connection", "demo-pipedrive")
     bridge.world.ringostat.faults()

@@ -226,6 +226,15 @@ def test_a_body_that_is_none_is_refused(emulator, body):
     assert sync(emulator, "contacts", body)[0] == 400
 
 
+@pytest.mark.parametrize("fault", [{"status": 400}, {"body": {"success": False}}])
+def test_a_fault_may_meet_one_request_in_so_many_whatever_else_is_set(emulator, fault):
+    for number in range(9):
+        emulator.faults({**fault, "every": 3, "times": None})
+        sync(emulator, "contacts", contacts(str(number)))
+
+    assert len(emulator.state()["contacts"]) == 6
+
+
 def test_a_bad_record_refuses_the_whole_array(emulator):
     body = contacts("1", "2", "3")
     body["contacts"][1]["fullName"] = ""
