@@ -20,7 +20,10 @@ Values = Mapping[str, Any]
 
 
 class Stamped(NamedTuple):
-    """A field's value and when it was set: in the CRM, and when we first heard of it (both ms since 1970, UTC)."""
+    """A field's value and when it was set: in the CRM, and when we first heard of it (both ms since 1970, UTC).
+
+    A row may hold further elements behind these three: a newer version's, which are kept and decide nothing here.
+    """
 
     value: Any
     changed_at: int
@@ -61,7 +64,7 @@ def is_deleted(fields: Fields) -> bool:
     if deletion is None or not deletion.value:
         return False
     own = (stamp for name, stamp in fields.items() if not name.startswith(ORGANIZATION_NAME))
-    return all(stamp[1:] <= deletion[1:] for stamp in own)
+    return all(stamp[1:3] <= deletion[1:3] for stamp in own)
 
 
 def mark_of(fields: Fields) -> str:

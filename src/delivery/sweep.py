@@ -54,7 +54,7 @@ class Sweeper(NamedTuple):
         A card that is due only to be asserted once more is not old.
         """
         keys = list(chain.from_iterable(due.values()))
-        cards = self.cards.read(keys).values() if keys else ()
+        cards = self.cards.readable(keys)[0].values() if keys else ()
         return max([0, *(now - card.due_since for card in cards if card.due_since and not is_confirmed(card))])
 
     def _woken(self, project: int, throttle: Throttle, now: int) -> list[str]:
