@@ -15,7 +15,7 @@ from cards.key import staff_key
 from cli.patience import REMEDIES
 from connections import Connection, api_key_of, auth_key_of, connection_of
 from delivery.policy import EVER_MS, LEFT_COUNTED
-from errors import BadConnection, BadMapping, BridgeError, OperatorError
+from errors import BadConnection, BadMapping, BridgeError, NewerSchema, OperatorError
 from intake.employees import ids_of
 from lookup.request import needs
 from mapping.language import loader
@@ -61,6 +61,8 @@ def surviving(subject: str, remedy: str) -> Callable[[Check], Check]:
                 yield Finding("wrong", f"{subject}: cannot be reached ({type(error).__name__})", remedy)
             except click.ClickException as error:
                 yield Finding("wrong", error.message, remedy)
+            except NewerSchema as error:
+                yield Finding("wrong", f"{subject}: {error}", "make deploy with the version that wrote it")
 
         return checked
 
