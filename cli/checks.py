@@ -23,13 +23,17 @@ from mapping.language.rule import STAFF
 from ops import api_keys, auth_check, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
-from ops.stack import Stack
+from ops.stack import LARGEST_SECRET, Stack, as_secret
 from ops.times import shown
 
 CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
 OVERDUE_MS = 5 * 60_000  # the sweep runs every minute
 LATER = "nothing is lost, it is tried again by itself; if this lasts,"
 KEY_ENDS_SOON_MS = 30 * 86_400_000
+NEARLY_FULL = 0.8  # of a secret
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html: about 100 versions are kept,
+# and none younger than a day is removed.
+RARELY = "write a secret at most once in 10 minutes, or about 100 times a day: each connect is a new version"
 PAGES = 5  # of the table, a megabyte each, in which the last events are looked for
 
 
@@ -137,6 +141,18 @@ def _staffed(entries: dict[str, Any], name: str) -> Connection | None:
     except (BadConnection, BadMapping):
         return None  # another check reports it
     return connection if own and (STAFF in own.lookups or STAFF in loader.answers_of(own).lookups) else None
+
+
+@surviving("the size of the secrets", "allow secretsmanager:GetSecretValue")
+def secret_sizes(stack: Stack) -> Iterator[Finding]:
+    """Warn before a secret is full."""
+    for name in ("ConnectionsSecret", "AuthKeysSecret", api_keys.SECRET):
+        if name not in stack.ids:
+            continue  # the stack was deployed without look-ups
+        size = len(as_secret(stack.secret(name)).encode())
+        if size >= NEARLY_FULL * LARGEST_SECRET:
+            what = f"{name} takes {size} of the {LARGEST_SECRET} bytes that a secret may have"
+            yield Finding("warning", what, f"take out what is not used any more, or begin a second stack; {RARELY}")
 
 
 @surviving("the auth keys", "repair the secret AuthKeysSecret, or run bridge project add N")
@@ -359,8 +375,8 @@ def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
         )
         for item in answer["Items"]:
             arrived = max((stamp[2] for stamp in json.loads(item["fields"]["S"]).values()), default=0)
-            name = item.get("connection", {}).get("S", "")
-            newest[name] = max(arrived, newest.get(name, 0))
+            if name := item.get("connection", {}).get("S"):
+                newest[name] = max(arrived, newest.get(name, 0))
         if "LastEvaluatedKey" not in answer:
             return newest, True
         more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -369,6 +385,7 @@ def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
 
 CHECKS: tuple[Check, ...] = (
     connections,
+    secret_sizes,
     auth_keys,
     employees,
     queues,
