@@ -1,7 +1,5 @@
 """`bridge refused`: cards whose content Ringostat refused alone."""
 
-from collections.abc import Iterator
-
 import click
 
 from aws.chunks import chunks
@@ -12,6 +10,7 @@ from cli.filters import Filter, filtered
 from cli.terminal import Cell, columns, say
 from delivery import state
 from delivery.wakeups import wake
+from ops.scan import PAGE_BYTES, cost, scanned
 from ops.stack import Stack, of_stack
 from ops.times import local
 from ops.times import since as parsed
@@ -52,20 +51,24 @@ def retry(stack: Stack, connection: str, code: str, since: str | None, *, dry_ru
 
 def refused(stack: Stack, chosen: Filter) -> list[Card]:
     """Return the refused cards that the filters mean, newest first; it reads the whole table."""
+    table = stack.ids["CardsTable"]
+    size = cost(stack, table)
+    if size.bytes_ > PAGE_BYTES:
+        say(f"reading: {size.read()}", error=True)
+    pages = scanned(
+        stack,
+        table,
+        lambda items: [card_of(item) for item in items],
+        ConsistentRead=True,
+        FilterExpression="attribute_exists(refused)",
+    )
     cards = [
         card
-        for card in _scanned(stack)
+        for page in pages
+        for card in page
         if card.refused and chosen.fits(card.connection, card.refused.code, card.refused.at)
     ]
     return sorted(cards, key=lambda card: card.refused.at if card.refused else 0, reverse=True)
-
-
-def _scanned(stack: Stack) -> Iterator[Card]:
-    pages = stack.client("dynamodb").get_paginator("scan")
-    for page in pages.paginate(
-        TableName=stack.ids["CardsTable"], ConsistentRead=True, FilterExpression="attribute_exists(refused)"
-    ):
-        yield from map(card_of, page["Items"])
 
 
 def _row(card: Card) -> tuple[str | Cell, ...]:
