@@ -15,7 +15,7 @@ from cards.key import staff_key
 from cli.patience import REMEDIES
 from connections import Connection, api_key_of, auth_key_of, connection_of
 from delivery.policy import EVER_MS, LEFT_COUNTED, LOOKED_AT
-from errors import BadConnection, BadMapping, BridgeError, OperatorError
+from errors import BadConnection, BadMapping, BridgeError, NewerSchema, OperatorError
 from intake.employees import ids_of
 from lookup.request import needs
 from mapping.language import loader
@@ -23,7 +23,7 @@ from mapping.language.rule import STAFF
 from ops import api_keys, auth_check, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
-from ops.stack import LARGEST_SECRET, Stack
+from ops.stack import LARGEST_SECRET, Stack, as_secret
 from ops.times import shown
 
 CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
@@ -35,10 +35,13 @@ TRIGGERS = {
     "DeliverFunction": "DeliverFunctionWakeUps",
     "LookupFunction": "LookupFunctionWakeUps",
 }
-NEARLY_FULL = 0.8
 USUAL_COPIES, LEAST_COPIES = 1_000, 50  # a new account has 10
 MORE_COPIES = "ask for 1,000, free of charge: Service Quotas > AWS Lambda > Concurrent executions (L-B99A9384)"
 FOR_A_NEW_ACCOUNT = "RequestsPerSecond=10 RequestBurst=5 InboxConcurrency=2"
+NEARLY_FULL = 0.8  # of a secret
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html: about 100 versions are kept,
+# and none younger than a day is removed.
+RARELY = "write a secret at most once in 10 minutes, or about 100 times a day: each connect is a new version"
 PAGES = 5  # of the table, a megabyte each, in which the last events are looked for
 
 
@@ -70,6 +73,8 @@ def surviving(subject: str, remedy: str) -> Callable[[Check], Check]:
                 yield Finding("wrong", f"{subject}: cannot be reached ({type(error).__name__})", remedy)
             except click.ClickException as error:
                 yield Finding("wrong", error.message, remedy)
+            except NewerSchema as error:
+                yield Finding("wrong", f"{subject}: {error}", "make deploy with the version that wrote it")
 
         return checked
 
@@ -90,18 +95,6 @@ def connections(stack: Stack) -> Iterator[Finding]:
         )
     if not wrong:
         yield Finding("fine", f"{len(entries)} connections can be read")
-
-
-@surviving("the size of the secrets", "allow secretsmanager:GetSecretValue")
-def room(stack: Stack) -> Iterator[Finding]:
-    """Warn before a secret is full: then no connection, project or key can be added."""
-    for name in ("ConnectionsSecret", "AuthKeysSecret", api_keys.SECRET):
-        if name not in stack.ids:
-            continue  # the stack was deployed without look-ups
-        size = len(stack.client("secretsmanager").get_secret_value(SecretId=stack.ids[name])["SecretString"].encode())
-        if size > NEARLY_FULL * LARGEST_SECRET:
-            what = f"{name} is {100 * size // LARGEST_SECRET} % full; a secret holds 64 KiB"
-            yield Finding("warning", what, "remove connections that are gone, or deploy a second stack: docs/scale.md")
 
 
 def problems(entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[str]:
@@ -156,6 +149,18 @@ def _staffed(entries: dict[str, Any], name: str) -> Connection | None:
     except (BadConnection, BadMapping):
         return None  # another check reports it
     return connection if own and (STAFF in own.lookups or STAFF in loader.answers_of(own).lookups) else None
+
+
+@surviving("the size of the secrets", "allow secretsmanager:GetSecretValue")
+def secret_sizes(stack: Stack) -> Iterator[Finding]:
+    """Warn before a secret is full."""
+    for name in ("ConnectionsSecret", "AuthKeysSecret", api_keys.SECRET):
+        if name not in stack.ids:
+            continue  # the stack was deployed without look-ups
+        size = len(as_secret(stack.secret(name)).encode())
+        if size >= NEARLY_FULL * LARGEST_SECRET:
+            what = f"{name} takes {size} of the {LARGEST_SECRET} bytes that a secret may have"
+            yield Finding("warning", what, f"take out what is not used any more, or begin a second stack; {RARELY}")
 
 
 @surviving("the auth keys", "repair the secret AuthKeysSecret, or run bridge project add N")
@@ -395,8 +400,8 @@ def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
         )
         for item in answer["Items"]:
             arrived = max((stamp[2] for stamp in json.loads(item["fields"]["S"]).values()), default=0)
-            name = item.get("connection", {}).get("S", "")
-            newest[name] = max(arrived, newest.get(name, 0))
+            if name := item.get("connection", {}).get("S"):
+                newest[name] = max(arrived, newest.get(name, 0))
         if "LastEvaluatedKey" not in answer:
             return newest, True
         more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -405,7 +410,7 @@ def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
 
 CHECKS: tuple[Check, ...] = (
     connections,
-    room,
+    secret_sizes,
     auth_keys,
     employees,
     queues,

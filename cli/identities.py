@@ -1,5 +1,7 @@
 """The cards that an operator means by an id of the CRM."""
 
+import re
+
 from cards.card import Card
 from cards.key import key_of
 from connections import Connection
@@ -8,14 +10,14 @@ from mapping.language import loader
 from ops.stack import Stack
 
 KINDS = ("contact", "lead", "organization")
+KEY = re.compile(rf"[0-9]+#[^#]+#({'|'.join(KINDS)}):.+")
 
 
 def keys_of(connection: Connection, identity: str) -> dict[str, str]:
     """Return the keys that an id may have, by kind: `42` is of every kind, `lead:42` and a whole key are of one."""
     mapping = loader.load(connection.mapping)
-    own = f"{connection.project}#{mapping.crm}#"
-    if identity.startswith(own):
-        return {identity.removeprefix(own).partition(":")[0]: identity}
+    if whole := KEY.fullmatch(identity):  # of any project: a connection may have had another one
+        return {whole[1]: identity}
     kind, mark, rest = identity.partition(":")
     cards = {kind: identity} if mark and kind in KINDS and rest else {kind: f"{kind}:{identity}" for kind in KINDS}
     is_personal = personal_ids(connection.settings) if mapping.free_ids else None

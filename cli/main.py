@@ -30,6 +30,7 @@ VERBS = {
     "rejected": "List, show and replay events that were rejected.",
     "refused": "List and retry cards that Ringostat refused.",
     "left-behind": "List what is to be removed at Ringostat by hand.",
+    "restore": "Bring the cards of a restored table back, merged with what came since.",
     "erase": "Erase one card for good; later events of it are skipped.",
 }
 ALIASES = {"preview": "explain", "providers": "presets"}  # names that users of similar tools know

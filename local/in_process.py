@@ -184,13 +184,7 @@ class Bridge:
         self.clock = clock or Clock()
         self._count = 0
         self._seconds = 0.0
-        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-        aws("dynamodb").create_table(TableName=SETTINGS.cards_table, **{name: TABLE[name] for name in wanted})
-        for url in QUEUES:
-            aws("sqs").create_queue(QueueName=url.rpartition("/")[2])
-        self.put_secret(SETTINGS.connections_secret, CONNECTIONS)
-        self.put_secret(SETTINGS.auth_keys_secret, AUTH_KEYS)
-        self.put_secret(SETTINGS.api_keys_secret, {})
+        self._create()
         self.cards = Cards(dynamodb(PATIENT), SETTINGS.cards_table)
         self._forget_other_bridges()
         self.throttles = Throttles(self.cards, deliver.POLICY)
@@ -217,6 +211,16 @@ class Bridge:
             sleep=self.clock.pass_,
             jitter=lambda: 0.5,
         )
+
+    def _create(self):
+        """Create what the functions share."""
+        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        aws("dynamodb").create_table(TableName=SETTINGS.cards_table, **{name: TABLE[name] for name in wanted})
+        for url in QUEUES:
+            aws("sqs").create_queue(QueueName=url.rpartition("/")[2])
+        self.put_secret(SETTINGS.connections_secret, CONNECTIONS)
+        self.put_secret(SETTINGS.auth_keys_secret, AUTH_KEYS)
+        self.put_secret(SETTINGS.api_keys_secret, {})
 
     def _forget_other_bridges(self):
         """Forget what handlers keep for the life of a process."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from errors import BadBody
+from errors import BadBody, BridgeError, NewerSchema
 from event import Event, Record, plain, queued, request_of
 from mapping.decode import decoded
 
@@ -40,11 +40,11 @@ class Sample(NamedTuple):
     headers: Mapping[str, str]
     query: Mapping[str, str]
     came_as: str = ""  # in what it was wrapped
-    problem: BadBody | None = None
+    problem: BridgeError | None = None
     lookup: str = ""  # the look-up that it answers
 
     @classmethod
-    def of(cls, event: Event, *, came_as: str = "", problem: BadBody | None = None) -> "Sample":
+    def of(cls, event: Event, *, came_as: str = "", problem: BridgeError | None = None) -> "Sample":
         """Return an event as a mapping gets it."""
         return cls(event.body, event.headers, event.query, came_as, problem, event.lookup)
 
@@ -54,7 +54,7 @@ class Sample(NamedTuple):
         return self.headers.get("content-type", "")
 
     def decoded(self) -> Any:
-        """Return the plain data of the body; raise SenderError where `inbox` or `api` does."""
+        """Return the plain data of the body; raise BridgeError where `inbox` or `api` does."""
         if self.problem:
             raise self.problem
         return decoded(self.body, self.headers)
@@ -175,12 +175,12 @@ def of_message(message: Mapping[str, Any]) -> Sample:
     return Sample.of(event, came_as="a queue message", problem=problem)
 
 
-def event_of(message: Mapping[str, Any]) -> tuple[Event, BadBody | None]:
+def event_of(message: Mapping[str, Any]) -> tuple[Event, BridgeError | None]:
     """Return the event of a message as `inbox` reads it, or the whole message and what is wrong with it."""
     record = record_of(message)
     try:
         return queued(record), None
-    except BadBody as error:
+    except (BadBody, NewerSchema) as error:
         return plain(record), error
 
 

@@ -28,6 +28,7 @@ PATIENT: dict[str, Any] = {
     "retries": {"total_max_attempts": 5, "mode": "standard"},
 }
 LARGEST_SECRET = 65_536  # bytes; https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+CONNECTIONS_THAT_FIT = 276  # average ones, as `bridge connect pipedrive` stores them: a test measures it
 DENIED = frozenset(("AccessDenied", "AccessDeniedException", "AWS.SimpleQueueService.AccessDenied"))
 
 
@@ -109,7 +110,7 @@ class Stack:
 
     def put(self, name: str, entries: Mapping[str, Any]) -> None:
         """Write a secret that was read; raise ClickException if it is too large for Secrets Manager."""
-        text = json.dumps(entries, ensure_ascii=False, indent=1)
+        text = as_secret(entries)
         if len(text.encode()) > LARGEST_SECRET:
             raise click.ClickException(f"{name} would be larger than 64 KiB, which is all that a secret holds.")
         self.client("secretsmanager").put_secret_value(SecretId=self.ids[name], SecretString=text)
@@ -129,6 +130,11 @@ class Stack:
             hint = did_you_mean(name, list(entries)) or "bridge connections lists them"
             raise click.ClickException(f"there is no connection {name!r}; {hint}")
         return connection
+
+
+def as_secret(entries: Mapping[str, Any]) -> str:
+    """Return the text of a secret, as short as it can be."""
+    return json.dumps(entries, ensure_ascii=False, separators=(",", ":"))
 
 
 def in_aws(name: str, session: Any = None) -> Stack:

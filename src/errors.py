@@ -115,6 +115,17 @@ class BadConnection(OperatorError):
     code = "bad-connection"
 
 
+class NewerSchema(OperatorError):
+    """A newer version of the bridge wrote this: only a function of that version may read it."""
+
+    code = "newer-schema"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A newer version of the bridge wrote this: deploy that version, or one that reads it. Nothing is lost."
+        )
+
+
 class Unavailable(BridgeError):
     """AWS must recover; the same request may be sent again."""
 

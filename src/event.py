@@ -50,6 +50,7 @@ class Event(NamedTuple):
     request_id: str
     lookup: str = ""
     depth: int = 0
+    newer: Mapping[str, Any] = {}  # fields of its message that only a newer version knows
 
 
 def answered(  # noqa: PLR0913 - all that an answer is
@@ -113,13 +114,17 @@ def wrapped(event: Event) -> str:
             "receivedAt": event.received_at,
             "requestId": event.request_id,
             **({"lookup": event.lookup, "depth": event.depth} if event.lookup else {}),
+            **event.newer,
         },
         separators=(",", ":"),
     )
 
 
 def queued(record: Record) -> Event:
-    """Return the event of a message of the inbox queue; raise BadBody for one that wraps none."""
+    """Return the event of a message of the inbox queue.
+
+    Raise BadBody for a message that wraps none, NewerSchema for one that only a newer version reads.
+    """
     message = plain(record)
     if "connection" in record["messageAttributes"] and "code" not in record["messageAttributes"]:
         return message
@@ -135,6 +140,7 @@ def queued(record: Record) -> Event:
         request_id=inner.requestId or message.request_id,
         lookup=inner.lookup,
         depth=inner.depth,
+        newer=inner.model_extra or {},
     )
 
 

@@ -10,15 +10,20 @@ import re
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.parser import BaseModel
-from pydantic import ConfigDict, Field, JsonValue, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from errors import BadBody
+from errors import BadBody, NewerSchema
+
+SCHEMA = 1
 
 
 class InboxMessage(BaseModel):
     """An event wrapped in JSON. `body` is the CRM's own text, or any JSON value as it is."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    # Fields of a newer version are kept and pass; the published schema forbids them, so that others find their slips.
+    model_config = ConfigDict(
+        extra="allow", hide_input_in_errors=True, json_schema_extra={"additionalProperties": False}
+    )
 
     connection: Annotated[str, Field(min_length=1, max_length=128, description="name of the connection")]
     body: JsonValue
@@ -29,6 +34,14 @@ class InboxMessage(BaseModel):
     requestId: Annotated[str | None, Field(pattern=r"^[!-~]{1,128}$", description="for the logs")] = None
     lookup: Annotated[str, Field(max_length=40, description="of an answer of the CRM's API: what was looked up")] = ""
     depth: Annotated[int, Field(ge=0, le=2, description="of such an answer: how many look-ups led to it")] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, message: Any) -> Any:
+        schema = message.get("schema") if isinstance(message, dict) else None
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise NewerSchema
+        return message
 
     def raw(self) -> bytes:
         """Return the bytes of the body; raise BadBody for base64 that is none."""
@@ -43,7 +56,10 @@ class InboxMessage(BaseModel):
 
 
 def parse(text: str) -> InboxMessage:
-    """Return the message; raise BadBody that names every wrong field and quotes no value."""
+    """Return the message; raise BadBody that names every wrong field and quotes no value.
+
+    Raise NewerSchema for one whose `schema` is greater than 1, which a message of today does not say.
+    """
     try:
         return InboxMessage.model_validate_json(text)
     except ValidationError as error:

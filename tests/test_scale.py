@@ -2,15 +2,13 @@
 
 import math
 import re
-from types import SimpleNamespace
 
-import click
 import pytest
 
 from cli.checks import FOR_A_NEW_ACCOUNT
 from delivery.policy import GIVE_UP_DAYS
 from local import template
-from ops.stack import LARGEST_SECRET, Stack
+from ops.stack import CONNECTIONS_THAT_FIT, LARGEST_SECRET
 
 PAGE = (template.ROOT / "docs" / "scale.md").read_text("utf-8")
 COST = (template.ROOT / "docs" / "cost.md").read_text("utf-8")
@@ -22,23 +20,6 @@ ROWS = {cells[1].strip(): cells[2:4] for cells in (line.split("|") for line in P
 INBOX_SECONDS, WARM_SECONDS = 0.3, 0.05  # guesses that the page calls so
 POST_SECONDS, SLOW_POST_SECONDS = 0.37, 0.97  # as docs/cost.md: of which 0.3 (0.9) are Ringostat's
 DAY = 86_400
-
-
-def connections_that_fit():
-    """How many connections `bridge connect pipedrive` can store, by the code that writes the secret."""
-    stack = Stack(lambda _: SimpleNamespace(put_secret_value=lambda **_: None), {"ConnectionsSecret": ""}, "")
-    entry = {"mapping": "pipedrive", "project": 106, "country": "UA", "time_zone": "Europe/Kyiv"}
-    entry |= {"crm_url": "https://customer-001.pipedrive.com"}
-    entry |= {"verify": {"scheme": "basic", "username": "crm", "password": "p" * 43}}
-    entries = {}
-    try:
-        while True:
-            stack.put("ConnectionsSecret", entries | {f"customer-{len(entries):03}": entry})
-            entries[f"customer-{len(entries):03}"] = entry
-    except click.ClickException:
-        return len(entries)
-
-
 DELIVERY = EVENTS["DeliverFunction"]["WakeUps"]["Properties"]["BatchSize"]
 INBOX = EVENTS["InboxFunction"]["Inbox"]["Properties"]["BatchSize"]
 LOOKUPS = EVENTS["LookupFunction"]["WakeUps"]["Properties"]["ScalingConfig"]["MaximumConcurrency"]
@@ -48,7 +29,7 @@ BEARS = {
     "delivery of single cards": DEFAULT["DeliveryConcurrency"] * DELIVERY / POST_SECONDS,
     "the same, if Ringostat takes 0.9 s": DEFAULT["DeliveryConcurrency"] * DELIVERY / SLOW_POST_SECONDS,
     "events by the inbox queue": DEFAULT["InboxConcurrency"] * INBOX / INBOX_SECONDS,
-    "connections": connections_that_fit(),
+    "connections": CONNECTIONS_THAT_FIT,
     "webhooks": DEFAULT["RequestsPerSecond"],
     "webhooks at once": DEFAULT["RequestBurst"],
     "news of one project": 1000 / 2,

@@ -44,6 +44,7 @@ def command(stack: Stack, connection: str, identity: str, *, dry_run: bool, lift
     key = _the_one(stack, entry, identity)
     if lift:
         return _lift(stack.cards, key, dry_run=dry_run)
+    is_known = bool(stack.cards.read([key]))
     if not dry_run:
         stack.cards.erase(key, stack.clock())
     with Held(stack) as held:
@@ -52,6 +53,8 @@ def command(stack: Stack, connection: str, identity: str, *, dry_run: bool, lift
             held.delete(traces.of_it)
     would = "would be " if dry_run else ""
     say(Cell(key, "bold"), f" {would}erased; {len(traces.of_it)} rejected events of it {would}deleted")
+    if not is_known:
+        say(Cell("there was no card of this key", "yellow"), f": events of it {would or 'are '}skipped from now on")
     _hint(traces.unknown)
     say(AT_RINGOSTAT)
     return exits.FINE

@@ -1,7 +1,5 @@
 """`bridge refused`: cards whose content Ringostat refused alone."""
 
-from collections.abc import Iterator
-
 import click
 
 from aws.chunks import chunks
@@ -13,6 +11,7 @@ from cli.terminal import Cell, columns, say
 from delivery import state
 from delivery.wakeups import wake
 from ops.card_text import refusal_of
+from ops.scan import PAGE_BYTES, cost, scanned
 from ops.stack import Stack, of_stack
 from ops.times import away, local
 from ops.times import since as parsed
@@ -56,19 +55,20 @@ def retry(stack: Stack, connection: str, code: str, since: str | None, *, dry_ru
 
 def refused(stack: Stack, chosen: Filter) -> list[Card]:
     """Return the refused cards that the filters mean, newest first; it reads the whole table."""
-    found = [(refusal, card) for card in _scanned(stack) if (refusal := refusal_of(card))]
-    meant = [(refusal.at, card) for refusal, card in found if chosen.fits(card.connection, refusal.code, refusal.at)]
-    return [card for _, card in sorted(meant, key=lambda one: one[0], reverse=True)]
-
-
-def _scanned(stack: Stack) -> Iterator[Card]:
-    pages = stack.client("dynamodb").get_paginator("scan")
-    for page in pages.paginate(
-        TableName=stack.ids["CardsTable"],
+    table = stack.ids["CardsTable"]
+    size = cost(stack, table)
+    if size.bytes_ > PAGE_BYTES:
+        say(f"reading: {size.read()}", error=True)
+    pages = scanned(
+        stack,
+        table,
+        lambda items: [card_of(item) for item in items],
         ConsistentRead=True,
         FilterExpression="attribute_exists(refused) OR attribute_exists(refused_hash)",
-    ):
-        yield from map(card_of, page["Items"])
+    )
+    found = [(refusal, card) for page in pages for card in page if (refusal := refusal_of(card))]
+    meant = [(refusal.at, card) for refusal, card in found if chosen.fits(card.connection, refusal.code, refusal.at)]
+    return [card for _, card in sorted(meant, key=lambda one: one[0], reverse=True)]
 
 
 def _row(card: Card, now: int) -> tuple[str | Cell, ...]:

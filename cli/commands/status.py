@@ -46,7 +46,8 @@ def command(stack: Stack, connection: str, identity: str) -> int:
         say(f"Look for rejected ones: bridge rejected list --connection {connection}")
     if not (cards or rows):
         return exits.WRONG
-    held = list(troubles(stack.cards, entry.project, stack.clock())) if cards else []
+    projects = sorted({project_of(card.key) for card in cards.values()})
+    held = [trouble for project in projects for trouble in troubles(stack.cards, project, stack.clock())]
     for trouble in [*held, *waiting]:
         say(Cell("held up   ", "bold yellow"), str(trouble))
     return exits.FINE

@@ -1,8 +1,8 @@
 """The cards table in DynamoDB: the truth.
 
 Every write is an update expression under a condition: attributes that this version does not know are kept, and nothing
-unread is overwritten. `fields` is one JSON text, because it is always read and written whole and
-DynamoDB's own maps cost more to decode than the merge itself.
+unread is overwritten. A row of a greater schema is neither read nor written. `fields` is one JSON text, because it is
+always read and written whole and DynamoDB's own maps cost more to decode than the merge itself.
 """
 
 import json
@@ -27,9 +27,10 @@ from cards.key import (
     wanted_part,
 )
 from cards.write import SCHEMA, Write, renaming
-from errors import Unavailable
+from errors import NewerSchema, Unavailable
 
 BATCH = 100  # items of one BatchGetItem or TransactWriteItems
+READABLE = "(attribute_not_exists(#schema) OR #schema <= :known)"  # what a newer version wrote is not written over
 TOMBSTONE = frozenset(("key", "connection", "schema", "rev", "erased", "due", "due_at"))
 ERASURES = 5  # of one card, while others write to it
 PAUSES = (0.02, 0.06, 0.2)  # s at most: a transaction that holds a row is over in milliseconds
@@ -51,7 +52,10 @@ class Written(NamedTuple):
 
 
 class Cards:
-    """The table, read and written by key. Every method raises Unavailable when DynamoDB fails."""
+    """The table, read and written by key. Every method raises Unavailable when DynamoDB fails.
+
+    Every method that reads a row or writes one raises NewerSchema for a row of a newer version.
+    """
 
     def __init__(self, client: ServiceClient, table: str) -> None:
         self._client = client
@@ -64,10 +68,14 @@ class Cards:
 
     def read(self, keys: Sequence[str]) -> dict[str, Card]:
         """Return the cards that exist, read consistently: one call, or one per hundred keys."""
-        if len(keys) == 1:
-            item = self._item(keys[0])
-            return {keys[0]: card_of(item)} if item else {}
-        return {card.key: card for card in map(card_of, self._items(keys))}
+        items = [self._item(keys[0])] if len(keys) == 1 else self._items(keys)
+        return {card.key: card for card in map(card_of, filter(None, items))}
+
+    def readable(self, keys: Sequence[str]) -> tuple[dict[str, Card], list[str]]:
+        """Return the cards that exist, and the keys of those of a newer version."""
+        items = list(self._items(keys))
+        newer = [item["key"]["S"] for item in items if _is_newer(item)]
+        return {card.key: card for card in (card_of(item) for item in items if not _is_newer(item))}, newer
 
     def _items(self, keys: Sequence[str]) -> Iterator[Item]:
         for start in range(0, len(keys), BATCH):
@@ -75,12 +83,12 @@ class Cards:
 
     def row(self, key: str) -> dict[str, Any]:
         """Return the plain attributes of a row that is no card, empty if there is none."""
-        return {name: _plain(value) for name, value in self._item(key).items()}
+        return _plain_row(self._item(key))
 
     def rows(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the plain attributes of rows that are no cards, of those that exist: one call per hundred."""
         items = self._items(keys) if keys else ()
-        return {item["key"]["S"]: {name: _plain(value) for name, value in item.items()} for item in items}
+        return {item["key"]["S"]: _plain_row(item) for item in items}
 
     def _item(self, key: str) -> Item:
         answer = self._client.call("GetItem", TableName=self._table, Key=_key(key), ConsistentRead=True)
@@ -195,20 +203,21 @@ class Cards:
 
     def _write_each(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
         conflicts: dict[str, Card | None] = {}
-        failure: Failure | None = None
+        failure: Failure | NewerSchema | None = None
         for write in writes:
             if not in_time():
                 raise Unavailable("DynamoDB takes too long.")
             try:
                 done, item = self._tried(write)
+                if not done:
+                    conflicts[write.key] = card_of(item) if item else None
+            except NewerSchema as error:
+                failure = error
             except Failure as error:
                 if error.aws_code in PASSING_CODES:
                     raise  # the next write would be throttled, too
                 if not (write.members and error.aws_code == "ValidationException"):  # full: 400 KiB
                     failure = error
-                continue
-            if not done:
-                conflicts[write.key] = card_of(item) if item else None
         if failure:
             raise failure
         return conflicts
@@ -238,20 +247,19 @@ class Cards:
     def _update(self, write: Write) -> dict[str, Any]:
         sets = {name: value for name, value in write.changes.items() if value is not None}
         removes = tuple(name for name, value in write.changes.items() if value is None)
-        expression, names = _expression(
-            tuple(sets), removes, write.condition, tuple(write.once), adds=bool(write.members)
-        )
+        condition = f"({write.condition}) AND {READABLE}" if write.condition else READABLE
+        expression, names = _expression(tuple(sets), removes, condition, tuple(write.once), adds=bool(write.members))
         values = {f":set_{name}": _typed(value) for name, value in {**sets, **write.once}.items()}
-        values |= {f":{name}": _typed(value) for name, value in write.values.items()}
+        values |= {f":{name}": _typed(value) for name, value in {**write.values, "known": SCHEMA}.items()}
         if write.members:
             values[":members"] = {"SS": sorted(write.members)}
         return {
             "TableName": self._table,
             "Key": _key(write.key),
             "UpdateExpression": expression,
-            **({"ConditionExpression": write.condition} if write.condition else {}),
+            "ConditionExpression": condition,
             "ExpressionAttributeNames": dict(names),
-            **({"ExpressionAttributeValues": values} if values else {}),
+            "ExpressionAttributeValues": values,
         }
 
     def due(self, project: int, now: int, limit: int, *, newest: bool = False) -> list[str]:
@@ -296,12 +304,19 @@ def _tombstone(key: str, row: Mapping[str, Any], now: int) -> Write:
     return Write(key, {**gone, "schema": SCHEMA, "rev": row.get("rev", 0) + 1, "erased": now})
 
 
+def _is_newer(item: Item) -> bool:
+    return int(item.get("schema", {}).get("N", SCHEMA)) > SCHEMA
+
+
 def card_of(item: Item) -> Card:
-    """Return the card that a row holds."""
+    """Return the card that a row holds; raise NewerSchema where a newer version wrote it."""
+    if _is_newer(item):
+        raise NewerSchema
     known = {name: _plain(value) for name, value in item.items() if name in _KNOWN}
-    fields = {name: Stamped(*stamp) for name, stamp in json.loads(known.get("fields") or "{}").items()}
-    refused = Refusal(*json.loads(known["refused"])) if known.get("refused") else None
-    failure = LastFailure(*json.loads(known["failure"])) if known.get("failure") else None
+    stamps = json.loads(known.get("fields") or "{}").items()
+    fields = {name: tuple.__new__(Stamped, stamp) for name, stamp in stamps}  # with what a newer version put behind
+    refused = Refusal(*json.loads(known["refused"])[: len(Refusal._fields)]) if known.get("refused") else None
+    failure = LastFailure(*json.loads(known["failure"])[: len(LastFailure._fields)]) if known.get("failure") else None
     shown = json.loads(known["shown"]) if known.get("shown") else None
     return Card(**{**known, "fields": fields, "refused": refused, "failure": failure, "shown": shown})
 
@@ -333,8 +348,16 @@ def _typed(value: Any) -> Item:
     return {"BOOL": value} if kind is bool else {"S": _COMPACT.encode(value)}
 
 
+def _plain_row(item: Item) -> dict[str, Any]:
+    if _is_newer(item):
+        raise NewerSchema
+    return {name: _plain(value) for name, value in item.items()}
+
+
 def _plain(value: Item) -> Any:
     ((kind, plain),) = value.items()
     if kind == "SS":
         return tuple(sorted(plain))
-    return int(plain) if kind == "N" else plain
+    if kind == "N":
+        return int(plain) if plain.lstrip("-").isdecimal() else float(plain)
+    return plain

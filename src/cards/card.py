@@ -120,9 +120,9 @@ def merge(known: Fields, news: Fields) -> dict[str, Stamped]:
 
 
 def _newer(a: Stamped, b: Stamped) -> Stamped:
-    if a[1:] != b[1:]:
-        return a if a[1:] > b[1:] else b
-    return max(a, b, key=lambda stamp: canonical(stamp.value))
+    if a[1:3] != b[1:3]:
+        return a if a[1:3] > b[1:3] else b
+    return max(a, b, key=lambda stamp: (canonical(stamp.value), len(stamp), canonical(stamp)))
 
 
 def named_by_id(fields: Fields) -> list[str]:

@@ -20,7 +20,10 @@ Values = Mapping[str, Any]
 
 
 class Stamped(NamedTuple):
-    """A field's value and when it was set: in the CRM, and when we first heard of it (both ms since 1970, UTC)."""
+    """A field's value and when it was set: in the CRM, and when we first heard of it (both ms since 1970, UTC).
+
+    A row may hold further elements behind these three: a newer version's, which are kept and decide nothing here.
+    """
 
     value: Any
     changed_at: int
@@ -68,7 +71,7 @@ def is_deleted(fields: Fields) -> bool:
 def _is_later(stamp: Stamped, deletion: Stamped) -> bool:
     if stamp.changed_at == stamp.received_at:
         return stamp.received_at > deletion.received_at
-    return stamp[1:] > deletion[1:]
+    return stamp[1:3] > deletion[1:3]
 
 
 def mark_of(fields: Fields) -> str:

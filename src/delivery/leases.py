@@ -7,7 +7,7 @@ from aws.table import Cards
 from cards.card import Card, free_at
 from delivery import state
 from delivery.state import Lease
-from errors import Unavailable
+from errors import NewerSchema, Unavailable
 from telemetry import failed, logger
 
 
@@ -27,13 +27,14 @@ class Leases(NamedTuple):
         """
         if len(keys) <= 1:
             return self._each(keys)
-        cards = self.cards.read(keys).values()
+        found, newer = self.cards.readable(keys)
+        cards = found.values()
         ready = [card for card in cards if self._step(card) == "claim"]
         lost = self.cards.write_all([state.claim_read(card, self.lease, self.now) for card in ready])
         identity, until = self.lease
         claimed = [card._replace(lease_id=identity, lease_until=until) for card in ready if card.key not in lost]
         others = [self._instead(card) for card in cards if self._step(card) != "claim"]
-        return claimed + [card for card in others if card] + self._each(lost)
+        return claimed + [card for card in others if card] + self._each([*lost, *newer])
 
     def _each(self, keys: Iterable[str]) -> list[Card]:
         cards = [self._one(key) for key in keys]
@@ -42,7 +43,7 @@ class Leases(NamedTuple):
     def _one(self, key: str) -> Card | None:
         try:
             row = self.cards.write(state.claim(key, self.lease, self.now)).card
-        except Unavailable as error:  # the cards claimed so far must not wait for this one
+        except (NewerSchema, Unavailable) as error:  # the cards claimed so far must not wait for this one
             failed("not claimed", error, card=key)
             self.waiting[key] = self.now + self.quiet_ms
             return None

@@ -80,7 +80,7 @@ class Sweeper(NamedTuple):
 
         A card that is due only to be asserted once more is not old, nor is one that was refused and is tried again.
         """
-        cards = self.cards.read(due).values() if due else ()
+        cards = self.cards.readable(due)[0].values() if due else ()
         owed = (card for card in cards if not is_confirmed(card) and not refusals(card))
         return max([0, *(now - card.due_since for card in owed if card.due_since)])
 

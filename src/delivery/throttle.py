@@ -117,7 +117,7 @@ def closed(throttle: Throttle) -> Throttle:
 
 def probing(throttle: Throttle, now: int, policy: Policy) -> Throttle:
     """Return the throttle of an open circuit that rests again: so a probe that dies holds up no other for longer."""
-    rest = policy.circuit_rest_ms * PATIENCE[throttle.circuit or "transport"]
+    rest = policy.circuit_rest_ms * PATIENCE.get(throttle.circuit or "", PATIENCE["transport"])
     return throttle._replace(rests_until=now + rest)
 
 

@@ -11,18 +11,24 @@ from typing import Any, NamedTuple
 from aws.queues import Message, Queue
 from cards.key import project_of
 from delivery.policy import KEYS_PER_WAKEUP
+from errors import NewerSchema
+from telemetry import failed
 
 SCHEMA = 1
 CARD = re.compile(r"[0-9]+#[^#]+#")  # of a card's key
 
 
 class Wakeup(NamedTuple):
-    """A received wake-up; `keys` is empty when the message is none, for a wake-up is not data."""
+    """A received wake-up; `keys` is empty when the message is none, for a wake-up is not data.
+
+    One of a newer schema is left in the queue to a function that knows it.
+    """
 
     message_id: str
     receipt: str
     received: int  # how often SQS has handed it out
     keys: Sequence[str]
+    is_newer: bool = False
 
 
 def wake(queue: Queue, rests: Mapping[str, int]) -> None:
@@ -54,15 +60,19 @@ def wakeups_of(event: dict[str, Any]) -> list[Wakeup]:
             record["messageId"],
             record["receiptHandle"],
             int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
-            _keys(record["body"]),
+            *_said(record["body"]),
         )
         for record in event["Records"]
     ]
 
 
-def _keys(body: str) -> list[str]:
+def _said(body: str) -> tuple[list[str], bool]:
+    """Return the keys of a message, and whether it is of a newer schema."""
     try:
         message = json.loads(body)
-        return [key for key in message["keys"] if isinstance(key, str) and CARD.match(key)]
-    except (ValueError, TypeError, KeyError):
-        return []
+        if message.get("schema", SCHEMA) > SCHEMA:
+            failed("a wake-up is left in the queue", NewerSchema())
+            return [], True
+        return [key for key in message["keys"] if isinstance(key, str) and CARD.match(key)], False
+    except (AttributeError, ValueError, TypeError, KeyError):
+        return [], False

@@ -224,7 +224,7 @@ class Run:
         """Hide the wake-ups of cards to try again soon until then; what takes longer is the sweep's."""
         now = self.worker.clock()
         hidden: dict[str, int] = {}
-        again: list[str] = []
+        again = [wakeup.message_id for wakeup in wakeups if wakeup.is_newer]
         for wakeup in wakeups:
             times = [self.again[key] for key in wakeup.keys if key in self.again]
             if times and wakeup.received <= MAX_RECEIVES and min(times) - now <= LONGEST_HIDE_MS:

@@ -84,10 +84,12 @@ class Merging:
     def _read(self, keys: Iterable[str]) -> None:
         unread = list(dict.fromkeys(key for key in keys if key not in self.known))
         found = self.cards.read(unread) if unread else {}
-        self.known |= {key: found.get(key) or self._new(key) for key in unread}
+        self.known |= {key: self._owned(key, found.get(key)) for key in unread}
 
-    def _new(self, key: str) -> Card:
-        return Card(key, connection=self.connection)
+    def _owned(self, key: str, card: Card | None) -> Card:
+        """Return a card with its connection, which a row may lack: a tombstone that was lifted was born without one."""
+        card = card or Card(key)
+        return card if card.connection else card._replace(connection=self.connection)
 
     def _write(self, news: News) -> dict[str, list[Absorbed]]:
         verdicts: dict[str, list[Absorbed]] = {}
@@ -102,7 +104,7 @@ class Merging:
             employers = {key: self._employers(key, self.known[key].fields) for key in todo}
             self._prepare(before, employers)
             conflicts = self.cards.write_all(list(self._writes(before, employers)), self.in_time)
-            self.known |= {key: card or self._new(key) for key, card in conflicts.items()}
+            self.known |= {key: self._owned(key, card) for key, card in conflicts.items()}
             todo = [key for key in todo if key in conflicts]
             if not todo:
                 return verdicts

@@ -11,10 +11,10 @@ from aws.table import Cards
 from cards.key import pace_key
 from cards.write import Write
 from delivery.policy import EVER_MS, LOOKED_AT
-from errors import Unavailable
+from errors import NewerSchema, Unavailable
 from lookup.pace import Pace, opens_at
 from lookup.rows import Row
-from telemetry import logger, measure
+from telemetry import failed, logger, measure
 
 SCHEMA = 1
 MOST_WANTED = 10_000  # rows of a connection
@@ -34,12 +34,16 @@ def wake(wakeups: Queue, connections: Iterable[str], delay: int = 0) -> None:
 
 
 class Wakeup(NamedTuple):
-    """A received wake-up; `connection` is empty when the message is none."""
+    """A received wake-up; `connection` is empty when the message is none.
+
+    One of a newer schema is left in the queue to a function that knows it.
+    """
 
     message_id: str
     receipt: str
     received: int  # how often SQS has handed it out
     connection: str
+    is_newer: bool = False
 
 
 def wakeups_of(event: Mapping[str, Any]) -> list[Wakeup]:
@@ -49,17 +53,22 @@ def wakeups_of(event: Mapping[str, Any]) -> list[Wakeup]:
             record["messageId"],
             record["receiptHandle"],
             int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
-            _connection(record["body"]),
+            *_said(record["body"]),
         )
         for record in event["Records"]
     ]
 
 
-def _connection(body: str) -> str:
+def _said(body: str) -> tuple[str, bool]:
+    """Return the connection of a message, and whether it is of a newer schema."""
     try:
-        return str(json.loads(body)["connection"])
-    except (ValueError, TypeError, KeyError):
-        return ""
+        message = json.loads(body)
+        if message.get("schema", SCHEMA) > SCHEMA:
+            failed("a wake-up is left in the queue", NewerSchema())
+            return "", True
+        return str(message["connection"]), False
+    except (AttributeError, ValueError, TypeError, KeyError):
+        return "", False
 
 
 class Waker(NamedTuple):

@@ -28,7 +28,7 @@ class Run:
 
         Of the wake-ups of a connection one comes back: it stands for all.
         """
-        again: dict[str, int] = {}
+        again = {wakeup.message_id: 0 for wakeup in wakeups if wakeup.is_newer}
         for wakeup in {wakeup.connection: wakeup for wakeup in wakeups if wakeup.connection}.values():
             at = self._of(wakeup.connection)
             if at is not None and wakeup.received <= MAX_RECEIVES and at - self._worker.clock() <= LONGEST_HIDE_MS:

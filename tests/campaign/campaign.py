@@ -203,10 +203,9 @@ class Wire:
         self._real = real
         self._closed = closed
         self._campaign = campaign
-        self.fault = ""
 
     def post(self, *request, **more):
-        fault, self.fault = self.fault, ""
+        fault, self._campaign.wire_fault = self._campaign.wire_fault, ""
         if fault == "connection refused":
             self._campaign.came(fault)
             return self._closed.post(*request, **more)
@@ -274,6 +273,7 @@ class Campaign:
         self.plan = plan
         self.random = Random(plan.seed)
         self.faults: Counter[str] = Counter()
+        self.codes: Counter[str] = Counter()  # of what the rejected queue keeps
         self.truth: dict[str, dict[str, Stamped]] = {}
         self.accepted: dict[int, list[Any]] = {}
         self.rejected = self.told_503 = self.sent = self.made = self.looked_up = self.refusals = 0
@@ -283,6 +283,7 @@ class Campaign:
         self._order = count()
         self._land_by: list[int] = []
         self._swept_at = self._refused_until = 0
+        self.wire_fault = ""
 
     def run(self):
         """Send everything, fail, let it come to rest, and return the figures."""
@@ -303,13 +304,13 @@ class Campaign:
         self.clock = TravelClock(traveller)
         self.aws = enter(Aws(Memory(self.clock.now) if self.plan.memory else None))
         self.remote = enter(Remote(self.aws.versions))
-        self.bridge = enter(Bridge(self.remote.url, self.clock))
-        deadline = 0.15 if self.plan.faults else 10
+        self.bridge = self.make_bridge(enter)
+        self.deadline = deadline = 0.15 if self.plan.faults else 10
         clients = Ringostat(self.remote.url, deadline_seconds=deadline), Ringostat("http://127.0.0.1:9")
         for client in clients:
             stack.callback(client.close)
-        self.wire = Wire(*clients, self)
-        self.bridge.worker = self.bridge.worker._replace(ringostat=self.wire, jitter=self.random.random)
+        wire = Wire(*clients, self)
+        self.bridge.worker = self.bridge.worker._replace(ringostat=wire, jitter=self.random.random)
         if self.plan.refusing:
             policy = self.bridge.worker.policy._replace(batch_size=1)
             self.bridge.worker = self.bridge.worker._replace(policy=policy)
@@ -320,6 +321,10 @@ class Campaign:
         self.reader = Reader(self.bridge.reader, Fetcher(loopback=True, seconds=deadline), self)
         self.bridge.reader = self.reader.worker
         self.remote.faults(*self._always)
+
+    def make_bridge(self, enter):
+        """Return the bridge; `enter` takes in a context that lasts as long as the run."""
+        return enter(Bridge(self.remote.url, self.clock))
 
     def came(self, fault):
         self.faults[fault] += 1
@@ -412,7 +417,7 @@ class Campaign:
         if fault in WIRE and len(self.remote.coming_faults()) == len(self._always):
             self.came(fault)
         self.remote.faults(*self._always)
-        self.wire.fault = ""
+        self.wire_fault = ""
         self.aws.down.clear()
         if fault == "claim or record without its answer" and not self.aws.deaf:
             self.came(fault)
@@ -480,7 +485,7 @@ class Campaign:
         elif fault == "claim or record without its answer":
             self.aws.deaf.append(self.random.choice(["UpdateItem", "TransactWriteItems"]))
         else:
-            self.wire.fault = fault
+            self.wire_fault = fault
             if fault == "worker killed, request late":
                 self.remote.faults(WIRE["late"], *self._always)
         return fault
@@ -568,11 +573,10 @@ class Campaign:
         return self.bridge.cards.read(list(keys))
 
     def kept(self):
-        """Return how many events the rejected queue keeps."""
-        kept = 0
+        """Return how many events the rejected queue keeps, and note why."""
         while messages := self.bridge.rejected():
-            kept += len(messages)
-        return kept
+            self.codes.update(attributes["code"] for attributes, _ in messages)
+        return self.codes.total()
 
 
 class Expected:

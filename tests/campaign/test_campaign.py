@@ -10,6 +10,7 @@ import pytest
 from lookup import leased
 from lookup.rows import cleared
 from tests.campaign.campaign import ASSERT_MS, DOORS, LOOKUPS, QUIET_MS, RARE, WIRE, WORKER, Campaign, Plan
+from tests.campaign.mixed import FUNCTIONS, Mixed
 
 SEED = int(os.environ.get("SEED", "1"))
 EVENTS = int(os.environ.get("EVENTS", "40000"))
@@ -18,9 +19,13 @@ BEFORE_ASSERTION_MS = QUIET_MS + ASSERT_MS - 30_000
 
 
 def run(plan, show):
-    outcome = Campaign(plan).run()
+    return run_of(Campaign(plan), show)
 
-    show(f"campaign {plan}")
+
+def run_of(campaign, show):
+    outcome = campaign.run()
+
+    show(f"campaign {campaign.plan}")
     for line in outcome.lines():
         show("  " + line)
     return outcome
@@ -67,10 +72,33 @@ def test_refusals_that_pass_refuse_nothing_for_good(show):
     check_refusals(run(Plan(SEED, 400, faults=False, refusing=10), show))
 
 
+def deployed(plan, show, folder):
+    """Run a campaign of two versions."""
+    campaign = Mixed(plan, folder)
+    outcome = run_of(campaign, show)
+
+    calls = campaign.bridge.calls
+    show("  calls: " + ", ".join(f"{name} {number:,}" for name, number in sorted(calls.items())))
+    check(outcome)
+    assert outcome.stale == 0
+    assert "bad-body" not in campaign.codes, "a version cannot read what the other one kept"
+    assert len(calls) == 2 * len(FUNCTIONS)
+
+
+def test_a_deployment_in_which_functions_change_at_different_moments_loses_nothing(show, tmp_path):
+    deployed(Plan(SEED, 300, copies=1, cards=150), show, tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_one_post_in_a_hundred_refused_refuses_nothing_for_good(show):
     check_refusals(run(Plan(SEED, EVENTS // 8, faults=False, refusing=100), show))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_campaign_with_two_versions(show, tmp_path):
+    deployed(Plan(SEED, EVENTS // 10, copies=1, cards=EVENTS // 40), show, tmp_path)
 
 
 @pytest.mark.slow

@@ -20,7 +20,10 @@ texts, blocks = st.one_of(st.none(), st.text(max_size=2)), st.lists(entries, max
 
 
 def stamps(values):
-    return st.builds(Stamped, values, st.integers(0, 3), st.integers(0, 3))
+    """Stamps, some with what a newer version put behind them."""
+    of_today = st.tuples(values, st.integers(0, 3), st.integers(0, 3))
+    newer = st.lists(st.integers(0, 2) | st.text(max_size=1), max_size=2)
+    return st.builds(lambda stamp, more: tuple.__new__(Stamped, (*stamp, *more)), of_today, newer)
 
 
 fields = st.fixed_dictionaries(

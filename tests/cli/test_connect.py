@@ -14,6 +14,7 @@ from cli.commands import connect
 from cli.guides import steps
 from local.in_process import CONNECTIONS
 from mapping.language import loader
+from ops.stack import CONNECTIONS_THAT_FIT, LARGEST_SECRET
 
 ROOT = Path(__file__).parents[2]
 GIVEN = ["--name", "new", "--project", 106, "--country", "UA", "--time-zone", "Europe/Kyiv"]
@@ -43,6 +44,17 @@ def test_a_connection_is_stored_beside_the_others_and_its_address_is_printed(onl
     assert "Paste into the CRM  http://127.0.0.1:9/crm/new\n" in done.out
     assert password in done.out
     assert "Tools and apps > Webhooks > Create" in done.out
+
+
+def test_as_many_connections_fit_the_secret_as_is_said(online):
+    """The entry is an average one; the text is what Secrets Manager holds."""
+    given = ["--name", "acme-0001", *GIVEN[2:], "--crm-url", "https://acme-0001.pipedrive.com"]
+    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
+    online("connect", "pipedrive", *given, "--yes")
+
+    size = len(boto3.client("secretsmanager").get_secret_value(SecretId="connections")["SecretString"].encode())
+
+    assert (LARGEST_SECRET - 1) // (size - 1) == CONNECTIONS_THAT_FIT  # a comma for each, in place of a brace
 
 
 def test_what_is_not_given_is_asked_with_suggestions(online):

@@ -9,7 +9,10 @@ from threading import Thread
 import boto3
 import pytest
 
+from cards.write import Write
 from local.in_process import AUTH_KEYS, CONNECTIONS, connection
+from ops.stack import as_secret
+from settings import SETTINGS
 from tests.cli.people import person
 
 
@@ -86,6 +89,42 @@ def test_a_wrong_key_is_found(doctor):
     assert done.code == 1
     assert what == "project 106: Ringostat does not know this auth key"
     assert "bridge project add 106" in remedy
+
+
+@pytest.mark.parametrize(("bytes_", "is_full"), [(52_000, False), (52_500, True)])
+def test_a_secret_that_is_nearly_full_is_found_before_it_is(doctor, bytes_, is_full):
+    entries = {**CONNECTIONS, "acme": {**CONNECTIONS["acme"], "x": ""}}
+    entries["acme"]["x"] = "y" * (bytes_ - len(as_secret(entries).encode()))
+    put("connections", entries)
+
+    told = "\n".join(doctor()[1])
+
+    assert (f"ConnectionsSecret takes {bytes_} of the 65536 bytes" in told) == is_full
+    assert ("at most once in 10 minutes" in told) == is_full
+
+
+def test_a_card_of_no_connection_is_not_one_of_a_connection_that_is_gone(doctor, bridge):
+    bridge.post("acme", person())
+    bridge.deliver()
+    bridge.cards.write(Write("106#Pipedrive#contact:42", {"connection": ""}))
+
+    assert wrong(doctor()[1]) == {}
+
+
+def test_a_row_of_a_newer_version_is_found(doctor, bridge):
+    bridge.post("acme", person())
+    boto3.client("dynamodb").update_item(
+        TableName=SETTINGS.cards_table,
+        Key={"key": {"S": "106#Pipedrive#contact:42"}},
+        UpdateExpression="SET #schema = :newer, due_at = :newer",
+        ExpressionAttributeNames={"#schema": "schema"},
+        ExpressionAttributeValues={":newer": {"N": "2"}},
+    )
+
+    what, remedy = the_only_one(wrong(doctor()[1]))
+
+    assert what.startswith("the table: A newer version of the bridge wrote this")
+    assert "make deploy" in remedy
 
 
 def test_a_connection_that_is_gone_is_found(doctor, bridge):

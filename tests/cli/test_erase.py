@@ -2,6 +2,7 @@ import json
 
 from aws.clients import PATIENT, dynamodb
 from aws.table import TOMBSTONE, Cards
+from local.in_process import CONNECTIONS
 from settings import SETTINGS
 from tests.cli.people import person
 
@@ -49,9 +50,26 @@ def test_a_card_that_is_not_erased_cannot_be_lifted(online, bridge):
 
 
 def test_a_card_that_never_came_gets_its_tombstone_too(online, bridge):
-    online("erase", "acme", 42)
+    done = online("erase", "acme", 42)
 
+    assert "there was no card of this key: events of it are skipped from now on" in done.out
     assert bridge.post("acme", person()).body["skipped"][0]["code"] == "erased"
+    assert "there was no card" not in online("erase", "acme", 42).out
+
+
+def test_a_card_of_the_project_that_a_connection_had_before_is_reached_by_its_key(online, bridge):
+    put_project(bridge, 999)
+    bridge.post("acme", person())
+    put_project(bridge, 106)
+    key = "999#Pipedrive#contact:42"
+
+    assert online("status", "acme", key).out.startswith(key)
+    assert online("erase", "acme", key).out.startswith(f"{key} erased")
+    assert bridge.card(key).erased
+
+
+def put_project(bridge, project):
+    bridge.put_connections({**CONNECTIONS, "acme": {**CONNECTIONS["acme"], "project": project}})
 
 
 def test_rejected_events_of_the_card_are_deleted_by_what_the_mapping_makes_of_them_now(online, bridge):
