@@ -248,17 +248,20 @@ class Expression(NamedTuple):
 
     def read(self, current: Any, view: View) -> Any:
         """Return what the expression finds; None, and a warning that quotes no data, where it fails."""
-        return self._found(current, view, view.interpreter)
+        if self.keys is None:
+            return self._search(current, view, view.interpreter)
+        return self._at_path(current, view)
 
     def records(self, view: View) -> list[Any]:
         """Return the records of the event that the expression finds; raises TooLarge where one has an index too far."""
-        return as_records(self._found(view.scopes[""], view, _Interpreter(view.scopes, _RECORD_OPTIONS)))
-
-    def _found(self, current: Any, view: View, interpreter: _Interpreter) -> Any:
+        body = view.scopes[""]
         if self.keys is None:
-            return self._search(current, view, interpreter)
+            return as_records(self._search(body, view, _Interpreter(view.scopes, _RECORD_OPTIONS)))
+        return as_records(self._at_path(body, view))
+
+    def _at_path(self, current: Any, view: View) -> Any:
         value = current if self.scope is None else view.scopes[self.scope]
-        for key in self.keys:
+        for key in self.keys or ():
             if not isinstance(value, dict):
                 return None
             value = value.get(key)
