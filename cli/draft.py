@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from cli.flatten import leaves
 from cli.flatten import name as quoted
 from mapping import names, normalize
-from mapping.language.expression import is_empty
 from mapping.names import plain
+from mapping.normalize import is_empty
 from mapping.places import (
     Field,
     Path,

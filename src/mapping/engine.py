@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from errors import TooLarge
 from mapping import decode, explain, normalize
-from mapping.language.expression import View, as_list, is_empty
+from mapping.language.expression import View, as_list
 from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Also, Block, Lookup, Mapping, Record, Section
 from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, may_be_fixed, place_of
+from mapping.normalize import is_empty
 from mapping.outcome import Outcome, Step, Want
 
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block

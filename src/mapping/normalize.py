@@ -30,6 +30,13 @@ class Phone(NamedTuple):
     extension: str = ""
 
 
+def is_empty(value: Any) -> bool:
+    """Return whether a value counts as empty: null, false, `[]`, `{}` or a blank text. `0` is a value."""
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value is None or value is False or (isinstance(value, list | dict) and not value)
+
+
 def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
     """Return a value as one clean line (NFC, no control characters, single blanks), or None where it is empty.
 

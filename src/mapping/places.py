@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from errors import BadBody
 from mapping import decode, names, normalize
-from mapping.language.expression import is_empty
 from mapping.names import plain
+from mapping.normalize import is_empty
 
 DEEPEST = 6  # tables above the contact
 ANY = 3  # the rank of a table whose name says nothing

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mapping import names, normalize
-from mapping.language.expression import is_empty
 from mapping.names import plain
+from mapping.normalize import is_empty
 from mapping.places import (
     NAMED,
     Fields,

@@ -18,6 +18,7 @@ from mapping import normalize
 from mapping.decode import MAX_RECORDS, json_text
 from mapping.language.closures import Closure, Node, closure
 from mapping.language.positions import Place
+from mapping.normalize import is_empty
 
 SCOPES = ("", "item", "headers", "query", "settings", "usual", "lookup")  # "" is `$`, the whole body
 OPERATORS = frozenset(("eq", "ne", "lt", "lte", "gt", "gte"))
@@ -37,13 +38,6 @@ class BadExpression(Exception):
         super().__init__(message)
         self.offset = offset
         self.hint = hint
-
-
-def is_empty(value: Any) -> bool:
-    """Return whether a value counts as empty: null, false, `[]`, `{}` or a blank text. `0` is a value."""
-    if isinstance(value, str):
-        return not value or value.isspace()
-    return value is None or value is False or (isinstance(value, list | dict) and not value)
 
 
 def as_list(value: Any) -> list[Any]:
