@@ -12,6 +12,7 @@ from cli.flatten import leaves
 from cli.flatten import name as quoted
 from mapping import names, normalize
 from mapping.names import plain
+from mapping.normalize import is_empty
 from mapping.places import (
     Field,
     Path,
@@ -20,7 +21,6 @@ from mapping.places import (
     Step,
     field_of,
     ids_above,
-    is_blank,
     link_of,
     one_value,
     own_id,
@@ -185,7 +185,7 @@ class _Fields:
         levels = reversed(list(zip(_levels(self.place.path), self.place.above, strict=False)))
         tables = [(path, fields) for path, above in levels for fields in with_envelopes(above)]
         found = ((path, fields[name]) for path, fields in tables for name in wanted if name in fields)
-        path, field = next((one for one in found if not is_blank(one[1].value)), ((), None))
+        path, field = next((one for one in found if not is_empty(one[1].value)), ((), None))
         if field is None or (self.listed and any(isinstance(step, int) for step in path)):
             return None
         return _toml(("$." if self.listed else "") + _expression((*path, *field.path)))
@@ -197,7 +197,7 @@ class _Fields:
             return None
         if field.value == []:
             return self._own(field._replace(path=(*field.path, 0)))
-        known = is_blank(field.value) or one_value(field.value)[1] is not None
+        known = is_empty(field.value) or one_value(field.value)[1] is not None
         return self._own(field) if known else None
 
     def identity(self) -> str | None:
@@ -214,7 +214,7 @@ class _Fields:
         if said and names_of:
             return f"contains([{', '.join(map(_text, dict.fromkeys(names_of)))}], {said.expression})"
         flags = [self.place.fields[name] for name in names.DELETED_FLAGS if name in self.place.fields]
-        flag = next((flag for flag in flags if self.deleted and not is_blank(flag.value)), None)
+        flag = next((flag for flag in flags if self.deleted and not is_empty(flag.value)), None)
         return _expression((*self.prefix, *flag.path)) if flag else None
 
     def time(self) -> str | None:

@@ -49,8 +49,7 @@ class Masking(LambdaPowertoolsFormatter):
         return line if harmless else _line(masked(log))
 
 
-def _line(log: Any) -> str:
-    return json.dumps(log, separators=(",", ":"), default=lambda value: masked(str(value)))
+_line = json.JSONEncoder(separators=(",", ":"), default=lambda value: masked(str(value))).encode
 
 
 def masked(value: Any) -> Any:

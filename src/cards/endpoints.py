@@ -111,7 +111,7 @@ def shown(payload: Payload) -> Payload:
 
 def endpoint_for(kind: str) -> Endpoint:
     """Return the endpoint of the cards of a kind."""
-    return next(endpoint for endpoint in ENDPOINTS.values() if kind in endpoint.kinds)
+    return _ENDPOINT_OF[kind]
 
 
 def _organization(identity: Payload, values: Values) -> Payload | str:
@@ -197,3 +197,4 @@ ENDPOINTS = {
         Endpoint("contacts", "/minicrm/contacts/sync", ("contact", "lead"), _CONTACT, _contact),
     )
 }
+_ENDPOINT_OF = {kind: endpoint for endpoint in ENDPOINTS.values() for kind in endpoint.kinds}

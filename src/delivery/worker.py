@@ -40,6 +40,7 @@ from telemetry import count, failed, logger, report
 from wire import Answer
 
 ORDER = list(ENDPOINTS)
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 CIRCUIT_OPEN = Judgement("unposted", "circuit-open")
 NO_TIME = Judgement("unposted", "no-time")
 
@@ -248,7 +249,7 @@ def _addressed(card: Card) -> tuple[Target, Posting]:
     """Return a card's body and where it goes; raise KeyError where this version makes none of a card that is due."""
     composed = compose(card.key, card.fields)
     payload = composed.payload or {}
-    body = json.dumps(payload, separators=(",", ":")).encode()
+    body = _COMPACT.encode(payload).encode()
     return Target(payload["projectId"], composed.endpoint), Posting(card, body)
 
 

@@ -8,8 +8,9 @@ from errors import BadBody
 from mapping import normalize
 from mapping.decode import json_text
 from mapping.language.calls import variables
-from mapping.language.expression import Expression, View, as_list, is_empty
+from mapping.language.expression import Expression, View, as_list
 from mapping.language.model import Api, Lookup
+from mapping.normalize import is_empty
 from wire import LONGEST_RETRY_AFTER_SECONDS, Answer, retry_after, says_all
 
 Kind = Literal[

@@ -12,9 +12,10 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from errors import OperatorError
 from mapping.language.calls import ANY_HOST, HOST, variables
-from mapping.language.expression import Expression, View, is_empty
+from mapping.language.expression import Expression, View
 from mapping.language.model import SCOPES_OF_API, SCOPES_OF_CALL, Api, Call, Token
 from mapping.language.rule import Template
+from mapping.normalize import is_empty
 
 HTTPS_PORTS = ("", ":", ":443")
 VARIABLES = {*SCOPES_OF_API, *SCOPES_OF_CALL} - {"settings"}

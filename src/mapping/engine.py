@@ -3,14 +3,16 @@
 import json
 from collections.abc import Callable, Container, Iterator
 from collections.abc import Mapping as Table
+from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
 from errors import TooLarge
 from mapping import decode, explain, normalize
-from mapping.language.expression import View, as_list, is_empty
+from mapping.language.expression import View, as_list
 from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Also, Block, Lookup, Mapping, Record, Section
 from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, may_be_fixed, place_of
+from mapping.normalize import is_empty
 from mapping.outcome import Outcome, Step, Want
 
 MAX_ENTRIES = 100  # phones, e-mails or organizations of one block
@@ -22,6 +24,7 @@ LOST = "\ufffd"  # what decoders write for bytes that are no letters
 WHAT = {"phones": "phone number", "emails": "e-mail address"}
 
 OF_A_CONTACT = ("leadId", "leadLink", "dealLink", "googleClientId")  # what a lead or deal sets on its contact's card
+_BESIDE_IDS = {kind: SECTIONS[kind].keys() - {ID_FIELDS[kind], "contactId"} for kind in SECTIONS}
 _TELLING = {"organization": ("name",)}  # what a record must say of itself to be one
 _TELLING_OF_A_PERSON = ("fullName", "phones", "emails")
 _NO_DATA = "the record has an id but no {} that this mapping reads; keys seen: {}"
@@ -201,30 +204,26 @@ class _Event:
         return outcome
 
     def _outcome_of(self, record: Record, index: int, item: Any) -> Outcome:
-        outcome = Outcome(
-            record.do,
-            index,
-            record.title,
-            changed_at=self._changed_at(record.changed_at, item),
-            event_id=self._scalar("eventId", record.event_id, "text", item),
-        )
+        moment = self._changed_at(record.changed_at, item)
+        event_id = self._scalar("eventId", record.event_id, "text", item)
+        named = partial(Outcome, record.do, index, record.title, changed_at=moment, event_id=event_id)
         if record.do in ("skip", "reject"):
-            return outcome._replace(code=record.code, reason=record.message or record.title)
-        outcome = outcome._replace(kind=record.section)
-        if record.do != "change":
-            return self._gone(record, outcome, item)
-        return self._changed(outcome._replace(carries=record.carries or "full"), item)
+            return named(code=record.code, reason=record.message or record.title)
+        if record.do == "change":
+            return self._changed(named(kind=record.section, carries=record.carries or "full"), item)
+        return self._gone(record, named(kind=record.section), item)
 
     def _lookups(self, record: Record, reads: Lookup, index: int, item: Any) -> Iterator[Outcome]:
         """Yield one outcome for each record that is to be read: one, unless the event names several ids."""
         event_id = self._scalar("eventId", record.event_id, "text", item)
-        outcome = Outcome("lookup", index, record.title, event_id=event_id)
         ids = decode.bounded(self._ids(record.identity, item))
+        outcome = Outcome("lookup", index, record.title, event_id=event_id)
         if not ids:
             yield self._without_id(outcome, "id", record.identity, item)
         for identity in ids:
             if reads.ids.fullmatch(identity):
-                yield outcome._replace(wants=(Want(reads.name, identity),))
+                wants = (Want(reads.name, identity),)
+                yield Outcome("lookup", index, record.title, event_id=event_id, wants=wants)
             else:
                 yield outcome._replace(result="reject", code="no-id", field="id", reason=_NO_ID_OF.format(reads.name))
 
@@ -275,11 +274,11 @@ class _Event:
                 return outcome._replace(card=f"contact:{contact}", fields={"externalId": contact, **fields})
             if outcome.kind == "deal":
                 return self._without_contact(outcome, section.rules.get("contactId"), item)
-        field = "leadId" if outcome.kind == "lead" else "externalId"
+        field = ID_FIELDS[outcome.kind]
         identity = self._id(field, outcome.kind, section, item)
         if identity is None:
             return self._without_id(outcome, field, section.rules.get(field), item)
-        fields = self._fields(outcome.kind, section, item, SECTIONS[outcome.kind].keys() - {field, "contactId"})
+        fields = self._fields(outcome.kind, section, item, _BESIDE_IDS[outcome.kind])
         if not self._is_telling(outcome.kind, section, fields, item):
             return self._without_data(outcome, item)
         if outcome.kind != "organization":

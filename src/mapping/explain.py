@@ -10,9 +10,10 @@ from typing import Any
 
 from errors import did_you_mean
 from mapping import normalize
-from mapping.language.expression import Expression, View, is_empty, paths
+from mapping.language.expression import Expression, View, paths
 from mapping.language.model import Block, Record
 from mapping.language.rule import Rule, place_of
+from mapping.normalize import is_empty
 from mapping.outcome import Step
 
 KEPT = "not in this event; what is known stays"

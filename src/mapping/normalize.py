@@ -30,6 +30,13 @@ class Phone(NamedTuple):
     extension: str = ""
 
 
+def is_empty(value: Any) -> bool:
+    """Return whether a value counts as empty: null, false, `[]`, `{}` or a blank text. `0` is a value."""
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value is None or value is False or (isinstance(value, list | dict) and not value)
+
+
 def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
     """Return a value as one clean line (NFC, no control characters, single blanks), or None where it is empty.
 
@@ -215,11 +222,15 @@ _EMAIL = re.compile(
     r"""[^\s"<>@(),;:\\\[\]]{1,64}@[^\s"'<>@(),;:\\\[\]._-][^\s"'<>@(),;:\\\[\]]*\.[^\s"'<>@(),;:\\\[\].]+"""
 )
 
+_PLAIN_EMAIL = re.compile(r"(?!.*\.\.)[\w.+-]{1,64}@[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+", re.ASCII)  # as it is to be
+
 
 def emails(value: Any) -> tuple[tuple[str, ...], int]:
     """Return the e-mail addresses of a text, without duplicates, and how many of its pieces were dropped."""
     if not isinstance(value, str):
         return (), int(text(value) is not None)
+    if len(value) <= LONGEST_EMAIL and _PLAIN_EMAIL.fullmatch(value):
+        return (value,), 0
     pieces = [piece for piece in (_clean(piece) for piece in re.split(r"[;,\n]", value[:LONGEST_LIST])) if piece]
     found = [_email(piece) for piece in pieces]
     first: dict[str, str] = {}

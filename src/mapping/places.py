@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from errors import BadBody
 from mapping import decode, names, normalize
 from mapping.names import plain
+from mapping.normalize import is_empty
 
 DEEPEST = 6  # tables above the contact
 ANY = 3  # the rank of a table whose name says nothing
@@ -143,9 +144,9 @@ def _by_meaning(fields: Fields) -> dict[str, list[Field]]:
 
 def _strength(fields: Fields, usual: Mapping[str, list[Field]]) -> int:
     """Return how strongly a table looks like a contact: by a phone or an e-mail, an empty one, a name and an id."""
-    directions = [field for field in fields.values() if names.slot(field.name)]
+    directions = [field.value for field in fields.values() if names.slot(field.name)]
     if directions:
-        return EMPTY_DIRECTION if all(is_blank(field.value) for field in directions) else DIRECTION
+        return EMPTY_DIRECTION if all(map(is_empty, directions)) else DIRECTION
     return 0 if _ID.isdisjoint(usual) or _NAME.isdisjoint(usual) else NAMED
 
 
@@ -209,6 +210,8 @@ def _group(place: Place) -> Path:
 
 def _chosen(places: list[Place], said: frozenset[str]) -> list[Place]:
     """Return the lone table, or the tables of the lone list, that is likeliest to be the contact; else nothing."""
+    if len(places) == 1:
+        return places if places[0].strength > NAMED or _may_be_bare(places[0], said) else []
     best = max(place.strength for place in places)
     found = [place for place in places if place.strength == best and (best > NAMED or _may_be_bare(place, said))]
     if best <= NAMED:
@@ -232,12 +235,15 @@ def fields_of(table: Mapping[str, Any]) -> Fields:
     found: Fields = {}
     inner: list[Field] = []
     for key, value in table.items():
-        if plain(key) in names.FIELDS and isinstance(value, dict | list):
+        name = plain(key)
+        if name in names.FIELDS and isinstance(value, dict | list):
             inner += _inner_fields(value, (key,))
-        else:
-            _note(found, Field(key, value, (key,)))
+        elif name not in found or is_empty(found[name].value):
+            found[name] = Field(key, value, (key,))
     for field in inner:
-        _note(found, field)
+        name = plain(field.name)
+        if name not in found or is_empty(found[name].value):
+            found[name] = field
     return found
 
 
@@ -286,17 +292,6 @@ def _is_pairs(value: list[Any]) -> bool:
     return any(isinstance(item, dict) and _pair(item) and len(item) <= 4 for item in value)  # noqa: PLR2004 - a pair
 
 
-def _note(found: Fields, field: Field) -> None:
-    key = plain(field.name)
-    if key not in found or is_blank(found[key].value):
-        found[key] = field
-
-
-def is_blank(value: Any) -> bool:
-    """Return whether a value says nothing; `0` says something."""
-    return value is None or value is False or value in ("", [], {}) or (isinstance(value, str) and value.isspace())
-
-
 def _kind(place: Place) -> str:
     """Return what a record is, by the words of its event and its own fields."""
     said, people = place.said, place.said & _PEOPLE
@@ -337,7 +332,7 @@ def _is_lead(place: Place, said: frozenset[str], people: frozenset[str]) -> bool
 
 
 def _is_deleted(fields: Fields) -> bool:
-    flags = [fields[name].value for name in fields.keys() & names.DELETED_FLAGS]
+    flags = [fields[name].value for name in names.DELETED_FLAGS if name in fields]
     states = [fields[name].value for name in ("status", "state") if name in fields]
     gone = any(isinstance(state, str) and state.lower() in names.DELETIONS for state in states[:1])
     return gone or any(normalize.flag(flag) or normalize.time(flag, "UTC") is not None for flag in flags)
@@ -346,7 +341,7 @@ def _is_deleted(fields: Fields) -> bool:
 def field_of(place: Place, field: str) -> Field | None:
     """Return the likeliest field of a usual name that has a value, else one that is there and empty."""
     found = place.usual.get(field)
-    return next((one for one in found if not is_blank(scalar(one.value))), found[0]) if found else None
+    return next((one for one in found if not is_empty(scalar(one.value))), found[0]) if found else None
 
 
 def value_of(place: Place, name: str) -> Any:
@@ -357,7 +352,7 @@ def value_of(place: Place, name: str) -> Any:
 
 def scalar(value: Any) -> Any:
     """Return the one value of a field, or None."""
-    return one_value(value)[1]
+    return one_value(value)[1] if isinstance(value, dict | list) else value
 
 
 def one_value(value: Any) -> tuple[Path, Any]:
@@ -409,8 +404,10 @@ def without_tenant(place: Place, *, is_event: bool) -> Fields:
 def link_of(place: Place, name: str) -> Field | None:
     """Return the first field of a usual name that holds a link, else one that is there and empty."""
     found = place.usual.get(name) or (_links_of_profile(place) if name == "contactLink" else [])
+    if not found:
+        return None
     held = (one for one in found if normalize.link(scalar(one.value)))
-    return next(held, None) or next((one for one in found if is_blank(one.value)), None)
+    return next(held, None) or next((one for one in found if is_empty(one.value)), None)
 
 
 def _links_of_profile(place: Place) -> list[Field]:

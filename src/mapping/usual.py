@@ -9,6 +9,7 @@ from typing import Any
 
 from mapping import names, normalize
 from mapping.names import plain
+from mapping.normalize import is_empty
 from mapping.places import (
     NAMED,
     Fields,
@@ -16,7 +17,6 @@ from mapping.places import (
     Record,
     field_of,
     ids_above,
-    is_blank,
     link_of,
     own_id,
     place_of,
@@ -77,11 +77,10 @@ def _name(place: Place, *, partial: bool) -> dict[str, Any]:
     whole = field_of(place, "fullName")
     if whole and isinstance(whole.value, dict):
         return _name(place_of((), whole.value), partial=False)
-    if whole and not is_blank(scalar(whole.value)):
+    if whole and not is_empty(scalar(whole.value)):
         return {"fullName": scalar(whole.value)}
     parts = [found for part in ("last", "first", "patronymic") if (found := field_of(place, part))]
-    both = all(field_of(place, part) for part in ("last", "first"))
-    if parts and (both or (place.strength > NAMED and not partial)):
+    if parts and (("last" in place.usual and "first" in place.usual) or (place.strength > NAMED and not partial)):
         texts = [normalize.text(scalar(part.value)) for part in parts]
         return {"fullName": " ".join(filter(None, texts)) or None}
     return {"fullName": None} if whole else {}
@@ -91,7 +90,7 @@ def _owner(place: Place) -> dict[str, Any]:
     """Return who is responsible; an employee of whom the event gives no id is not read."""
     found = field_of(place, "responsible")
     owner = scalar(found.value) if found else None
-    return {"responsible": owner} if found and (owner is not None or is_blank(found.value)) else {}
+    return {"responsible": owner} if found and (owner is not None or is_empty(found.value)) else {}
 
 
 def _directions(place: Place) -> dict[str, Any]:
@@ -110,18 +109,18 @@ def _entries(value: Any) -> Iterator[dict[str, Any]]:
             yield from _entries(item)
     elif isinstance(value, dict):
         yield from _of_table(value)
-    elif not is_blank(value):
+    elif not is_empty(value):
         yield {"value": value}
 
 
 def _of_table(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     own = {plain(key): value for key, value in table.items()}
     known = (*names.VALUE, *(name for name in own if "number" in name and names.slot(name)))
-    number = next((own[name] for name in known if not is_blank(own.get(name))), None)
+    number = next((own[name] for name in known if not is_empty(own.get(name))), None)
     if number is None:
         yield from ({"value": value, "name": key} for key, value in table.items() if isinstance(value, str) and value)
         return
-    label = next((own[name] for name in names.LABEL if not is_blank(own.get(name))), None)
+    label = next((own[name] for name in names.LABEL if not is_empty(own.get(name))), None)
     primary = next((own[name] for name in names.PRIMARY if name in own), None)
     yield {"value": _with_code(number, own), "name": label, "primary": primary}
 
@@ -161,8 +160,8 @@ def _listed(value: Any) -> list[Any]:
 def _organization(table: Mapping[str, Any]) -> dict[str, Any]:
     own = {plain(key): value for key, value in table.items()}
     return {
-        "externalId": next((own[name] for name in names.IDS if not is_blank(own.get(name))), None),
-        "name": next((own[name] for name in names.TITLES if not is_blank(own.get(name))), None),
+        "externalId": next((own[name] for name in names.IDS if not is_empty(own.get(name))), None),
+        "name": next((own[name] for name in names.TITLES if not is_empty(own.get(name))), None),
     }
 
 
@@ -170,7 +169,7 @@ def _times(place: Place, above: list[Fields]) -> dict[str, Any]:
     """Return when the record changed, else when its event was sent, and the event's id."""
     own = [field.value for field in place.usual.get("changedAt", ())]
     sent = _values(above, *names.NAMES["changedAt"], *names.SENT_AT)
-    given = [value for one in (*own, *sent) if not is_blank(value := scalar(one))]
+    given = [value for one in (*own, *sent) if not is_empty(value := scalar(one))]
     times = (one for one in given if normalize.time(one, "UTC") is not None)
     moment = given[0] if len(given) == 1 else next(times, given[0] if given else None)
     event = next(_values(above, "eventid"), value_of(place, "eventId"))

@@ -19,8 +19,8 @@ def closure(node: Node) -> Closure:
 
 
 def is_false(value: Any) -> bool:
-    """Tell whether JMESPath takes a value for false."""
-    return value is None or value is False or value in ("", [], {})
+    """Tell whether JMESPath takes a value for false; a zero is a value."""
+    return not value and (value is False or not isinstance(value, int | float))
 
 
 def _field(node: Node) -> Closure:
@@ -29,11 +29,26 @@ def _field(node: Node) -> Closure:
 
 
 def _subexpression(node: Node) -> Closure:
+    first, *others = node["children"]
+    if all(child["type"] == "field" for child in others):
+        return _path(closure(first), [child["value"] for child in others])
     steps = [closure(child) for child in node["children"]]
 
     def find(value: Any, interpreter: Any) -> Any:
         for step in steps:
             value = step(value, interpreter)
+        return value
+
+    return find
+
+
+def _path(start: Closure, names: list[str]) -> Closure:
+    def find(value: Any, interpreter: Any) -> Any:
+        value = start(value, interpreter)
+        for name in names:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(name)
         return value
 
     return find
@@ -55,11 +70,17 @@ def _scope(node: Node) -> Closure:
 
 def _comparator(node: Node) -> Closure:
     left, right = (closure(child) for child in node["children"])
+    if node["value"] == "eq" and (fixed := _fixed_text(node["children"][1])) is not None:
+        return lambda value, interpreter: left(value, interpreter) == fixed
     if node["value"] == "eq":
         return lambda value, interpreter: _are_equal(left(value, interpreter), right(value, interpreter))
     if node["value"] == "ne":
         return lambda value, interpreter: not _are_equal(left(value, interpreter), right(value, interpreter))
     return lambda value, interpreter: interpreter.visit(node, value)
+
+
+def _fixed_text(node: Node) -> str | None:
+    return node["value"] if node["type"] == "literal" and isinstance(node["value"], str) else None
 
 
 def _are_equal(one: Any, other: Any) -> bool:
@@ -88,12 +109,21 @@ def _and(node: Node) -> Closure:
 
 
 def _not(node: Node) -> Closure:
-    inner = closure(node["children"][0])
+    child = node["children"][0]
+    if child["type"] == "filter_projection" and child["children"][1]["type"] == "identity":
+        return _none(child)
+    inner = closure(child)
+    return lambda value, interpreter: is_false(inner(value, interpreter))
+
+
+def _none(node: Node) -> Closure:
+    """Return the closure of `!(list[?condition])`, which is done with the first item that is meant."""
+    base, _, condition = (closure(child) for child in node["children"])
 
     def find(value: Any, interpreter: Any) -> Any:
-        found = inner(value, interpreter)
-        is_zero = isinstance(found, int | float) and not isinstance(found, bool) and found == 0
-        return not (found or is_zero)  # a zero is a value
+        found = base(value, interpreter)
+        items = found if isinstance(found, list) else ()
+        return all(one is None or is_false(condition(one, interpreter)) for one in items)
 
     return find
 
@@ -162,13 +192,24 @@ def _function(node: Node) -> Closure:
     if name not in Functions.FUNCTION_TABLE:  # ours take any value: there is nothing to check
         return call_ours
 
+    types, quick = _QUICK.get(name, ((), None))
+
     def call(value: Any, interpreter: Any) -> Any:
         found = [one(value, interpreter) for one in values]
-        if name == "starts_with" and isinstance(found[0], str) and isinstance(found[1], str):
-            return found[0].startswith(found[1])
+        if quick and all(map(isinstance, found, types)):
+            return quick(*found)
         return interpreter.functions.call_function(name, found)
 
     return call
+
+
+_QUICK: Mapping[str, tuple[tuple[Any, ...], Callable[..., Any]]] = {  # what jmespath does once it has looked up types
+    "contains": (((list, str), object), lambda subject, sought: sought in subject),
+    "keys": ((dict,), list),
+    "starts_with": ((str, str), str.startswith),
+    "ends_with": ((str, str), str.endswith),
+    "values": ((dict,), lambda table: list(table.values())),
+}
 
 
 _MAKERS: Mapping[str, Callable[[Node], Closure]] = {

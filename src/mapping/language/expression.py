@@ -19,6 +19,7 @@ from mapping import normalize
 from mapping.decode import MAX_RECORDS, json_text
 from mapping.language.closures import Closure, Node, closure
 from mapping.language.positions import Place
+from mapping.normalize import is_empty
 
 SCOPES = ("", "item", "headers", "query", "settings", "usual", "lookup")  # "" is `$`, the whole body
 OPERATORS = frozenset(("eq", "ne", "lt", "lte", "gt", "gte"))
@@ -38,13 +39,6 @@ class BadExpression(Exception):
         super().__init__(message)
         self.offset = offset
         self.hint = hint
-
-
-def is_empty(value: Any) -> bool:
-    """Return whether a value counts as empty: null, false, `[]`, `{}` or a blank text. `0` is a value."""
-    if isinstance(value, str):
-        return not value or value.isspace()
-    return value is None or value is False or (isinstance(value, list | dict) and not value)
 
 
 def as_list(value: Any) -> list[Any]:
@@ -253,17 +247,20 @@ class Expression(NamedTuple):
 
     def read(self, current: Any, view: View) -> Any:
         """Return what the expression finds; None, and a warning that quotes no data, where it fails."""
-        return self._found(current, view, view.interpreter)
+        if self.keys is None:
+            return self._search(current, view, view.interpreter)
+        return self._at_path(current, view)
 
     def records(self, view: View) -> list[Any]:
         """Return the records of the event that the expression finds; raises TooLarge where one has an index too far."""
-        return as_records(self._found(view.scopes[""], view, _Interpreter(view.scopes, _RECORD_OPTIONS)))
-
-    def _found(self, current: Any, view: View, interpreter: _Interpreter) -> Any:
+        body = view.scopes[""]
         if self.keys is None:
-            return self._search(current, view, interpreter)
+            return as_records(self._search(body, view, _Interpreter(view.scopes, _RECORD_OPTIONS)))
+        return as_records(self._at_path(body, view))
+
+    def _at_path(self, current: Any, view: View) -> Any:
         value = current if self.scope is None else view.scopes[self.scope]
-        for key in self.keys:
+        for key in self.keys or ():
             if not isinstance(value, dict):
                 return None
             value = value.get(key)

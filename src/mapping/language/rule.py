@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from mapping import normalize
-from mapping.language.expression import Expression, View, is_empty
+from mapping.language.expression import Expression, View
 from mapping.language.positions import Place
+from mapping.normalize import is_empty
 
 NOT_IN_TABLE = "not-in-table"  # in the warning of a value that a table lacks
 NOT_IN_STAFF = "not-in-staff"  # in that of one that the list of employees lacks
