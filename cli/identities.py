@@ -4,15 +4,14 @@ from cards.card import Card
 from cards.key import key_of
 from connections import Connection
 from mapping.identity import personal_ids
-from mapping.language import loader
+from mapping.language.model import Mapping
 from ops.stack import Stack
 
 KINDS = ("contact", "lead", "organization")
 
 
-def keys_of(connection: Connection, identity: str) -> dict[str, str]:
+def keys_of(connection: Connection, mapping: Mapping, identity: str) -> dict[str, str]:
     """Return the keys that an id may have, by kind: `42` is of every kind, `lead:42` and a whole key are of one."""
-    mapping = loader.load(connection.mapping)
     own = f"{connection.project}#{mapping.crm}#"
     if identity.startswith(own):
         return {identity.removeprefix(own).partition(":")[0]: identity}
@@ -24,6 +23,6 @@ def keys_of(connection: Connection, identity: str) -> dict[str, str]:
 
 def found(stack: Stack, connection: Connection, identity: str) -> dict[str, Card]:
     """Return the cards that there are of an id, by kind."""
-    keys = keys_of(connection, identity)
+    keys = keys_of(connection, stack.mappings.of(connection), identity)
     cards = stack.cards.read(list(keys.values()))
     return {kind: cards[key] for kind, key in keys.items() if key in cards}

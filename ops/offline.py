@@ -14,6 +14,7 @@ from mapping import normalize
 from mapping.language import loader
 from mapping.language.model import Mapping
 from mapping.language.rule import spelt
+from mappings import Mappings
 from ops.samples import pairs
 
 
@@ -26,9 +27,9 @@ class Offline(NamedTuple):
     staff: Table[str, str] = {}  # Ringostat's employees by e-mail address
 
     @classmethod
-    def of(cls, connection: Connection) -> "Offline":
+    def of(cls, connection: Connection, mappings: Mappings) -> "Offline":
         """Return a connection with its mapping; raise BadMapping."""
-        return cls(loader.load(connection.mapping), connection.project, connection.settings)
+        return cls(mappings.of(connection), connection.project, connection.settings)
 
 
 def employees(ids: Table[str, str]) -> Table[str, str]:

@@ -22,6 +22,7 @@ from lookup.rows import Row, cleared, postponed
 from mapping.language import loader
 from mapping.language.model import Api, Lookup
 from mapping.outcome import Outcome
+from mappings import Mappings
 from telemetry import count, logger
 from wire import Answer
 
@@ -47,6 +48,7 @@ class Worker(NamedTuple):
     """What look-ups need from outside. `clock` gives ms since 1970, `jitter` 0…1, `new_id` a fresh lease id."""
 
     cards: Cards
+    mappings: Mappings
     connections: Secret
     asker: Asker
     wakeups: Queue
@@ -76,7 +78,7 @@ class Round:
 
     def read_all(self) -> None:
         """Read what is due, then what the answers wanted."""
-        mapping = loader.answers_of(loader.load(self._connection.mapping))
+        mapping = loader.answers_of(self._worker.mappings.of(self._connection))
         if mapping.api is None:
             self._give_up(self._due(), "lookup-unknown")
             return
