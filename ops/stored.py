@@ -51,15 +51,15 @@ def names(stack: Stack) -> list[str]:
 
 def readers(stack: Stack, name: str) -> list[Connection]:
     """Return the connections that read with a stored mapping; broken ones are none."""
-    entries, found = stack.secret("ConnectionsSecret"), []
+    entries, those = stack.secret("ConnectionsSecret"), []
     for one in sorted(entries):
         try:
             connection = connection_of(entries, one)
         except BadConnection:
             continue
         if connection and connection.mapping == name:
-            found.append(connection)
-    return found
+            those.append(connection)
+    return those
 
 
 def last(stack: Stack, name: str) -> tuple[int, Version | None]:
@@ -68,21 +68,26 @@ def last(stack: Stack, name: str) -> tuple[int, Version | None]:
     return row.get("version", 0), Version.of(name, row)
 
 
+def found(stack: Stack, name: str, number: int) -> Version | None:
+    """Return a version, the newest for 0; None if there is none."""
+    return Version.of(name, stack.cards.row(mapping_key(name, number)))
+
+
 def version_of(stack: Stack, name: str, number: int | None = None) -> Version:
     """Return a version, the newest without a number; raise ClickException if there is none."""
-    found = Version.of(name, stack.cards.row(mapping_key(name, number or 0)))
-    if found is None:
+    version = found(stack, name, number or 0)
+    if version is None:
         what = f"version {number} of '{name}'" if number else f"mapping '{name}'"
         raise click.ClickException(f"there is no stored {what}; bridge mapping list shows what there is")
-    return found
+    return version
 
 
 def drafted(stack: Stack, name: str, number: int, text: str, tables: Tables) -> Version:
     """Return a version with the stored mappings that its text names, each as it is now."""
     others: dict[str, Any] = {}
     for other in _named(text) - {name, *bundled(stack)}:
-        if found := newest(stack.cards, other):
-            others |= {**found.others, other: (str(found), found.text, found.tables)}
+        if one := newest(stack.cards, other):
+            others |= {**one.others, other: (str(one), one.text, one.tables)}
     return Version(name, number, text, others, tables, stack.clock())
 
 

@@ -1,4 +1,4 @@
-"""Mappings that the cards table holds: which one reads an event, when it is read, and what an older bundle makes of it."""
+"""Mappings that the cards table holds: which one reads an event, when it is read, what an older bundle makes of it."""
 
 import json
 

@@ -26,16 +26,17 @@ def _checked(name: str, *, strict: bool) -> int:
     try:
         warnings = mapping_of(name).warnings
     except BadMapping as error:
-        _print(str(error), "red")
+        show_problems(str(error), "red")
         return exits.WRONG
     for warning in warnings:
-        _print(warning, "yellow")
+        show_problems(warning, "yellow")
     if not warnings:
         say(f"{name}: fine")
     return exits.WRONG if strict and warnings else exits.FINE
 
 
-def _print(problems: str, style: str) -> None:
+def show_problems(problems: str, style: str) -> None:
+    """Print problems as they are listed, each with its line."""
     for line in problems.splitlines():
         say(*_styled(line, style))
 
