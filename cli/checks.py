@@ -15,7 +15,7 @@ from cards.key import staff_key
 from cli.patience import REMEDIES
 from connections import Connection, api_key_of, auth_key_of, connection_of
 from delivery.policy import EVER_MS, LEFT_COUNTED
-from errors import BadConnection, BadMapping, BridgeError, OperatorError
+from errors import BridgeError, OperatorError
 from intake.employees import ids_of
 from lookup.request import needs
 from mapping.language import loader
@@ -90,7 +90,7 @@ def problems(stack: Stack, entries: dict[str, Any], keys: dict[str, Any], name: 
         if connection is None:
             return []
         lacks = stored.lacking(stack, connection)
-    except (BadConnection, BadMapping) as error:
+    except OperatorError as error:
         return [f"{name}: {error}"]
     return [f"{name}: {problem}" for problem in (lacks, _shut(connection), _keyless(connection, keys)) if problem]
 
@@ -132,7 +132,7 @@ def _staffed(stack: Stack, entries: dict[str, Any], name: str) -> Connection | N
     try:
         connection = connection_of(entries, name)
         own = stack.mappings.of(connection) if connection else None
-    except (BadConnection, BadMapping):
+    except OperatorError:
         return None  # another check reports it
     return connection if own and (STAFF in own.lookups or STAFF in loader.answers_of(own).lookups) else None
 
@@ -219,7 +219,7 @@ def look_ups(stack: Stack) -> Iterator[Finding]:
         try:
             connection = connection_of(entries, name)
             dialect = api_of(stack.mappings.of(connection)) if connection else None
-        except (BadConnection, BadMapping):
+        except OperatorError:
             continue  # reported among the connections
         if connection and dialect and connection.lookups:
             yield from _key(stack, connection, dialect, api_key_of(keys, name))

@@ -9,7 +9,7 @@ import click
 
 from cards.key import PROJECTS, mapping_key
 from connections import Connection, connection_of
-from errors import BadConnection, BadMapping
+from errors import BadConnection, OperatorError
 from mapping.language import loader
 from mappings import Bundle, Tables, Version, newest, puts
 from ops.stack import Stack
@@ -29,7 +29,7 @@ def lacking(stack: Stack, connection: Connection) -> str:
     name = connection.mapping
     try:
         stack.mappings.of(connection)
-    except BadMapping as error:
+    except OperatorError as error:
         return str(error)
     if connection.stored or name in bundled(stack) or newest(stack.cards, name):
         return ""

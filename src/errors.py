@@ -109,7 +109,7 @@ class BadMapping(OperatorError):
     code = "bad-mapping"
 
 
-class NewerMapping(BadMapping):
+class NewerMapping(OperatorError):
     """A stored mapping has a format that a newer version of the bridge wrote: deploy that version, or roll it back."""
 
     code = "newer-mapping"

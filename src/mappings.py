@@ -72,7 +72,10 @@ class Mappings:
         self._loaded: dict[str, Loaded] = {}  # the newest version of each, compiled
 
     def of(self, connection: Connection) -> Loaded:
-        """Return a connection's mapping; raise BadMapping, and Unavailable where its row cannot be read."""
+        """Return a connection's mapping; raise BadMapping or NewerMapping.
+
+        Raise Unavailable where its row cannot be read, and no version read before can serve.
+        """
         name = connection.mapping
         if loader.is_bundled(name) and not connection.stored:
             return loader.load(name)

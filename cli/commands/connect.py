@@ -14,7 +14,7 @@ from cli import api_key, exits
 from cli.guides import steps
 from cli.terminal import Cell, say
 from connections import api_key_of, connection_of
-from errors import BadConnection, BadMapping, did_you_mean
+from errors import OperatorError, did_you_mean
 from mapping.language import loader
 from mapping.language.model import Mapping as Loaded
 from mappings import Bundle, newest
@@ -224,7 +224,7 @@ def _known(stack: Stack, entries: Mapping[str, Any], name: str, mapping: Loaded)
     try:
         replaced = connection_of(entries, name)
         same = replaced is not None and stack.mappings.of(replaced).api_name == mapping.api_name
-    except (BadConnection, BadMapping):
+    except OperatorError:
         same = False
     return api_key_of(api_keys.of(stack), name) if same else {}
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cli import exits
-from cli.commands.validate import show_problems
+from cli.problems import show_problems
 from cli.tables import DELIMITERS, text_of
 from cli.terminal import Cell, columns, say
 from connections import Connection
@@ -28,6 +28,7 @@ from ops.times import local
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SETTINGS = {"country": "UA", "time_zone": "Europe/Kyiv"}  # of samples, where no connection reads with the mapping
+MADE: Mapping[str, Any] = {"version": 0, "put_at": 0, "note": ""}  # of a version, beside its content
 MOST_SHOWN = 20  # rejected events
 COMPARED = ("result", "code", "reason", "card", "changed_at")
 
@@ -88,7 +89,7 @@ def _stored(  # noqa: PLR0913 - what is put, in place of what, and what is shown
     yes: bool = False,
 ) -> int:
     """Show what a version changes, and store it."""
-    if known and (known.text, known.tables, known.others) == (version.text, version.tables, version.others):
+    if known and known._replace(**MADE) == version._replace(**MADE):
         say(f"nothing is new: it is what {known} says")
         return exits.FINE
     readers = stored.readers(stack, version.name)

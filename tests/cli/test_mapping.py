@@ -7,7 +7,7 @@ import pytest
 
 from cards.key import BUNDLE, mapping_key
 from cards.write import Write
-from mappings import Bundle, newest
+from mappings import Bundle, newest, puts
 
 OWN = """#:schema ../mapping.schema.json
 format = 1
@@ -207,6 +207,17 @@ def test_a_version_that_came_meanwhile_is_not_overwritten(online, put, bridge, m
 
     assert done.code == 1
     assert "another version of 'own' was stored at the same moment" in done.err
+
+
+def test_a_version_of_a_newer_format_is_named_by_doctor_and_rolled_back(online, put, bridge):
+    put(OWN, "--yes")
+    online("connect", "own", *GIVEN)
+    bridge.cards.write_all(puts(newest(bridge.cards, "own")._replace(version=2, format=2), 1))
+    online.stack.mappings.forget()
+
+    assert "the stored mapping own@2 has format 2, and this version of the bridge reads 1" in online("doctor").out
+    assert online("mapping", "rollback", "own", "--yes").code == 0
+    assert newest(bridge.cards, "own").loaded().name == "own@3"
 
 
 def test_a_mapping_that_is_too_large_is_refused_with_its_size(online, put):
