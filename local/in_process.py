@@ -224,6 +224,7 @@ class Bridge:
             stores.cards.forget()
             stores.flood.forget()
             stores.staff.forget()
+        sweep.BUNDLE.forget()
         self.forget_mappings()
         self._forget_connections()
 

@@ -135,6 +135,10 @@ class Bundle:
             self._cards.write(Write(BUNDLE, {"mappings": loader.mappings(), "format": FORMAT}))
             self._is_told = True
 
+    def forget(self) -> None:
+        """Forget that it was told, as a new process has."""
+        self._is_told = False
+
     def asked(self) -> list[str] | None:
         """Return the mappings that the functions told of; None where they did not: they are older than this."""
         row = self._cards.row(BUNDLE)

@@ -7,6 +7,7 @@ import pytest
 from cards.key import BUNDLE, mapping_key
 from connections import connection_of
 from errors import BadMapping, NewerMapping, Unavailable
+from handlers import sweep
 from local.in_process import CONNECTIONS, aws, connection, counted, overheard, unreachable
 from mapping.language import loader
 from mappings import Bundle, Mappings, Version, newest, puts, removed
@@ -180,6 +181,12 @@ def test_the_functions_tell_once_which_mappings_they_have(bridge):
         bundle.tell()
 
     assert calls == ["UpdateItem"]
+
+
+def test_the_sweep_tells_which_mappings_the_functions_have(bridge):
+    bundle = Bundle(bridge.cards)
+    sweep.swept(bridge.clock.now())
+
     assert bundle.asked() == loader.mappings()
     assert "format" in bridge.cards.row(BUNDLE)
 
