@@ -68,6 +68,7 @@ class Mappings:
     def __init__(self, cards: Cards, clock: Callable[[], float] = time.monotonic) -> None:
         self._cards = cards
         self._clock = clock
+        self._bundled: set[str] = set()
         self._kept: dict[str, Kept[Loaded]] = {}
         self._loaded: dict[str, Loaded] = {}  # the newest version of each, compiled
 
@@ -77,14 +78,21 @@ class Mappings:
         Raise Unavailable where its row cannot be read, and no version read before can serve.
         """
         name = connection.mapping
-        if loader.is_bundled(name) and not connection.stored:
-            return loader.load(name)
         if name not in self._kept:
-            self._kept[name] = Kept("DynamoDB", partial(self._read, name), self._clock)
+            self._find(name)
+        if name in self._bundled and not connection.stored:
+            return loader.load(name)
         return self._kept[name].read()
+
+    def _find(self, name: str) -> None:
+        """Look once in the life of this process whether the bundle has a mapping."""
+        if name in loader.mappings():
+            self._bundled.add(name)
+        self._kept[name] = Kept("DynamoDB", partial(self._read, name), self._clock)
 
     def forget(self) -> None:
         """Forget everything read, as a new process has."""
+        self._bundled.clear()
         self._kept.clear()
         self._loaded.clear()
 

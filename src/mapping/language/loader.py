@@ -29,12 +29,6 @@ def load(name: str) -> Mapping:
     return _checked(_preset(name), name)
 
 
-@lru_cache(maxsize=64)
-def is_bundled(name: str) -> bool:
-    """Return whether `load` knows a name; kept for the life of the process."""
-    return name in mappings()
-
-
 def answers_of(mapping: Mapping) -> Mapping:
     """Return the mapping that says how the CRM is asked and reads what it answers; raises BadMapping."""
     return mapping.answers or (load(mapping.api_name) if mapping.api_name else mapping)
