@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from collections.abc import Mapping as Table
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -14,8 +14,10 @@ from mapping import normalize
 from mapping.language import loader
 from mapping.language.model import Mapping
 from mapping.language.rule import spelt
-from mappings import Mappings
 from ops.samples import pairs
+
+if TYPE_CHECKING:
+    from mappings import Mappings  # loads AWS, which the offline verbs do not need
 
 
 class Offline(NamedTuple):
@@ -27,7 +29,7 @@ class Offline(NamedTuple):
     staff: Table[str, str] = {}  # Ringostat's employees by e-mail address
 
     @classmethod
-    def of(cls, connection: Connection, mappings: Mappings) -> "Offline":
+    def of(cls, connection: Connection, mappings: "Mappings") -> "Offline":
         """Return a connection with its mapping; raise BadMapping."""
         return cls(mappings.of(connection), connection.project, connection.settings)
 
