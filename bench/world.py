@@ -21,6 +21,7 @@ from event import Event
 from handlers import api, deliver, inbox, sweep
 from intake.ingest import Stores, Verdict, ingest
 from local.in_process import record_of
+from mappings import Mappings
 from wire import Answer
 
 CONNECTIONS = json.loads(SECRETS["connections"])
@@ -35,7 +36,7 @@ class World:
         self.clock = clock
         self.cards = Cards(self.aws, TABLE)
         wakeups = Queue(self.aws, QUEUES["delivery"])
-        self.stores = Stores(self.cards, wakeups, Queue(self.aws, QUEUES["rejected"]))
+        self.stores = Stores(self.cards, wakeups, Queue(self.aws, QUEUES["rejected"]), Mappings(self.cards))
         self.ringostat = Ringostat(ringostat_url, deadline_seconds=10)
         throttles = Throttles(self.cards, deliver.POLICY)
         self.worker = deliver.WORKER._replace(
@@ -60,7 +61,8 @@ class World:
     ) -> list[Verdict]:
         """Ingest one event as both handlers do."""
         event = Event(connection, body, {"content-type": content_type}, {}, self.clock(), "request")
-        return ingest(event, joined(connection), self.stores, event.received_at)
+        joint = joined(connection)
+        return ingest(event, joint, self.stores.mappings.of(joint), self.stores, event.received_at)
 
     def wakeups(self, most: int = 10_000) -> list[dict[str, Any]]:
         """Receive what waits on the delivery queue, as the records that Lambda hands out."""

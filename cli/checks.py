@@ -15,12 +15,12 @@ from cards.key import staff_key
 from cli.patience import REMEDIES
 from connections import Connection, api_key_of, auth_key_of, connection_of
 from delivery.policy import EVER_MS, LEFT_COUNTED, LOOKED_AT
-from errors import BadConnection, BadMapping, BridgeError, NewerSchema, OperatorError
+from errors import BridgeError, NewerSchema, OperatorError
 from intake.employees import ids_of
 from lookup.request import needs
 from mapping.language import loader
 from mapping.language.rule import STAFF
-from ops import api_keys, auth_check, wanted
+from ops import api_keys, auth_check, stored, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
 from ops.stack import LARGEST_SECRET, Stack, as_secret
@@ -88,7 +88,7 @@ def connections(stack: Stack) -> Iterator[Finding]:
     if not entries:
         yield Finding("wrong", "there is no connection, so no CRM can send", "bridge connect PRESET makes one")
         return
-    wrong = [problem for name in sorted(entries) for problem in problems(entries, keys, name)]
+    wrong = [problem for name in sorted(entries) for problem in problems(stack, entries, keys, name)]
     for problem in wrong:
         yield Finding(
             "wrong", f"connection {problem}", "bridge connect … --replace, or repair ConnectionsSecret by hand"
@@ -97,16 +97,16 @@ def connections(stack: Stack) -> Iterator[Finding]:
         yield Finding("fine", f"{len(entries)} connections can be read")
 
 
-def problems(entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[str]:
+def problems(stack: Stack, entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[str]:
     """Return what is wrong with an entry, quoting no value of its verification."""
     try:
         connection = connection_of(entries, name)
         if connection is None:
             return []
-        loader.load(connection.mapping)
-    except (BadConnection, BadMapping) as error:
+        lacks = stored.lacking(stack, connection)
+    except OperatorError as error:
         return [f"{name}: {error}"]
-    return [f"{name}: {problem}" for problem in (_shut(connection), _keyless(connection, keys)) if problem]
+    return [f"{name}: {problem}" for problem in (lacks, _shut(connection), _keyless(connection, keys)) if problem]
 
 
 def _shut(connection: Connection) -> str:
@@ -131,7 +131,7 @@ def _keys(stack: Stack) -> dict[str, Any]:
 def employees(stack: Stack) -> Iterator[Finding]:
     """Say how old the list of employees is, where a mapping needs it."""
     entries = stack.secret("ConnectionsSecret")
-    for project in sorted({found.project for name in entries if (found := _staffed(entries, name))}):
+    for project in sorted({found.project for name in entries if (found := _staffed(stack, entries, name))}):
         row = stack.cards.row(staff_key(project))
         if ids := ids_of(row):
             read = shown(row["read_at"], stack.clock())
@@ -141,12 +141,12 @@ def employees(stack: Stack) -> Iterator[Finding]:
             yield Finding("warning", what, f"bridge staff {project} --try")
 
 
-def _staffed(entries: dict[str, Any], name: str) -> Connection | None:
+def _staffed(stack: Stack, entries: dict[str, Any], name: str) -> Connection | None:
     """Return a connection whose mapping, or that of its CRM's answers, finds employees; None for any other."""
     try:
         connection = connection_of(entries, name)
-        own = loader.load(connection.mapping) if connection else None
-    except (BadConnection, BadMapping):
+        own = stack.mappings.of(connection) if connection else None
+    except OperatorError:
         return None  # another check reports it
     return connection if own and (STAFF in own.lookups or STAFF in loader.answers_of(own).lookups) else None
 
@@ -265,8 +265,8 @@ def look_ups(stack: Stack) -> Iterator[Finding]:
     for name in sorted(entries):
         try:
             connection = connection_of(entries, name)
-            dialect = api_of(loader.load(connection.mapping)) if connection else None
-        except (BadConnection, BadMapping):
+            dialect = api_of(stack.mappings.of(connection)) if connection else None
+        except OperatorError:
             continue  # reported among the connections
         if connection and dialect and connection.lookups:
             yield from _key(stack, connection, dialect, api_key_of(keys, name))

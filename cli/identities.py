@@ -6,16 +6,15 @@ from cards.card import Card
 from cards.key import key_of
 from connections import Connection
 from mapping.identity import personal_ids
-from mapping.language import loader
+from mapping.language.model import Mapping
 from ops.stack import Stack
 
 KINDS = ("contact", "lead", "organization")
 KEY = re.compile(rf"[0-9]+#[^#]+#({'|'.join(KINDS)}):.+")
 
 
-def keys_of(connection: Connection, identity: str) -> dict[str, str]:
+def keys_of(connection: Connection, mapping: Mapping, identity: str) -> dict[str, str]:
     """Return the keys that an id may have, by kind: `42` is of every kind, `lead:42` and a whole key are of one."""
-    mapping = loader.load(connection.mapping)
     if whole := KEY.fullmatch(identity):  # of any project: a connection may have had another one
         return {whole[1]: identity}
     kind, mark, rest = identity.partition(":")
@@ -26,6 +25,6 @@ def keys_of(connection: Connection, identity: str) -> dict[str, str]:
 
 def found(stack: Stack, connection: Connection, identity: str) -> dict[str, Card]:
     """Return the cards that there are of an id, by kind."""
-    keys = keys_of(connection, identity)
+    keys = keys_of(connection, stack.mappings.of(connection), identity)
     cards = stack.cards.read(list(keys.values()))
     return {kind: cards[key] for kind, key in keys.items() if key in cards}

@@ -18,6 +18,7 @@ VERBS = {
     "test": "Compare samples with what they must become.",
     "presets": "List the ready-made mappings.",
     "project": "Give the bridge the auth key of a Ringostat project.",
+    "mapping": "Store mappings of your own, which need no deployment.",
     "connect": "Join a CRM to a project; prints the address to paste there.",
     "connections": "List the connections, without their secrets.",
     "send": "Send a sample through the real API, signed as the CRM would.",

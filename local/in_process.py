@@ -228,7 +228,14 @@ class Bridge:
             stores.cards.forget()
             stores.flood.forget()
             stores.staff.forget()
+        sweep.BUNDLE.forget()
+        self.forget_mappings()
         self._forget_connections()
+
+    def forget_mappings(self):
+        """Let the handlers read stored mappings at the next event, as they do every five minutes."""
+        for stores in (api.STORES, inbox.STORES, lookup.STORES):
+            stores.mappings.forget()
 
     def __enter__(self):
         return self
@@ -326,7 +333,7 @@ class Bridge:
 
     def begin_night(self):
         """Let the schedule call `lookup`."""
-        night.begin(self.cards, self.reader.connections.read(), self.clock.now())
+        night.begin(self.cards, self.reader.mappings, self.reader.connections.read(), self.clock.now())
 
     def wanted(self, connection):
         """Return the rows of the records that a connection wants, now or later."""

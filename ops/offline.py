@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from collections.abc import Mapping as Table
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -16,6 +16,9 @@ from mapping.language.model import Mapping
 from mapping.language.rule import spelt
 from ops.samples import pairs
 
+if TYPE_CHECKING:
+    from mappings import Mappings  # loads AWS, which the offline verbs do not need
+
 
 class Offline(NamedTuple):
     """What a connection's entry says, without its verification, and its mapping."""
@@ -26,9 +29,9 @@ class Offline(NamedTuple):
     staff: Table[str, str] = {}  # Ringostat's employees by e-mail address
 
     @classmethod
-    def of(cls, connection: Connection) -> "Offline":
+    def of(cls, connection: Connection, mappings: "Mappings") -> "Offline":
         """Return a connection with its mapping; raise BadMapping."""
-        return cls(loader.load(connection.mapping), connection.project, connection.settings)
+        return cls(mappings.of(connection), connection.project, connection.settings)
 
 
 def employees(ids: Table[str, str]) -> Table[str, str]:

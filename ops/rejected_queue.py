@@ -14,6 +14,7 @@ from errors import Unavailable
 from event import wrapped
 from lookup.wanted import refused
 from mapping.outcome import Outcome
+from mappings import Mappings
 from ops.dry_run import Trial, tried
 from ops.offline import Offline
 from ops.samples import Sample, event_of
@@ -138,14 +139,14 @@ def sendable(rejections: Sequence[Rejection]) -> Iterator[list[Rejection]]:
         yield piece
 
 
-def mapped(one: Rejection, entries: dict[str, Any]) -> Trial:
+def mapped(one: Rejection, entries: dict[str, Any], mappings: Mappings) -> Trial:
     """Return what the connection's mapping makes of an event now; raise BridgeError, LookupError without one."""
-    return tried(Offline.of(_connection(one, entries)), one.sample)
+    return tried(Offline.of(_connection(one, entries), mappings), one.sample)
 
 
-def replayed(one: Rejection, entries: dict[str, Any]) -> list[Outcome]:
+def replayed(one: Rejection, entries: dict[str, Any], mappings: Mappings) -> list[Outcome]:
     """Return what would come of an event if it were replayed now; raise as `mapped` does."""
-    outcomes = mapped(one, entries).outcomes
+    outcomes = mapped(one, entries, mappings).outcomes
     may_ask = _connection(one, entries).lookups
     return [outcome if may_ask else refused(outcome, "no-api-key") for outcome in outcomes]
 

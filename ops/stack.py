@@ -21,6 +21,7 @@ from aws.queues import Queue
 from aws.table import Cards
 from connections import Connection, connection_of
 from errors import BridgeError, did_you_mean
+from mappings import Mappings
 
 PATIENT: dict[str, Any] = {
     "connect_timeout": 5,
@@ -74,6 +75,11 @@ class Stack:
     def cards(self) -> Cards:
         """The cards table."""
         return Cards(Signed(self.client("dynamodb")), self.ids["CardsTable"])
+
+    @functools.cached_property
+    def mappings(self) -> Mappings:
+        """The mappings of connections, stored ones too."""
+        return Mappings(self.cards)
 
     def queue_url(self, name: str) -> str:
         """Return the URL of `InboxQueue`, `RejectedQueue`, `DeliveryQueue` or `DeadDeliveryQueue`."""

@@ -12,6 +12,7 @@ from lookup.pace import Pace
 from lookup.rows import Row
 from lookup.wakeups import MOST_WANTED
 from mapping.language import loader
+from mappings import Mappings
 from ops.blockers import Trouble
 from ops.times import shown
 
@@ -63,9 +64,9 @@ class OfId(NamedTuple):
     missing: dict[str, int]
 
 
-def of_id(cards: Cards, connection: Connection, identity: str) -> OfId:
+def of_id(cards: Cards, mappings: Mappings, connection: Connection, identity: str) -> OfId:
     """Return what is known of an id, as the CRM writes it."""
-    mapping = loader.answers_of(loader.load(connection.mapping))
+    mapping = loader.answers_of(mappings.of(connection))
     bare = identity.rpartition(":")[2]
     keys = {wanted_key(connection.name, name, bare): name for name in mapping.calls}
     rows = cards.rows(list(keys))

@@ -109,6 +109,12 @@ class BadMapping(OperatorError):
     code = "bad-mapping"
 
 
+class NewerMapping(OperatorError):
+    """A stored mapping has a format that a newer version of the bridge wrote: deploy that version, or roll it back."""
+
+    code = "newer-mapping"
+
+
 class BadConnection(OperatorError):
     """An entry of the connections secret is broken."""
 

@@ -30,6 +30,7 @@ ROOMS = {  # what each may import beside itself
     "wire": set(),
     "exchange": {"wire"},
     "cards": INNER,
+    "mappings": INNER | {"aws", "cards", "connections", "mapping"},
     "mapping": INNER,
     "connections": INNER,
     "inbox_message": INNER,
@@ -37,11 +38,36 @@ ROOMS = {  # what each may import beside itself
     "aws": INNER | {"cards", "settings"},
     "access": INNER | {"aws", "connections", "event", "mapping"},
     "delivery": INNER | {"aws", "cards", "connections", "exchange", "telemetry", "wire"},
-    "lookup": INNER | {"aws", "cards", "connections", "delivery", "event", "exchange", "mapping", "telemetry", "wire"},
+    "lookup": INNER
+    | {"aws", "cards", "connections", "delivery", "event", "exchange", "mapping", "mappings", "telemetry", "wire"},
     "intake": INNER
-    | {"access", "aws", "cards", "connections", "delivery", "event", "lookup", "mapping", "settings", "telemetry"},
+    | {
+        "access",
+        "aws",
+        "cards",
+        "connections",
+        "delivery",
+        "event",
+        "lookup",
+        "mapping",
+        "mappings",
+        "settings",
+        "telemetry",
+    },
     "handlers": INNER
-    | {"access", "aws", "clock", "connections", "delivery", "event", "intake", "lookup", "settings", "telemetry"},
+    | {
+        "access",
+        "aws",
+        "clock",
+        "connections",
+        "delivery",
+        "event",
+        "intake",
+        "lookup",
+        "mappings",
+        "settings",
+        "telemetry",
+    },
 }
 PURE = (
     "cards",

@@ -223,10 +223,11 @@ def test_values_that_a_table_lacks_are_counted_in_the_log(bridge, logged, tmp_pa
     event = Event("acme", b"", {}, {}, bridge.clock.now(), "request-1")
     connection = Connection("acme", "own", 106, {}, {})
     records = [{"id": 1, "name": "a", "owner": "ірина"}, {"id": 2, "name": "b", "owner": "known"}]
-    outcomes = engine.run(loader.load_file(tmp_path / "own.toml"), records, {}, {}, {})
+    mapping = loader.load_file(tmp_path / "own.toml")
+    outcomes = engine.run(mapping, records, {}, {}, {})
     keys = ["106#Own#contact:1", "106#Own#contact:2"]
 
-    merge([Mapped(event, connection, "", outcomes, keys, None)], api.STORES, bridge.clock.now())
+    merge([Mapped(event, connection, mapping, outcomes, keys, None)], api.STORES, bridge.clock.now())
 
     [line] = logged()
     assert line["not_in_table"] == 1

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,14 +14,16 @@ from cli import api_key, exits
 from cli.guides import steps
 from cli.terminal import Cell, say
 from connections import api_key_of, connection_of
-from errors import BadConnection, BadMapping, did_you_mean
+from errors import OperatorError, did_you_mean
 from mapping.language import loader
 from mapping.language.model import Mapping as Loaded
+from mappings import Bundle, newest
 from ops import api_keys
 from ops import offline as valid
 from ops.crm import Crm, api_of
 from ops.samples import pairs
 from ops.stack import Stack, of_stack
+from ops.stored import absent, bundled, names
 
 QUEUE = "queue"  # no request proves anything: events come by the inbox queue alone
 WAYS = (*SCHEMES, QUEUE)
@@ -31,6 +34,7 @@ OURS: Mapping[str, Callable[[], str]] = {  # what we invent; the rest comes from
     "username": lambda: "crm",
     "header": lambda: "X-Bridge-Key",
 }
+SAID = "they do within a minute of a deployment; older ones keep the events in the inbox queue"
 QUESTIONS = {
     "token": "Token that the CRM puts into its bodies",
     "secret": "Secret with which the CRM signs",
@@ -58,13 +62,14 @@ TAKE_OURS = ("copper", "zoho")  # they put into their bodies the token that a su
 @click.option("--api-only", is_flag=True, help="Only give the connection of this name an API key; all else stays.")
 @click.option("--yes", is_flag=True, help="Take the suggestions for what is not given; ask nothing.")
 @of_stack
-def command(stack: Stack, preset: str, *, replace: bool, api_only: bool, yes: bool, **given: Any) -> int:
-    """Join a CRM that PRESET (or a mapping of yours in src/mapping/presets) reads to a project, and print what to do.
+def command(stack: Stack, *, replace: bool, api_only: bool, yes: bool, **given: Any) -> int:
+    """Join a CRM that PRESET (or a mapping that `bridge mapping put` stored) reads to a project; print what to do.
 
     It asks for what is not given, makes a long random secret where the scheme needs one, and prints it once. A key to
     the CRM's API is tried before it is stored.
     """
-    mapping, asked = loader.load(preset), Questions(silent=yes)
+    preset = given["preset"]
+    mapping, asked = _mapping(stack, preset), Questions(silent=yes)
     entries = stack.secret("ConnectionsSecret")
     name = asked.text("Name of the connection", given["name"], preset)
     if api_only:
@@ -83,8 +88,23 @@ def command(stack: Stack, preset: str, *, replace: bool, api_only: bool, yes: bo
     _store(stack, {**entries, name: entry}, name, key)
     say(f"The {'API key of' if api_only else 'connection'} {name} is stored; it counts within 5 minutes.")
     if not api_only:
-        _print(stack, mapping, name, entry.get("verify", {}))
+        _print(stack, preset, mapping, name, entry.get("verify", {}))
     return exits.FINE
+
+
+def _mapping(stack: Stack, name: str) -> Loaded:
+    """Return a mapping that the deployed functions can read: a stored one goes first, for its connection says so."""
+    if version := newest(stack.cards, name):
+        if Bundle(stack.cards).asked() is None:
+            say(Cell("The functions have not said that they read stored mappings: ", "yellow"), SAID)
+        return version.loaded()
+    if name in bundled(stack):
+        return loader.load(name)
+    if name.endswith(".toml"):
+        own = Path(name).stem
+        raise click.UsageError(f"store the file first: bridge mapping put {name} --name {own}, then connect {own}")
+    hint = did_you_mean(name, [*loader.presets(), *names(stack)])
+    raise click.UsageError(absent(name) + (f"; {hint}" if hint else ""))
 
 
 def _existing(entries: Mapping[str, Any], name: str, preset: str) -> dict[str, Any]:
@@ -98,8 +118,10 @@ def _existing(entries: Mapping[str, Any], name: str, preset: str) -> dict[str, A
 
 def _entry(stack: Stack, mapping: Loaded, asked: "Questions", name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entry of a new connection."""
-    dialect = api_of(mapping)
-    entry: dict[str, Any] = {"mapping": mapping.name, "project": asked.project(stack, given["project"])}
+    dialect, preset = api_of(mapping), given["preset"]
+    entry: dict[str, Any] = {"mapping": preset, "project": asked.project(stack, given["project"])}
+    if mapping.name != preset:  # a version of a stored one
+        entry["stored"] = True
     entry["country"] = valid.country(asked.text("Country of phones without a code", given["country"], "UA"))
     zone = asked.text("Time zone of times without one", given["time_zone"], "Europe/Kyiv")
     entry["time_zone"] = valid.time_zone(zone)
@@ -108,7 +130,7 @@ def _entry(stack: Stack, mapping: Loaded, asked: "Questions", name: str, given: 
     scheme = asked.scheme(mapping, given["scheme"])
     fields, address = pairs(given["verify"], "=", "--verify"), stack.hooks_url + name
     _check_fields(scheme, fields)
-    return entry if scheme == QUEUE else entry | {"verify": asked.verify(scheme, address, mapping.name, fields)}
+    return entry if scheme == QUEUE else entry | {"verify": asked.verify(scheme, address, preset, fields)}
 
 
 def _check_fields(scheme: str, fields: Mapping[str, str]) -> None:
@@ -157,8 +179,8 @@ class Questions:
         return int(answer)
 
     def scheme(self, mapping: Loaded, given: str | None) -> str:
-        """Return the scheme; the first that the CRM can satisfy is suggested."""
-        suggested = mapping.verify.partition(",")[0].strip() or QUEUE
+        """Return the scheme; the first that the CRM can satisfy is suggested, `path-token` where none is named."""
+        suggested = mapping.verify.partition(",")[0].strip() or "path-token"
         scheme = self.text(f"How requests are verified ({', '.join(WAYS)})", given, suggested)
         if scheme not in WAYS:
             raise click.UsageError(f"there is no scheme {scheme!r}: it is one of {', '.join(WAYS)}")
@@ -201,8 +223,8 @@ def _known(stack: Stack, entries: Mapping[str, Any], name: str, mapping: Loaded)
     """Return the API key of the connection that is replaced, empty if there is none or it is for another API."""
     try:
         replaced = connection_of(entries, name)
-        same = replaced is not None and loader.load(replaced.mapping).api_name == mapping.api_name
-    except (BadConnection, BadMapping):
+        same = replaced is not None and stack.mappings.of(replaced).api_name == mapping.api_name
+    except OperatorError:
         same = False
     return api_key_of(api_keys.of(stack), name) if same else {}
 
@@ -241,7 +263,7 @@ def address_of(stack: Stack, name: str, verify: Mapping[str, Any]) -> str:
     return stack.hooks_url + name + (f"/{first}" if first else "")
 
 
-def _print(stack: Stack, mapping: Loaded, name: str, verify: Mapping[str, Any]) -> None:
+def _print(stack: Stack, preset: str, mapping: Loaded, name: str, verify: Mapping[str, Any]) -> None:
     """Print what to do in the CRM."""
     address = address_of(stack, name, verify)
     say()
@@ -262,5 +284,5 @@ def _print(stack: Stack, mapping: Loaded, name: str, verify: Mapping[str, Any]) 
         )
     say()
     say(f"{mapping.crm}: {mapping.help}")
-    for line in steps(mapping.name, address):
+    for line in steps(preset, address):
         say(line)

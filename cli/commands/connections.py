@@ -20,7 +20,7 @@ def command(stack: Stack) -> int:
     keys = stack.secret("AuthKeysSecret")
     for row in columns(_row(entries, name) for name in sorted(entries)):
         say(*row)
-    wrong = [problem for name in sorted(entries) for problem in problems(entries, keys, name)]
+    wrong = [problem for name in sorted(entries) for problem in problems(stack, entries, keys, name)]
     for problem in wrong:
         say(Cell(problem, "red"))
     say("1 connection" if len(entries) == 1 else f"{len(entries)} connections")

@@ -12,6 +12,7 @@ from cli.identities import found, keys_of
 from cli.terminal import Cell, say
 from connections import Connection
 from errors import BridgeError
+from mappings import Mappings
 from ops.dry_run import card_keys
 from ops.rejected_queue import Held, Rejection, mapped
 from ops.stack import Stack, of_stack
@@ -48,7 +49,7 @@ def command(stack: Stack, connection: str, identity: str, *, dry_run: bool, lift
     if not dry_run:
         stack.cards.erase(key, stack.clock())
     with Held(stack) as held:
-        traces = sought(held.all(), stack.secret("ConnectionsSecret"), key)
+        traces = sought(held.all(), stack.secret("ConnectionsSecret"), stack.mappings, key)
         if not dry_run:
             held.delete(traces.of_it)
     would = "would be " if dry_run else ""
@@ -62,7 +63,7 @@ def command(stack: Stack, connection: str, identity: str, *, dry_run: bool, lift
 
 def _the_one(stack: Stack, entry: Connection, identity: str) -> str:
     """Return the key that is meant; the same id may be a contact's and an organization's."""
-    keys = keys_of(entry, identity)
+    keys = keys_of(entry, stack.mappings.of(entry), identity)
     cards = found(stack, entry, identity) if len(keys) > 1 else {}
     if len(cards) > 1:
         choice = " or ".join(f"{kind}:{identity}" for kind in cards)
@@ -81,11 +82,11 @@ def _lift(cards: Cards, key: str, *, dry_run: bool) -> int:
     return exits.FINE
 
 
-def sought(rejections: Iterable[Rejection], entries: dict[str, Any], key: str) -> Traces:
+def sought(rejections: Iterable[Rejection], entries: dict[str, Any], mappings: Mappings, key: str) -> Traces:
     """Return the rejected events that the production mapping assigns to a card, and those that it assigns to none."""
     traces = Traces([], [])
     for one in rejections:
-        keys = _keys(one, entries)
+        keys = _keys(one, entries, mappings)
         if key in keys:
             traces.of_it.append(one)
         elif not keys or "" in keys:
@@ -93,10 +94,10 @@ def sought(rejections: Iterable[Rejection], entries: dict[str, Any], key: str) -
     return traces
 
 
-def _keys(one: Rejection, entries: dict[str, Any]) -> set[str]:
+def _keys(one: Rejection, entries: dict[str, Any], mappings: Mappings) -> set[str]:
     """Return the keys of an event's records, empty ones for records that name no card."""
     try:
-        trial = mapped(one, entries)
+        trial = mapped(one, entries, mappings)
     except (BridgeError, LookupError):
         return set()
     return {key for outcome in trial.outcomes for key in card_keys(trial.connection, outcome) or {""}}

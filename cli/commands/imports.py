@@ -76,7 +76,7 @@ def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], 
     was when it is called again. What a CRM says later than the file was exported always wins.
     """
     entry = stack.connection(connection)
-    mapping = Offline.of(entry)
+    mapping = Offline.of(entry, stack.mappings)
     text = text_of(file, given["encoding"])
     rows = _rows(file, text, pairs(mapped, "=", "--map"), mapping)
     as_of = since(given["as_of"], stack.clock()) or int(file.stat().st_mtime * 1000)

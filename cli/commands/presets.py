@@ -34,7 +34,7 @@ def matrix(presets: list[Mapping]) -> str:
     rows = ["| CRM, and how it sends | preset | verified by | reads its API | tested with |", "|---|---|---|---|---|"]
     for preset in sorted(presets, key=lambda preset: (not _works(preset), preset.title.casefold())):
         guide = f"docs/connect/{preset.name.removesuffix('-v1')}.md"
-        proof = preset.verify or "the queue's own policy"
+        proof = "the queue's own policy" if preset.verify == "queue" else preset.verify
         reads = "yes" if preset.api_name else "no"
         events = f"[events](events/{preset.name})"
         rows.append(f"| [{preset.title}]({guide}) | `{preset.name}` | {proof} | {reads} | {events} |")

@@ -13,6 +13,7 @@ from cli.rate import Rate
 from cli.terminal import Cell, columns, say
 from errors import BridgeError
 from mapping.outcome import compact
+from mappings import Mappings
 from ops.rejected_queue import Held, Rejection, replayed, sendable
 from ops.stack import Stack, of_stack
 from ops.times import local
@@ -64,14 +65,14 @@ def show(stack: Stack, identities: tuple[str, ...]) -> int:
         found = [one for one in held.all() if one.identity.startswith(identities)]
     entries = stack.secret("ConnectionsSecret")
     for one in found:
-        _print(one, entries)
+        _print(one, entries, stack.mappings)
     if not found:
         say("There is no rejected event of such an id: `bridge rejected list` shows them.", error=True)
         return exits.WRONG
     return exits.FINE
 
 
-def _print(one: Rejection, entries: dict[str, Any]) -> None:
+def _print(one: Rejection, entries: dict[str, Any], mappings: Mappings) -> None:
     say(Cell(one.identity, "bold"), "  ", Cell(one.code, "red"), f"  {one.reason}")
     say(f"  arrived     {local(one.received_at)}, connection {one.connection or 'unknown'}, request {one.request_id}")
     sample = one.sample
@@ -80,7 +81,7 @@ def _print(one: Rejection, entries: dict[str, Any]) -> None:
     for line in _readable(sample.body):
         say("  ", line)
     try:
-        outcomes = [compact(outcome) for outcome in replayed(one, entries)]
+        outcomes = [compact(outcome) for outcome in replayed(one, entries, mappings)]
     except (BridgeError, LookupError) as error:
         outcomes = [{"reason": str(error)}]
     for outcome in outcomes:

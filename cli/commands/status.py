@@ -34,7 +34,7 @@ def command(stack: Stack, connection: str, identity: str) -> int:
     for card in cards.values():
         _print(card, stack)
         say()
-    rows, missing = wanted.of_id(stack.cards, entry, identity)
+    rows, missing = wanted.of_id(stack.cards, stack.mappings, entry, identity)
     waiting = list(wanted.troubles(stack.cards, connection, stack.clock())) if rows else []
     for row in rows:
         words = _words(row, stack.clock(), is_held=bool(waiting))
@@ -65,6 +65,7 @@ def _print(card: Card, stack: Stack) -> None:
     words = state(card)
     say(Cell(card.key, "bold"), "  ", Cell(words, STYLES.get(words.split()[0], "cyan")))
     rows = [("project", str(project_of(card.key))), ("came by", card.connection or "unknown")]
+    rows += [("mapped by", card.mapping)] if card.mapping else []
     for title, text in [*rows, *story(card, stack.clock())]:
         say(f"  {title:10}{text}")
     for row in columns(_fields(card)):

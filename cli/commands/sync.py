@@ -18,7 +18,6 @@ from errors import did_you_mean
 from event import answered, wrapped
 from lookup import paging
 from lookup.night import OVERLAP_MS
-from mapping.language import loader
 from mapping.language.model import Lookup
 from mapping.outcome import Outcome
 from ops import api_keys, inbox
@@ -99,7 +98,7 @@ def _check_clock(stack: Stack) -> None:
 def _crm(stack: Stack, name: str) -> Crm:
     """Return the CRM of a connection; raise ClickException where it cannot be asked."""
     connection = stack.connection(name)
-    api = api_of(loader.load(connection.mapping))
+    api = api_of(stack.mappings.of(connection))
     if api is None:
         hint = "bridge import brings a file"
         raise click.ClickException(f"the mapping {connection.mapping} cannot ask its CRM for records; {hint}")

@@ -1,11 +1,10 @@
 """`bridge validate`: all problems of mapping files, with their lines."""
 
-from collections.abc import Iterator
-
 import click
 
 from cli import exits
-from cli.terminal import Cell, say
+from cli.problems import show_problems
+from cli.terminal import say
 from errors import BadMapping
 from mapping.language import loader
 from ops.offline import mapping_of
@@ -26,27 +25,10 @@ def _checked(name: str, *, strict: bool) -> int:
     try:
         warnings = mapping_of(name).warnings
     except BadMapping as error:
-        _print(str(error), "red")
+        show_problems(str(error), "red")
         return exits.WRONG
     for warning in warnings:
-        _print(warning, "yellow")
+        show_problems(warning, "yellow")
     if not warnings:
         say(f"{name}: fine")
     return exits.WRONG if strict and warnings else exits.FINE
-
-
-def _print(problems: str, style: str) -> None:
-    for line in problems.splitlines():
-        say(*_styled(line, style))
-
-
-def _styled(line: str, style: str) -> Iterator[Cell]:
-    """Colour where and what; the line of the file, its caret and the hint stay as they are."""
-    place, mark, message = line.partition(": ")
-    if line.startswith(" ") or not mark:
-        yield Cell(line)
-        return
-    yield Cell(place + mark, "bold")
-    severity, mark, message = message.partition(": ")
-    yield Cell(severity + mark, style)
-    yield Cell(message)

@@ -53,7 +53,7 @@ class Desk:
         self._emulator = emulator
         self._stack = stack
         self._send = send
-        self.arrivals = Arrivals({name: _connection(entries, name) for name in entries})
+        self.arrivals = Arrivals({name: _connection(stack, entries, name) for name in entries})
         projects = {connection.project for connection in self.arrivals.connections.values()}
         self.delivery = Delivery(stack, projects.pop(), self._recent)
 
@@ -152,11 +152,11 @@ class Desk:
         return {"status": answer.status, "answer": answer.body.decode("utf-8", "replace")}
 
 
-def _connection(entries: Mapping[str, Any], name: str) -> Offline:
+def _connection(stack: Stack, entries: Mapping[str, Any], name: str) -> Offline:
     found = connection_of(entries, name)
     if found is None:
         raise KeyError(name)
-    return Offline.of(found)
+    return Offline.of(found, stack.mappings)
 
 
 def _shown(event: Try) -> dict[str, Any]:

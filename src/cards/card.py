@@ -46,6 +46,7 @@ class Card(NamedTuple):
     key: str
     fields: Fields = MappingProxyType({})
     connection: str = ""
+    mapping: str = ""  # that read the last change, a stored one with its version
     rev: int = 0  # grows with every merge that wrote something: the optimistic lock
     hash: str | None = None
     waiting: str | None = None  # why the card cannot be posted yet

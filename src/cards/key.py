@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 PROJECTS = "#projects"  # the row that lists the projects which ever had a card
 RENAMED = "#renamed"  # the part of the index of due cards that holds organizations whose new names are to be spread
+BUNDLE = "#bundle"  # the row that says which mappings the deployed functions have
 MEMBERS_PAGES = 16  # rows of an organization's contacts; together they hold some 100,000
 LONGEST_ID = 200  # characters; a key of DynamoDB ends at 2 KiB
 
@@ -114,6 +115,11 @@ def wanted_part(connection: str) -> str:
 def wanted_key(connection: str, lookup: str, identity: str) -> str:
     """Return the key of the row of a record that is wanted: the name of the look-up, and the id in the CRM."""
     return f"{wanted_part(connection)}#{lookup}:{identity}"
+
+
+def mapping_key(name: str, version: int = 0) -> str:
+    """Return the key of the row of a version of a stored mapping; without a number, of the one that counts."""
+    return f"mapping#{name}#{version}" if version else f"mapping#{name}"
 
 
 def pace_key(connection: str) -> str:

@@ -50,6 +50,7 @@ def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | N
     changes: dict[str, Any] = {
         "schema": SCHEMA,
         "connection": after.connection,
+        "mapping": after.mapping or None,
         "fields": after.fields,
         "rev": after.rev,
         "hash": after.hash,

@@ -28,6 +28,7 @@ STORES = Stores.of(SETTINGS, PATIENT, seconds=20)
 FETCHER = Fetcher(loopback=LOOPBACK)
 WORKER = Worker(
     cards=STORES.cards,
+    mappings=STORES.mappings,
     connections=Secret(secretsmanager(PATIENT), SETTINGS.connections_secret),
     asker=Asker(
         Secret(secretsmanager(PATIENT), SETTINGS.api_keys_secret),
@@ -47,7 +48,7 @@ def taken(event: dict[str, Any], ends_at: int) -> dict[str, Any]:
     """Begin a night, where the schedule calls; else read what the connections of a batch of wake-ups want."""
     if "Records" in event:
         return Run(WORKER, ends_at).look_up(wakeups_of(event))
-    begin(WORKER.cards, WORKER.connections.read(), clock.now())
+    begin(WORKER.cards, WORKER.mappings, WORKER.connections.read(), clock.now())
     return {}
 
 

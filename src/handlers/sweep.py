@@ -13,6 +13,7 @@ from delivery.sweep import Sweeper
 from delivery.throttles import Throttles
 from intake.spreading import Spreader
 from lookup.wakeups import Waker
+from mappings import Bundle
 from settings import SETTINGS
 from telemetry import failed, flushing
 
@@ -25,6 +26,7 @@ SWEEPER = Sweeper(
     policy=POLICY,
 )
 LOOKUPS = Waker(CARDS, Queue(sqs(PATIENT), SETTINGS.lookup_queue_url)) if SETTINGS.lookup_queue_url else None
+BUNDLE = Bundle(CARDS)
 SPREADER = Spreader(CARDS, SWEEPER.wakeups, SETTINGS.card_retention_days)
 
 
@@ -32,6 +34,7 @@ def swept(now: int) -> int:
     """Wake what is wanted and due, then give organizations' new names to their contacts; `now` is ms since 1970."""
     woken = SWEEPER.sweep(now, _looked_up(now))
     SPREADER.spread(now)
+    BUNDLE.tell()
     return woken
 
 

@@ -54,13 +54,17 @@ class Batch(NamedTuple):
             reject_unread(record, self.stores.rejected, error.code, str(error))
             return None
         try:
-            return mapped(event, self._connection(event), self.stores)
+            return self._mapped(event)
         except TooLarge:
             raise  # wrapped in base64 it might not fit the rejected queue: the redrive moves it there as it is
         except SenderError as error:
             count("RecordsRejected")
             self._reject(event, error)
         return None
+
+    def _mapped(self, event: Event) -> Mapped:
+        connection = self._connection(event)
+        return mapped(event, connection, self.stores.mappings.of(connection), self.stores)
 
     def _connection(self, event: Event) -> Connection:
         connection = connection_of(self.connections.read(), event.connection)

@@ -3,9 +3,10 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from aws.secrets import FRESH_SECONDS
+from aws.kept import Kept
 from aws.table import Cards
 from cards.key import staff_key
 from cards.write import Write
@@ -45,12 +46,13 @@ class StaffLists:
 
     def forget(self) -> None:
         """Forget everything, as a new process has."""
-        self._lists: dict[int, tuple[float, Mapping[str, str]]] = {}
+        self._lists: dict[int, Kept[Mapping[str, str]]] = {}
 
     def of(self, project: int) -> Mapping[str, str]:
         """Return the ids of a project's employees, empty without a list; raise Unavailable."""
-        now = self._clock()
-        known = self._lists.get(project)
-        if known is None or now - known[0] >= FRESH_SECONDS:
-            known = self._lists[project] = now, ids_of(self._cards.row(staff_key(project)))
-        return known[1]
+        if project not in self._lists:
+            self._lists[project] = Kept("DynamoDB", partial(self._read, project), self._clock)
+        return self._lists[project].read()
+
+    def _read(self, project: int) -> Mapping[str, str]:
+        return ids_of(self._cards.row(staff_key(project)))

@@ -25,10 +25,11 @@ from intake.merging import Merging
 from mapping.identity import personal_ids
 from mapping.language import loader
 from mapping.language.model import ID_FIELDS
-from mapping.language.model import Mapping as MappingFile
+from mapping.language.model import Mapping as Loaded
 from mapping.language.rule import NOT_IN_STAFF, NOT_IN_TABLE, STAFF
 from mapping.meaning import meaning
 from mapping.outcome import Outcome, Want
+from mappings import Mappings
 from settings import Settings
 from telemetry import logger, report
 
@@ -76,6 +77,7 @@ class Stores(NamedTuple):
     cards: Cards
     delivery: Queue
     rejected: Queue
+    mappings: Mappings
     retention_days: int = 0  # 0 keeps cards until they are erased
     lookup: Queue | None = None  # None where look-ups are switched off
     seconds: float = 2.0  # for the cards of one event; what takes longer comes again by the inbox queue
@@ -90,6 +92,7 @@ class Stores(NamedTuple):
             cards,
             Queue(sqs(patience), settings.delivery_queue_url),
             Queue(sqs(patience), settings.rejected_queue_url),
+            Mappings(cards),
             settings.card_retention_days,
             Queue(sqs(patience), settings.lookup_queue_url) if settings.lookup_queue_url else None,
             seconds,
@@ -102,13 +105,18 @@ class Mapped(NamedTuple):
 
     event: Event
     connection: Connection
-    contract: str  # `direct` if the sender is a programmer, who may be answered 422; empty for any other
+    mapping: Loaded  # that read it: the connection's own, or the one of its CRM's answers
     outcomes: Sequence[Outcome]
     keys: Sequence[str]
     is_personal: IsPersonal
 
+    @property
+    def contract(self) -> str:
+        """`direct` if the sender is a programmer, who may be answered 422; empty for any other."""
+        return self.mapping.contract
 
-def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> list[Verdict]:
+
+def ingest(event: Event, connection: Connection, mapping: Loaded, stores: Stores, now: int) -> list[Verdict]:
     """Merge an event into the cards and return a verdict for each of its records, at least one.
 
     Raise SenderError for a body that cannot be decoded, and whatever a store raises: then nothing is acknowledged, and
@@ -116,34 +124,36 @@ def ingest(event: Event, connection: Connection, stores: Stores, now: int) -> li
     record is whole in the rejected queue, except in a flood (`intake.flood`). Only a `direct` connection gets warnings,
     and AllRejected (answered 422) if no record was accepted.
     """
-    one = mapped(event, connection, stores)
+    one = mapped(event, connection, mapping, stores)
     (verdicts,) = merge([one], stores, now)
     conclude(one, verdicts, stores, now)
     return verdicts if one.contract else [verdict._replace(warnings=()) for verdict in verdicts]
 
 
-def mapped(event: Event, connection: Connection, stores: Stores) -> Mapped:
-    """Decode and map an event; raise SenderError for a body that cannot be decoded, and what the cards table raises."""
-    own = loader.load(connection.mapping)
-    mapping, outcomes = meaning(
-        own,
+def mapped(event: Event, connection: Connection, mapping: Loaded, stores: Stores) -> Mapped:
+    """Decode an event and map it with its connection's mapping.
+
+    Raise SenderError for a body that cannot be decoded, and what the cards table raises.
+    """
+    reader, outcomes = meaning(
+        mapping,
         event.body,
         connection.settings,
         event.headers,
         event.query,
         lookup=event.lookup,
         is_again=event.headers.get("content-type") == WANTED,
-        staff=_staff(loader.answers_of(own) if event.lookup else own, connection, stores),
+        staff=_staff(loader.answers_of(mapping) if event.lookup else mapping, connection, stores),
     )
-    is_personal = personal_ids(connection.settings) if mapping.free_ids else None
+    is_personal = personal_ids(connection.settings) if reader.free_ids else None
     keys = [
-        key_of(connection.project, mapping.crm, outcome.card, is_personal) if outcome.card else ""
+        key_of(connection.project, reader.crm, outcome.card, is_personal) if outcome.card else ""
         for outcome in outcomes
     ]
-    return Mapped(event, connection, mapping.contract, outcomes, keys, is_personal)
+    return Mapped(event, connection, reader, outcomes, keys, is_personal)
 
 
-def _staff(reader: MappingFile, connection: Connection, stores: Stores) -> Mapping[str, str]:
+def _staff(reader: Loaded, connection: Connection, stores: Stores) -> Mapping[str, str]:
     """Return Ringostat's employees, if the mapping that reads an event asks for them."""
     return stores.staff.of(connection.project) if stores.staff and STAFF in reader.lookups else {}
 
@@ -155,7 +165,7 @@ def take_answer(
 
     Of one with a rejected record the ids that were asked for are kept: nothing of it is, that was not mapped.
     """
-    one = mapped(event, connection, stores)
+    one = mapped(event, connection, stores.mappings.of(connection), stores)
     (verdicts,) = merge([one], stores, clock())
     rejected = [verdict for verdict in verdicts if verdict.result == "rejected"]
     if rejected:
@@ -179,6 +189,7 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
     merging = Merging(
         stores.cards,
         connection=events[0].connection.name,
+        mapping=_named(events),
         now=now,
         expires_at=expiry(stores.retention_days, now),
         in_time=in_time,
@@ -235,11 +246,10 @@ def _debts(events: Sequence[Mapped]) -> "dict[Want, Debt]":
     """Return what is wanted, and how."""
     from lookup.wanted import Debt  # noqa: PLC0415 - the same
 
-    origin = loader.load(events[0].connection.mapping).crm
     return {
         want: Debt(
             one.event.depth + 1 if one.event.lookup else 0,
-            key_of(one.connection.project, origin, want.card, one.is_personal) if want.card else "",
+            key_of(one.connection.project, one.mapping.crm, want.card, one.is_personal) if want.card else "",
         )
         for one in events
         for outcome in one.outcomes
@@ -313,12 +323,18 @@ def _report(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> None:
         Counter(COUNTED[verdict.result] for verdict in verdicts if verdict.result in COUNTED),
         request_id=" ".join(one.event.request_id for one in events),
         connection=events[0].connection.name,
+        mapping=_named(events),
         events=len(events),
         bytes=sum(len(one.event.body) for one in events),
         records=Counter(verdict.result for verdict in verdicts),
         cards=[verdict.key for verdict in verdicts if verdict.key][:MOST_LOGGED],
         **{name: found for name, found in _odd(events, verdicts).items() if found},
     )
+
+
+def _named(events: Sequence[Mapped]) -> str:
+    """Return which mapping read the events, a stored one with its version: `my@3`."""
+    return " ".join(dict.fromkeys(one.mapping.name for one in events))
 
 
 def _odd(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ class Merging:
     expires_at: int | None
     in_time: Callable[[], bool] = lambda: True
     is_personal: IsPersonal = None
+    mapping: str = ""  # what read the news; empty if no event brought it
     known: dict[str, Card] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     renamed: dict[str, None] = field(default_factory=dict)
@@ -146,6 +147,7 @@ class Merging:
 
     def _written(self, before: Card, after: Card) -> Write:
         due_at = None if after.hash == before.hash else max(self.now + SWEEP_AFTER_MS, after.not_before or 0)
+        after = after._replace(mapping=self.mapping or after.mapping)
         return merged(before, after, due_at=due_at, expires_at=self.expires_at)
 
 

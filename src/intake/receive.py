@@ -12,7 +12,6 @@ from intake import http
 from intake.ingest import Stores, ingest
 from mapping import engine
 from mapping.decode import decoded
-from mapping.language import loader
 from telemetry import failed
 
 
@@ -32,9 +31,12 @@ def _take_query(request: Request, connections: Secret, stores: Stores, inbox: Qu
     """Take a query as an event if its CRM sends such; None for any other, which is answered by the page."""
     try:
         event, connection = admit(connections, request)
-        is_event = loader.load(connection.mapping).get
     except BridgeError:
         return None
+    try:
+        is_event = stores.mappings.of(connection).get
+    except BridgeError:  # it may be one, so it is kept until its mapping can be read
+        is_event = True
     return _take(event._replace(body=b"{}", headers=http.JSON), connection, stores, inbox) if is_event else None
 
 
@@ -45,9 +47,9 @@ def _take(event: Event, connection: Connection, stores: Stores, inbox: Queue) ->
     """
     declared = None
     try:
-        mapping = loader.load(connection.mapping)
+        mapping = stores.mappings.of(connection)
         declared = engine.answer(mapping, decoded(event.body, event.headers)) if mapping.answer else None
-        usual = http.taken(event.request_id, ingest(event, connection, stores, event.received_at))
+        usual = http.taken(event.request_id, ingest(event, connection, mapping, stores, event.received_at))
     except SenderError:
         raise
     except Exception as error:  # noqa: BLE001 - nothing that a verified CRM sent may be lost to our own fault

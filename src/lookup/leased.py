@@ -17,6 +17,7 @@ from lookup.pace import FIRST_BACKOFF_MS, Pace, after, begun, ended, kept, next_
 from lookup.rows import Row, postponed
 from mapping.language.model import Api, Lookup
 from mapping.outcome import Outcome
+from mappings import Mappings
 from wire import Answer
 
 STOP_MARGIN_MS = 5_000  # what merging an answer needs after the last request
@@ -30,6 +31,7 @@ class Worker(NamedTuple):
     """What look-ups need from outside. `clock` gives ms since 1970, `jitter` 0…1, `new_id` a fresh lease id."""
 
     cards: Cards
+    mappings: Mappings
     connections: Secret
     asker: Asker
     wakeups: Queue

@@ -21,6 +21,7 @@ from lookup.rows import UNCHANGED, Row
 from mapping.language import loader
 from mapping.language.model import Lookup, Sync
 from mapping.language.model import Mapping as Loaded
+from mappings import Mappings
 from telemetry import count, failed, logger
 from wire import Answer
 
@@ -51,19 +52,19 @@ class Night(NamedTuple):
         return json.dumps({**self._asdict(), "pages": self.pages.checkpoint()}, separators=(",", ":"))
 
 
-def begin(cards: Cards, entries: Mapping[str, Any], now: int) -> None:
+def begin(cards: Cards, mappings: Mappings, entries: Mapping[str, Any], now: int) -> None:
     """Begin the night of every connection that looks records up; one that is not over goes on instead."""
     for name in entries:
         try:
-            _begin(cards, connection_of(entries, name), now)
+            _begin(cards, mappings, connection_of(entries, name), now)
         except BridgeError as error:
             failed("a night cannot begin", error, connection=name)
 
 
-def _begin(cards: Cards, connection: Connection | None, now: int) -> None:
+def _begin(cards: Cards, mappings: Mappings, connection: Connection | None, now: int) -> None:
     if connection is None or not connection.lookups:
         return
-    calls = loader.answers_of(loader.load(connection.mapping)).calls.values()
+    calls = loader.answers_of(mappings.of(connection)).calls.values()
     keys = [wanted_key(connection.name, NIGHTLY, one.name) for one in calls if one.sync]
     rows = cards.rows(keys)
     cards.enrol(connection.name, "wanting")

@@ -43,7 +43,7 @@ class Round:
 
     def read_all(self) -> None:
         """Read what is due, then what the answers wanted."""
-        mapping = loader.answers_of(loader.load(self._leased.connection.mapping))
+        mapping = loader.answers_of(self._leased.worker.mappings.of(self._leased.connection))
         takes_all = True  # what events name while a round lasts waits for the next one, so that it shares a request
         while rows := self._due():
             self._wants = False

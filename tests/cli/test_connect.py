@@ -89,13 +89,13 @@ def from_the_crm(scheme):
 @pytest.mark.parametrize("preset", loader.presets())
 def test_every_preset_can_be_connected_with_its_own_scheme_and_is_complete(online, preset):
     scheme = loader.load(preset).verify.split(",")[0].strip()
-    given = from_the_crm(scheme) if scheme else []
+    given = from_the_crm(scheme) if scheme in SCHEMES else []
 
     done = online("connect", preset, "--project", 106, "--name", "new", "--yes", *given)
 
     assert done.code == 0, done.err
     verify = entries()["new"].get("verify", {})
-    assert verify.get("scheme", "") == scheme
+    assert verify.get("scheme", "queue") == scheme
     assert not (verify and fault(verify))
     assert "nothing gets in" not in done.out
 

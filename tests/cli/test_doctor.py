@@ -92,7 +92,7 @@ def test_a_wrong_key_is_found(doctor):
 
 
 @pytest.mark.parametrize(("bytes_", "is_full"), [(52_000, False), (52_500, True)])
-def test_a_secret_that_is_nearly_full_is_found_before_it_is(doctor, bytes_, is_full):
+def test_a11_a_secret_that_is_nearly_full_is_found_before_it_is(doctor, bytes_, is_full):
     entries = {**CONNECTIONS, "acme": {**CONNECTIONS["acme"], "x": ""}}
     entries["acme"]["x"] = "y" * (bytes_ - len(as_secret(entries).encode()))
     put("connections", entries)
@@ -171,17 +171,6 @@ def test_a_stopped_poller_is_found(doctor, state):
         for function in ("InboxFunction", "DeliverFunction", "LookupFunction")
     ]
     assert all("enable the trigger" in remedy for remedy in found.values())
-
-
-def test_a_secret_that_is_nearly_full_is_a_warning(doctor):
-    """A11 of the review of AWS."""
-    put("connections", {**CONNECTIONS, **{f"more-{n}": connection("pipedrive") for n in range(300)}})
-
-    done, lines = doctor()
-
-    assert done.code == 0
-    (warning,) = [line for line in lines if line.startswith("warning")]
-    assert re.fullmatch(r"warning  ConnectionsSecret is \d\d % full; a secret holds 64 KiB", warning)
 
 
 def test_a_new_accounts_ten_copies_are_found_with_what_to_deploy_until_there_are_more(doctor):

@@ -6,6 +6,7 @@ import pytest
 
 from local.in_process import CONNECTIONS, connection
 from lookup import night
+from mappings import Mappings
 from ops.times import local
 from tests.cli.crm_api import CODE, contact
 
@@ -56,7 +57,7 @@ def test_due_says_nothing_of_look_ups_where_nothing_is_wanted(online, wanting, b
 
 
 def test_due_names_a_nightly_sync_that_is_not_over(online, wanting, bridge):
-    night.begin(bridge.cards, online.stack.secret("ConnectionsSecret"), bridge.clock.now())
+    night.begin(bridge.cards, Mappings(bridge.cards), online.stack.secret("ConnectionsSecret"), bridge.clock.now())
 
     [line] = lines(online("due"), "wants")
 

@@ -136,9 +136,38 @@ def test_from_connect_to_a_delivered_card_in_three_commands(bridge, operate):
     assert "#Pipedrive#contact:8  delivered" in status[1]
 
 
-def admitted(operate, name):
+def test_a_crm_without_a_preset_from_a_sample_to_a_card_then_one_field_changed_without_a_deployment(
+    bridge, operate, tmp_path
+):
+    one, name = crm.person(), f"own-{crm.person().id}"
+    sample, mapping = tmp_path / "sample.json", tmp_path / "my.toml"
+    person = {"id": one.id, "name": one.name, "alias": f"{one.name} II", "phone": one.phones[0]}
+    sample.write_text(json.dumps(person, ensure_ascii=False), "utf-8")
+
+    mapping.write_text(operate("new", sample, "--crm", name, where=())[1].partition("\nfound: ")[0] + "\n", "utf-8")
+    stored = operate("mapping", "put", mapping, "--name", name, "--yes")
+    connected = operate("connect", name, "--name", name, "--project", 106, "--yes")
+    bridge.world.kill("api")  # as if five minutes had passed
+    wait_for(lambda: admitted(operate, name, sample), 20, "The new connection")
+    bridge.settled(one)
+    first = bridge.contacts([one])[str(one.id)]
+
+    mapping.write_text(mapping.read_text("utf-8").replace('"name"', '"alias"'), "utf-8")
+    changed = operate("mapping", "put", mapping, "--name", name, "--sample", sample, "--yes")
+    bridge.world.kill("api")
+    wait_for(lambda: admitted(operate, name, sample), 20, "The next event")
+    bridge.settled(one)
+
+    assert (stored[0], connected[0], changed[0]) == (0, 0, 0), (stored, connected, changed)
+    assert f"{one.name}  ->  {one.name} II" in changed[1]
+    assert first["fullName"] == one.name
+    assert bridge.contacts([one])[str(one.id)]["fullName"] == f"{one.name} II"
+    assert f"mapped by {name}@2" in operate("status", name, one.id)[1]
+
+
+def admitted(operate, name, sample="events/pipedrive/person-with-odd-phones.json"):
     """Send the sample and return what is told if it is taken."""
-    code, text = operate("send", "events/pipedrive/person-with-odd-phones.json", "--connection", name)
+    code, text = operate("send", sample, "--connection", name)
     return text if code == 0 else ""
 
 

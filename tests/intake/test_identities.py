@@ -6,6 +6,12 @@ from cards.endpoints import compose
 from cli.identities import keys_of
 from connections import connection_of
 from local.in_process import CONNECTIONS
+from mapping.language import loader
+
+
+def keys(name, identity):
+    connection = connection_of(CONNECTIONS, name)
+    return keys_of(connection, loader.load(connection.mapping), identity)
 
 
 def accepted(bridge, connection, identity, phone="0670000001"):
@@ -25,8 +31,8 @@ def test_an_id_that_is_a_phone_stands_in_no_key_queue_or_log(nowhere, caplog, co
     logged = [record.cards for record in caplog.records if hasattr(record, "cards")]
     assert logged == [[key]]
     assert "#contact:sha256-" in key
-    assert keys_of(connection_of(CONNECTIONS, connection), identity)["contact"] == key
-    assert keys_of(connection_of(CONNECTIONS, connection), key) == {"contact": key}
+    assert keys(connection, identity)["contact"] == key
+    assert keys(connection, key) == {"contact": key}
 
 
 @pytest.mark.parametrize("identity", ["4242", "12345678", "1700000000000", "C-1"])
@@ -37,9 +43,7 @@ def test_an_id_that_can_be_no_phone_stays_readable(nowhere, identity):
 
 
 def test_a_number_of_a_crm_stays_readable(nowhere):
-    keys = keys_of(connection_of(CONNECTIONS, "acme"), "380670000001")
-
-    assert keys["contact"] == "106#Pipedrive#contact:380670000001"
+    assert keys("acme", "380670000001")["contact"] == "106#Pipedrive#contact:380670000001"
 
 
 def test_an_organization_whose_id_is_a_phone_is_found_by_its_contacts(nowhere):

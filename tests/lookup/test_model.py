@@ -27,6 +27,7 @@ from lookup.leased import Worker
 from lookup.tokens import Tokens
 from lookup.wakeups import Wakeup
 from lookup.worker import Run
+from mappings import Mappings
 from wire import Answer
 
 NAME = "acme-bitrix24"
@@ -78,7 +79,13 @@ class World:
         client = self.client = Mortal(Memory(self.clock).client())
         self.cards = Cards(client, "cards")
         self.stores = Stores(
-            self.cards, Queue(client, "delivery"), Queue(client, "rejected"), 0, Queue(client, "lookup"), 60.0
+            self.cards,
+            Queue(client, "delivery"),
+            Queue(client, "rejected"),
+            Mappings(self.cards),
+            0,
+            Queue(client, "lookup"),
+            60.0,
         )
         settings = {"crm_url": ENTRY["crm_url"]}
         self.connection = Connection(NAME, "bitrix24", 106, {}, settings, lookups=True)
@@ -86,6 +93,7 @@ class World:
         self.landing_counts = landing_counts
         self.worker = Worker(
             cards=self.cards,
+            mappings=self.stores.mappings,
             connections=Fixed({NAME: ENTRY}),
             asker=Asker(
                 Fixed({NAME: {"url": "http://127.0.0.1:9/rest/1/x/"}}),
@@ -121,7 +129,7 @@ class World:
         body = f"event=ONCRMCONTACTUPDATE&data[FIELDS][ID]={number}".encode()
         event = Event(NAME, body, FORM, {}, self.now, "request")
         self.pass_(1)  # a clock is read before a row is written
-        ingest(event, self.connection, self.stores, event.received_at)
+        ingest(event, self.connection, self.stores.mappings.of(self.connection), self.stores, event.received_at)
 
     def drop(self, at):
         if self.under_way:

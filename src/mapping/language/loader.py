@@ -1,7 +1,9 @@
 """From a mapping file, and the preset that it extends, to a Mapping; all problems are reported at once."""
 
+from collections.abc import Mapping as Table
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from errors import BadMapping, did_you_mean
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 PRESETS = Path(__file__).parents[1] / "presets"
 DEEPEST_EXTENDS = 5
 API_SUFFIX = "-api"
+_NONE: Table[str, Any] = MappingProxyType({})
 
 
 @lru_cache(maxsize=64)
@@ -28,7 +31,7 @@ def load(name: str) -> Mapping:
 
 def answers_of(mapping: Mapping) -> Mapping:
     """Return the mapping that says how the CRM is asked and reads what it answers; raises BadMapping."""
-    return load(mapping.api_name) if mapping.api_name else mapping
+    return mapping.answers or (load(mapping.api_name) if mapping.api_name else mapping)
 
 
 def load_file(path: str | Path) -> Mapping:
@@ -38,6 +41,14 @@ def load_file(path: str | Path) -> Mapping:
     except (OSError, UnicodeDecodeError) as error:
         raise BadMapping(f"{path}: error: cannot be read as UTF-8 text ({type(error).__name__})") from None
     return _checked(Source(str(path), text), Path(path).stem)
+
+
+def load_text(source: Source, others: Table[str, Source], tables: Table[str, dict[str, str]]) -> Mapping:
+    """Return the mapping of a text; its `extends` and `api` name one of `others`, or one of the bundle.
+
+    `tables` are `[lookups]` that stand outside the text, and replace its own. Raise BadMapping with all its problems.
+    """
+    return _checked(source, source.name, others, tables)
 
 
 def mappings() -> list[str]:
@@ -54,9 +65,11 @@ def _preset(name: str) -> Source:
     return Source(f"presets/{name}.toml", (PRESETS / f"{name}.toml").read_text("utf-8-sig"))
 
 
-def _checked(source: Source, name: str) -> Mapping:
+def _checked(
+    source: Source, name: str, others: Table[str, Source] = _NONE, tables: Table[str, dict[str, str]] = _NONE
+) -> Mapping:
     problems: list[Problem] = []
-    mapping = _Assembly(source, problems).mapping(name)
+    mapping = _Assembly(source, problems, others, tables).mapping(name)
     problems.sort(key=lambda problem: (problem.source.name, problem.line, problem.column))
     errors = [str(problem) for problem in problems if problem.severity == "error"]
     if errors or mapping is None:
@@ -67,15 +80,25 @@ def _checked(source: Source, name: str) -> Mapping:
 class _Assembly:
     """Reads a file and those it extends, and checks what only the whole can show."""
 
-    def __init__(self, source: Source, problems: list[Problem]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        problems: list[Problem],
+        others: Table[str, Source],
+        tables: Table[str, dict[str, str]],
+    ) -> None:
         self.reader = Reader(source, problems)
         self.problems = problems
+        self.others = others
+        self.tables = tables
+        self.answers: Mapping | None = None  # that stands outside the bundle
 
     def mapping(self, name: str) -> Mapping | None:
         """Return the mapping, for use only if no error was noted."""
         parts = self._parts(self.reader, 0)
         if parts is None:
             return None
+        parts = parts._replace(lookups={**parts.lookups, **self.tables})
         values = parts.values
         calls = self._calls(parts)
         records = tuple(_completed(record, values, calls) for record in self._records(parts))
@@ -100,6 +123,7 @@ class _Assembly:
             parts.api,
             parts.calls,
             (),
+            self.answers,
         )
 
     def _parts(self, reader: Reader, depth: int, *, replaced: bool = False) -> Parts | None:
@@ -112,15 +136,16 @@ class _Assembly:
         parts = reader.parts(data)
         if (extended := parts.values.get("extends")) is None:
             return parts
-        if extended not in mappings() or depth == DEEPEST_EXTENDS:
+        known = [*self.others, *mappings()]
+        if extended not in known or depth == DEEPEST_EXTENDS:
             message = (
                 f"there is no preset '{extended}'"
                 if depth < DEEPEST_EXTENDS
                 else "mappings extend each other in a circle"
             )
-            reader.wrong(("extends",), message, did_you_mean(extended, mappings()))
+            reader.wrong(("extends",), message, did_you_mean(extended, known))
             return None
-        parent_reader = Reader(_preset(extended), self.problems)
+        parent_reader = Reader(self.others.get(extended) or _preset(extended), self.problems)
         parent = self._parts(parent_reader, depth + 1, replaced=replaced or parts.records is not None)
         reader.lookups_used += parent_reader.lookups_used
         return parent and parts.over(parent)
@@ -145,7 +170,7 @@ class _Assembly:
         for name, place in self.reader.lookups_used:
             if name not in parts.lookups:
                 self._at(place, f"there is no [lookups.{name}]", did_you_mean(name, parts.lookups))
-        for name in parts.lookups.keys() - {name for name, _ in self.reader.lookups_used}:
+        for name in parts.lookups.keys() - self.tables.keys() - {name for name, _ in self.reader.lookups_used}:
             self._at(Place(self.reader.source, ("lookups", name)), "no rule uses this table", warning=True)
 
     def _calls(self, parts: Parts) -> dict[str, Lookup]:
@@ -165,13 +190,15 @@ class _Assembly:
 
     def _other(self, name: str) -> Mapping | None:
         try:
-            return load(name)
+            if name not in self.others:
+                return load(name)
+            self.answers = load_text(self.others[name], self.others, self.tables)
         except BadMapping as error:
             known = [known for known in mappings() if known.endswith(API_SUFFIX)]
-            broken = name in mappings()
+            broken = name in self.others or name in mappings()
             message = f"the mapping '{name}' is broken:\n{error}" if broken else f"there is no mapping '{name}'"
             self.reader.wrong(("api",), message, "" if broken else did_you_mean(name, known), offset=0)
-        return None
+        return self.answers
 
     def _check_lookups(self, parts: Parts, records: tuple[Record, ...], calls: dict[str, Lookup]) -> None:
         if parts.calls and not parts.api:

@@ -17,6 +17,7 @@ CARRIES: tuple[str, ...] = get_args(Carries)
 CONTRACTS = ("direct",)
 CODES = {"delete": "deleted-in-crm", "erase": "erased-in-crm"}  # of a record that gives none
 
+FORMAT = 1  # the newest that this version reads
 TOP = {"format": "format", "crm": "text", "extends": "text", "title": "text", "help": "text", "verify": "text",
        "changedAt": "rule", "eventId": "rule", "timeZone": "text", "carries": CARRIES, "contract": CONTRACTS,
        "get": "boolean", "freeIds": "boolean", "record": "records", "contact": "section", "lead": "section",
@@ -243,3 +244,4 @@ class Mapping(NamedTuple):
     api: Api | None  # of a mapping that is one
     calls: dict[str, Lookup]  # of a mapping that is one: what can be looked up
     warnings: tuple[str, ...]
+    answers: "Mapping | None" = None  # the one that `api_name` names, where that is none of the bundle

@@ -15,6 +15,7 @@ from mapping.language.model import (
     CARRIES,
     CODES,
     CONTRACTS,
+    FORMAT,
     NEEDED,
     RECORD,
     RULE,
@@ -66,8 +67,8 @@ class Reader(Reading):
     def parts(self, data: Mapping[str, Any]) -> Parts:
         """Return what the file says."""
         self.known((), data, TOP, "a mapping")
-        if data.get("format") != 1:
-            self.wrong(("format",), "the format of this file must be 1", "write format = 1")
+        if data.get("format") != FORMAT:
+            self.wrong(("format",), f"the format of this file must be {FORMAT}", f"write format = {FORMAT}")
         values = {
             key: self.value((key,), data[key], kind) for key, kind in TOP.items() if key in data and kind in _SIMPLE
         }
