@@ -129,7 +129,10 @@ class World:
         body = f"event=ONCRMCONTACTUPDATE&data[FIELDS][ID]={number}".encode()
         event = Event(NAME, body, FORM, {}, self.now, "request")
         self.pass_(1)  # a clock is read before a row is written
-        ingest(event, self.connection, self.stores.mappings.of(self.connection), self.stores, event.received_at)
+        self.ingested(event, event.received_at)
+
+    def ingested(self, event, now):
+        ingest(event, self.connection, self.stores.mappings.of(self.connection), self.stores, now)
 
     def drop(self, at):
         if self.under_way:
@@ -215,7 +218,7 @@ class World:
             self.note(self.held, asked_at)
             stamp = self.now if self.landing_counts else asked_at
             event = answered(NAME, content, {}, asked_at=stamp, lookup="contact", depth=0, request_id="sync")
-            ingest(event, self.connection, self.stores, self.now)
+            self.ingested(event, self.now)
 
     def sync(self):
         """The reading of everything, after whatever is under way."""
