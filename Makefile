@@ -35,7 +35,8 @@ test: setup ## run the tests, on up to four cores
 	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 slow: setup .venv-fuzz/done .venv-sam/done ## run the campaigns that take minutes
-	$(RUN) -m pytest -m slow
+	$(RUN) -m pytest -m slow --numprocesses auto --maxprocesses 4 tests/mapping/test_faults.py
+	$(RUN) -m pytest -m slow --ignore tests/mapping/test_faults.py
 
 campaign: setup ## run the campaign at any length: make campaign SEED=7 EVENTS=400000
 	SEED=$(SEED) EVENTS=$(EVENTS) $(RUN) -m pytest -m slow tests/campaign/test_campaign.py -k under_every_fault

@@ -17,12 +17,7 @@ from local.front import AT_ONCE
 from local.world import TOKEN, World, wait_for
 from tests.end_to_end.test_first_fill import Sync
 
-pytestmark = [
-    pytest.mark.world,
-    pytest.mark.slow,
-    pytest.mark.timeout(0),
-    pytest.mark.skipif(template.throttle(template.load()).burst < 100, reason="the throttle is no parameter yet"),
-]
+pytestmark = [pytest.mark.world, pytest.mark.slow, pytest.mark.timeout(0)]
 
 CRM, CONNECTION = "pipedrive", "demo-pipedrive"
 CONTACTS = 1000
