@@ -31,7 +31,8 @@ class Judgement(NamedTuple):
     `code` is the status, a number that the body names, or a stable word. `field` is a field of the contract that the
     body names ("contactDirections.value"). `wait_seconds` is what Retry-After asks for; 0 if it does not. `circuit` is
     the breaker for which the answer counts as a failure. `is_over`: nothing of the request can be under way any more.
-    `status` is that of the HTTP answer, filled in by the worker. None of them quotes text of the answer.
+    The worker fills in `status`, that of the HTTP answer, and `begun_at`, when the request was begun (ms since 1970).
+    None of them quotes text of the answer.
     """
 
     answer_class: AnswerClass
@@ -41,6 +42,7 @@ class Judgement(NamedTuple):
     circuit: Circuit = ""
     is_over: bool = False
     status: int | None = None
+    begun_at: int = 0
 
 
 CLASS_OF_STATUS: Mapping[int, AnswerClass] = {

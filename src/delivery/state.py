@@ -107,7 +107,7 @@ def judged(card: Card, judgement: Judgement, now: int, policy: Policy, jitter: f
         return Result(record(card, {**changes, **failed(card, judgement, now)}))
     match judgement.answer_class:
         case "confirmed":
-            return Result(record(card, confirmed(card, now, policy)))
+            return Result(record(card, confirmed(card, judgement, now, policy)))
         case "bad-data" | "too-big":
             changes = refused(card, judgement, now, policy)
         case "auth" | "configuration":
@@ -135,9 +135,13 @@ def failed(card: Card, judgement: Judgement, now: int) -> dict[str, Any]:
     return {"failure": LastFailure(answer_class, judgement.status, code, field, now, since)}
 
 
-def confirmed(card: Card, now: int, policy: Policy) -> dict[str, Any]:
-    """Ringostat holds the claimed content. After an ambiguous attempt it is asserted once more."""
-    assert_at = card.assert_at if card.assert_at is not None and card.assert_at > now else None
+def confirmed(card: Card, judgement: Judgement, now: int, policy: Policy) -> dict[str, Any]:
+    """Ringostat holds the claimed content. After an ambiguous attempt it is asserted once more.
+
+    Only a request that was begun when the assertion was owed is that assertion: what may still land, may land after an
+    earlier one.
+    """
+    assert_at = card.assert_at if card.assert_at is not None and card.assert_at > judgement.begun_at else None
     if card.ambiguous:
         assert_at = now + policy.assert_after_ms
     return {

@@ -193,7 +193,7 @@ class Run:
         endpoint = ENDPOINTS[target.endpoint]
         answer = self.worker.ringostat.post(endpoint, bodies, project=target.project, auth_key=auth_key)
         ended = self.worker.clock()
-        judgement = classify(answer, ended / 1000)._replace(status=answer.status)
+        judgement = classify(answer, ended / 1000)._replace(status=answer.status, begun_at=started)
         _report(target, [posting.card.key for posting in postings], answer, judgement, ended - started)
         return judgement
 

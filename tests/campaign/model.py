@@ -79,6 +79,7 @@ class Worker(NamedTuple):
     card: Card | None = None
     answer: str = ""
     since: int = NOW  # its `now`: when it read the row, or claimed
+    asserts: bool = False  # the assertion was owed when it posted
 
 
 class Flight(NamedTuple):
@@ -247,7 +248,7 @@ class Model:
             case "answered":
                 yield from self._records(state, number)
             case "moved":
-                changes = self._changes(worker.card, worker.answer)
+                changes = self._changes(worker)
                 row = self._written(state.row, self.rules.record_moved(worker.card, changes))
                 yield "records what has moved", _with(state._replace(row=row or state.row), number, Worker()), False
 
@@ -279,7 +280,7 @@ class Model:
         )
 
     def _instead(self, state, number, lease):
-        _, card, _, since = state.workers[number]
+        _, card, _, since, _ = state.workers[number]
         match self.rules.step(card, since, POLICY.quiet_ms):
             case "reclaim":
                 if row := self._written(state.row, self.rules.reclaim(card, lease)):
@@ -294,7 +295,8 @@ class Model:
         card = state.workers[number].card
         flight = Flight(card.hash, card.rev, NOW + self.world.late)
         since = state.workers[number].since
-        answered = {kind: _with(state, number, Worker("answered", card, kind, since)) for kind in ANSWERS}
+        asserts = card.assert_at is not None and card.assert_at <= NOW
+        answered = {kind: _with(state, number, Worker("answered", card, kind, since, asserts)) for kind in ANSWERS}
         yield from self._landing(f"posts: {card.rev}", answered["ok"], flight)
         if not state.faults:
             return
@@ -323,7 +325,7 @@ class Model:
 
     def _records(self, state, number):
         worker = state.workers[number]
-        changes = self._changes(worker.card, worker.answer)
+        changes = self._changes(worker)
         if row := self._written(state.row, self.rules.record(worker.card, changes)):
             yield "records", _with(state._replace(row=row), number, Worker()), False
         elif state.row.lease_id == worker.card.lease_id:
@@ -331,11 +333,12 @@ class Model:
         else:
             yield "lost its lease", _with(state, number, Worker()), False
 
-    def _changes(self, card, answer):
-        judgement = self.rules.classify(ANSWERS[answer], 0)
+    def _changes(self, worker):
+        begun_at = NOW if worker.asserts else 0
+        card, judgement = worker.card, self.rules.classify(ANSWERS[worker.answer], 0)._replace(begun_at=begun_at)
         match judgement.answer_class:
             case "confirmed":
-                return self.rules.confirmed(card, NOW, POLICY)
+                return self.rules.confirmed(card, judgement, NOW, POLICY)
             case "ambiguous":
                 return self.rules.ambiguous(card, judgement, NOW, POLICY, 0.0)
             case "bad-data":

@@ -89,12 +89,16 @@ def ambiguous_as_over(card, judgement, now, policy, jitter):
     return state.ambiguous(card, judgement._replace(is_over=True), now, policy, jitter)
 
 
-def confirmed_for_good(card, now, policy):
-    return {**state.confirmed(card, now, policy), "assert_at": None, "due": None, "due_at": None}
+def confirmed_for_good(card, judgement, now, policy):
+    return {**state.confirmed(card, judgement, now, policy), "assert_at": None, "due": None, "due_at": None}
 
 
-def confirmed_news_is_assertion(card, now, policy):
-    return state.confirmed(card if card.ambiguous else card._replace(assert_at=None), now, policy)
+def confirmed_news_is_assertion(card, judgement, now, policy):
+    return state.confirmed(card if card.ambiguous else card._replace(assert_at=None), judgement, now, policy)
+
+
+def confirmed_by_when_it_is_recorded(card, judgement, now, policy):
+    return state.confirmed(card, judgement._replace(begun_at=now), now, policy)
 
 
 def refused_without_assertion(card, judgement, now, policy):
@@ -182,6 +186,11 @@ MUTANTS = {
     ),
     "an assertion used up by news": Mutant(
         Rules(confirmed=confirmed_news_is_assertion, claims=ALONE), World(PARTIAL, 1, late=AFTER_QUIET), "wrong"
+    ),
+    "an assertion that was posted before it was owed": Mutant(
+        Rules(confirmed=confirmed_by_when_it_is_recorded, claims=ALONE),
+        World(BACK_AND_FORTH, 2, late=AFTER_QUIET, kinds=("late", "refused"), ordered=True),
+        "wrong",
     ),
     "an assertion dropped by a refusal": Mutant(
         Rules(refused=refused_without_assertion, claims=ALONE),

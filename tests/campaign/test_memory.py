@@ -53,7 +53,7 @@ policy = Policy.of(SETTINGS._asdict())._replace(
 lease = Lease("mine", 15)
 results = st.sampled_from(
     [
-        lambda card, now: state.confirmed(card, now, policy),
+        lambda card, now: state.confirmed(card, Judgement("confirmed", begun_at=now), now, policy),
         lambda card, now: state.ambiguous(card, Judgement("ambiguous"), now, policy, 0.5),
         state.released,
         lambda card, now: state.refused(card, Judgement("bad-data", "400"), now, policy),

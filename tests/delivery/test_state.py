@@ -16,6 +16,7 @@ from settings import SETTINGS
 POLICY = Policy.of(SETTINGS._asdict())
 NOW = 1_000_000
 DUE = Card("106#X#contact:1", rev=1, hash="new", due_at=NOW)
+TAKEN = Judgement("confirmed", begun_at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -43,29 +44,37 @@ def test_what_a_worker_may_do_with_a_card(card, step):
 
 
 def test_a_confirmed_card_is_no_longer_due():
-    changes = state.confirmed(DUE, NOW, POLICY)
+    changes = state.confirmed(DUE, TAKEN, NOW, POLICY)
 
     assert changes["confirmed_hash"] == "new"
     assert (changes["due"], changes["due_at"], changes["assert_at"], changes["lease_id"]) == (None, None, None, None)
 
 
 def test_after_an_ambiguous_attempt_the_state_is_asserted_once_more():
-    changes = state.confirmed(DUE._replace(ambiguous=True), NOW, POLICY)
+    changes = state.confirmed(DUE._replace(ambiguous=True), TAKEN, NOW, POLICY)
 
     assert changes["assert_at"] == changes["due_at"] == NOW + 300_000
     assert changes["ambiguous"] is None
 
 
 def test_the_assertion_itself_ends_it():
-    changes = state.confirmed(DUE._replace(confirmed_hash="new", assert_at=NOW), NOW, POLICY)
+    changes = state.confirmed(DUE._replace(confirmed_hash="new", assert_at=NOW), TAKEN, NOW, POLICY)
 
     assert (changes["assert_at"], changes["due_at"]) == (None, None)
 
 
 def test_news_in_between_does_not_use_up_the_assertion():
-    changes = state.confirmed(DUE._replace(confirmed_hash="old", assert_at=NOW + 1), NOW, POLICY)
+    changes = state.confirmed(DUE._replace(confirmed_hash="old", assert_at=NOW + 1), TAKEN, NOW, POLICY)
 
     assert changes["assert_at"] == changes["due_at"] == NOW + 1
+
+
+def test_a_post_that_was_begun_before_the_assertion_was_owed_is_not_the_assertion():
+    begun = TAKEN._replace(begun_at=NOW - 1)
+
+    changes = state.confirmed(DUE._replace(assert_at=NOW), begun, NOW + 5, POLICY)
+
+    assert changes["assert_at"] == changes["due_at"] == NOW
 
 
 def test_after_an_ambiguous_answer_there_is_quiet():
@@ -134,7 +143,7 @@ def test_new_content_of_a_refused_card_starts_anew():
 
 
 def test_a_success_ends_what_was_refused():
-    changes = state.confirmed(refused(DUE), NOW, POLICY)
+    changes = state.confirmed(refused(DUE), TAKEN, NOW, POLICY)
 
     assert {changes[name] for name in ("refused", "refused_hash", "refusals", "retry_at", "failure")} == {None}
 
