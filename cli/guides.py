@@ -1,4 +1,4 @@
-"""What an admin does next in the CRM: the chapter "Set it up" of docs/connect/<crm>.md."""
+"""What an admin does next in the CRM: the chapter "In the CRM" of docs/connect/<crm>.md."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ DONE = r"\d+\. (Add the connection to the connections secret|Each webhook has it
 def steps(preset: str, address: str) -> list[str]:
     """Return the steps but for those that `bridge connect` did, with the connection's own address in them."""
     text = _guide(preset)
-    chapter = re.search(r"^## Set it up\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+    chapter = re.search(r"^## In the CRM\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
     left = [step for step in STEP.split(chapter[1] if chapter else "")[1:] if not re.match(DONE, step)]
     numbers = {step.partition(".")[0]: str(at) for at, step in enumerate(left, 1)}
     renumbered = "".join(

@@ -17,6 +17,7 @@ from cli.main import bridge
 from mapping.language import loader
 
 ROOT = Path(__file__).parents[1]
+CONNECT = ROOT / "docs" / "connect"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -63,11 +64,12 @@ def test_the_picture_shows_only_what_ringostat_is_sent():
     assert re.findall(r'class="button"[^>]*>([^<]+)<', picture) == [name for name, link in links.items() if link]
 
 
-def test_every_command_of_the_first_day_exists_with_its_options():
-    page = (ROOT / "docs" / "first-day.md").read_text("utf-8")
-    commands = re.findall(r"`(?:[^`]*; )?bridge ([^`]+)`", page)
+@pytest.mark.parametrize("name", ["first-day.md", *(f"connect/{path.name}" for path in sorted(CONNECT.glob("*.md")))])
+def test_every_command_of_a_page_exists_with_its_options(name):
+    page = (ROOT / "docs" / name).read_text("utf-8")
+    commands = re.findall(r"(?:^\.venv/bin/|`(?:[^`]*; )?)bridge (?!disconnect)([^`\n]+)", page, re.MULTILINE)
 
-    assert len(commands) > 8
+    assert len(commands) >= 2
     for words in map(shlex.split, commands):
         command = bridge
         while isinstance(command, click.Group):
