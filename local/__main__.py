@@ -4,22 +4,24 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 from local.crm import KEY
-from local.examples import command
+from local.kept import FILE
 from local.logs import readable
 from local.ministack import NotReady
 from local.world import AUTH_KEY, PROJECT, TOKEN, Ports, World, variable
 
 PORTS = Ports(bridge=8080, ringostat=8081, crm=8082)
+EXAMPLE = "events/pipedrive/person-with-odd-phones.json"
 FOLLOW_SECONDS = 0.2
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def welcome(world: World) -> str:
+def welcome(world: World, keep: Path | None) -> str:
     """Return what is useful to know once the world has started."""
-    commands = "\n".join(command(world.bridge_url, name, entry["mapping"]) for name, entry in world.connections.items())
+    left = f"keeps cards, secrets and contact book in {keep}" if keep else "leaves nothing behind"
     return f"""
 The bridge is running.
 
@@ -29,11 +31,13 @@ The bridge is running.
   Ringostat      {world.ringostat_url}  project {PROJECT}, auth-key {AUTH_KEY}
   Emulated AWS   {world.aws.endpoint}
 
-Paste a line into another terminal, in this directory:
+Paste this line into another terminal, in this directory:
 
-{commands}
+  curl -sS {world.bridge_url}/crm/demo-pipedrive/{TOKEN} -H 'Content-Type: application/json' --data-binary @{EXAMPLE}
 
-Ctrl-C ends it and leaves nothing behind. What the functions log:
+More, of every CRM: the contact book's page, "Try it".
+
+Ctrl-C ends it and {left}. What the functions log:
 """
 
 
@@ -62,6 +66,12 @@ def copies() -> int:
     return int(text)
 
 
+def keep() -> Path | None:
+    """Return the file of the environment's KEEP: 1 is the usual one, none where it does not say."""
+    text = os.environ.get("KEEP") or "0"
+    return {"0": None, "1": FILE}.get(text, Path(text))
+
+
 def end(_number: int, _frame: FrameType | None) -> None:
     """End in good order; a second Ctrl-C must not cut that short."""
     for number in ENDS:
@@ -70,13 +80,16 @@ def end(_number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Run the world on the ports of BRIDGE_PORT, RINGOSTAT_PORT and CRM_PORT, behind a DOOR; return an exit code."""
+    """Run the world on the ports of BRIDGE_PORT, RINGOSTAT_PORT and CRM_PORT, behind a DOOR; return an exit code.
+
+    With KEEP it goes on where the last one ended.
+    """
     for number in ENDS:
         signal.signal(number, end)
     os.environ.pop("AWS_PROFILE", None)  # boto3 insists that a profile exists, though nothing here uses one
     try:
-        with World(ports=Ports(*map(port, Ports._fields, PORTS)), copies=copies()) as world:
-            print(welcome(world), flush=True)
+        with World(ports=Ports(*map(port, Ports._fields, PORTS)), copies=copies(), keep=keep()) as world:
+            print(welcome(world, keep()), flush=True)
             follow(world)
     except NotReady as error:
         print(error, file=sys.stderr)

@@ -1,26 +1,11 @@
-"""The events of `events/`, as lines to paste."""
+"""The events of `events/` that a CRM sends."""
 
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
-
-from local.template import ROOT
 
 CONTENT_TYPES = {".json": "application/json", ".form": "application/x-www-form-urlencoded", ".xml": "text/xml"}
 ENOUGH = 2  # phones that show what becomes of them
-
-
-def command(bridge_url: str, connection: str, preset: str, token: str = "local") -> str:
-    """Return a curl line that sends an event of a preset, or the address alone if none is stored."""
-    address = f"{bridge_url}/crm/{connection}/{token}"
-    path = example(ROOT / "events" / preset)
-    if path is None:
-        return f"  {address}"
-    request = _beside(path, ".request.json") or {}
-    query = f"?{urlencode(request['query'])}" if request.get("query") else ""
-    content_type = request.get("content_type", CONTENT_TYPES[path.suffix])
-    return f"  curl -sS '{address}{query}' -H 'Content-Type: {content_type}' --data-binary @{path.relative_to(ROOT)}"
 
 
 def example(directory: Path) -> Path | None:

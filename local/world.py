@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -19,7 +20,8 @@ from urllib.parse import quote
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from local import stack, template
+from cards.endpoints import ENDPOINTS
+from local import kept, stack, template
 from local.crm import Crms
 from local.crm.dialect import Event
 from local.crm.dialects import CRMS
@@ -81,11 +83,12 @@ class World:
     """The running system. A context manager; `stop` leaves neither a process nor a file behind.
 
     `enforce_roles` lets each function do only what its role permits. `changed` is a template to deploy in place of
-    template.yaml. `copies` is how many functions the account runs at once; 0 takes away the whole door.
+    template.yaml. `copies` is how many functions the account runs at once; 0 takes away the whole door. `keep` is the
+    file with what an earlier run left, and for what this one leaves.
     Raise NotReady if something is missing or a port is taken.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each a switch of the whole world
         self,
         *,
         ports: Ports = FREE,
@@ -93,6 +96,7 @@ class World:
         changed: template.Template | None = None,
         source: Path = SOURCE,
         copies: int = 0,
+        keep: Path | None = None,
     ) -> None:
         for name, port in ports._asdict().items():
             _check_free(port, variable(name))
@@ -101,7 +105,7 @@ class World:
         self._stops: list[Callable[[], None]] = [lambda: shutil.rmtree(self._directory, ignore_errors=True)]
         self.logs = Logs(self._directory)
         try:
-            self._start(ports, changed, source, enforce_roles=enforce_roles)
+            self._start(ports, changed, source, keep, enforce_roles=enforce_roles)
             self.front.door = Door(template.throttle(changed or template.load()), copies) if copies else None
         except BaseException:
             self.stop()
@@ -112,6 +116,7 @@ class World:
         ports: Ports,
         changed: template.Template | None,
         source: Path,
+        keep: Path | None,
         *,
         enforce_roles: bool,
     ) -> None:
@@ -126,7 +131,7 @@ class World:
         parameters = PARAMETERS | {"RingostatUrl": self.ringostat_url}
         self.ids = stack.deploy(self.aws, changed or template.load(), source, parameters)
         self.sqs, self.dynamodb, self._lambda = (self.aws.client(name) for name in ("sqs", "dynamodb", "lambda"))
-        self._settle()
+        self._settle(keep)
         host = f"{self.ids['HttpApi']}.execute-api.127.0.0.1:{self.aws.port}"
         parts = {"endpoint": self.aws.endpoint, "region": REGION, "ids": self.ids}
         self.front = Front(ports.bridge, self.aws.port, host, parts)
@@ -154,18 +159,36 @@ class World:
         front.seen = desk.seen
         self._stops.append(desk.start())
 
-    def _settle(self) -> None:
-        """Fill the secrets and shorten the queues' visibility, which no parameter of CloudFormation does."""
-        secrets = self.aws.client("secretsmanager")
-        values = {
+    def _settle(self, keep: Path | None) -> None:
+        """Fill the secrets, and all else that is kept; shorten the queues' visibility, which no parameter does."""
+        own: dict[str, Mapping[str, Json]] = {
             "ConnectionsSecret": self.connections,
             "AuthKeysSecret": {str(PROJECT): {"auth_key": AUTH_KEY}},
             "ApiKeysSecret": {f"demo-{crm}": self.crms.secret(crm) for crm in CRMS},
         }
-        for name, value in values.items():
+        secrets, left = self.aws.client("secretsmanager"), kept.read(keep)
+        for name, entries in own.items():
+            value = {**entries, **left["secrets"].get(name, {})}
             secrets.put_secret_value(SecretId=self.ids[name], SecretString=json.dumps(value))
         for name, seconds in VISIBILITY_SECONDS.items():
             self.sqs.set_queue_attributes(QueueUrl=self.ids[name], Attributes={"VisibilityTimeout": str(seconds)})
+        kept.put_rows(self.dynamodb, self.ids["CardsTable"], left["rows"])
+        self._fill_book(left["book"])
+        if keep:
+            self._stops.append(lambda: kept.write(keep, self._keep(kept.added(secrets, self.ids, own))))
+
+    def _keep(self, secrets: Json) -> Json:
+        """Return what outlives this run; the rows first, because Ringostat has all that they call confirmed."""
+        rows = kept.rows(self.dynamodb, self.ids["CardsTable"])
+        return {"secrets": secrets, "rows": rows, "book": {name: self.state()[name] for name in ENDPOINTS}}
+
+    def _fill_book(self, book: Mapping[str, Json]) -> None:
+        """Post what Ringostat's contact book held."""
+        headers = {"auth-key": AUTH_KEY, "x-project-id": str(PROJECT), "Content-Type": "application/json"}
+        for name in filter(book.get, book):
+            url, body = self.ringostat_url + ENDPOINTS[name].path, json.dumps({name: book[name]}).encode()
+            if request("POST", url, body, headers).status != HTTPStatus.OK:
+                raise NotReady(f"The kept {name} are not what Ringostat takes: delete the file of KEEP.")
 
     def _warm_up(self) -> None:
         """Start the processes on the way of a contact, so that the first one does not wait for them."""
@@ -192,9 +215,13 @@ class World:
             os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
-        """End everything, last started first."""
-        while self._stops:
-            self._stops.pop()()
+        """End everything, last started first, whatever one end may raise."""
+        try:
+            while self._stops:
+                self._stops.pop()()
+        finally:
+            if self._stops:
+                self.stop()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,54 @@
+"""`make run KEEP=1`: what outlives a run, in one file: the cards table, the secrets, and Ringostat's contact book."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from local import template
+
+FILE = template.ROOT / "build" / "kept.json"  # Git ignores build/
+BATCH = 25  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+
+Json = Any
+
+
+def read(path: Path | None) -> Json:
+    """Return what an earlier run left, nothing of it where there is none."""
+    return json.loads(path.read_text("utf-8")) if path and path.exists() else {"secrets": {}, "rows": [], "book": {}}
+
+
+def write(path: Path, kept: Json) -> None:
+    """Replace the file in one step. Only its owner may read it: it holds persons, and keys to real CRMs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(kept, file, ensure_ascii=False)
+    fresh.replace(path)
+
+
+def rows(dynamodb: Any, table: str) -> list[Json]:
+    """Return every row of a table as DynamoDB writes it."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [item for page in pages for item in page["Items"]]
+
+
+def put_rows(dynamodb: Any, table: str, items: list[Json]) -> None:
+    """Store rows as they were."""
+    for first in range(0, len(items), BATCH):
+        puts = [{"PutRequest": {"Item": item}} for item in items[first : first + BATCH]]
+        dynamodb.batch_write_item(RequestItems={table: puts})
+
+
+def added(secrets: Any, ids: Mapping[str, str], own: Mapping[str, Mapping[str, Json]]) -> Json:
+    """Return the entries of each secret that are not the world's own."""
+    return {
+        name: {
+            key: entry
+            for key, entry in json.loads(secrets.get_secret_value(SecretId=ids[name])["SecretString"]).items()
+            if entry != entries.get(key)
+        }
+        for name, entries in own.items()
+    }
