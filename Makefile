@@ -28,7 +28,7 @@ $(VENV)/bin/bridge: $(VENV)/run
 	  'from cli.main import main' 'main()' > $@
 	@chmod +x $@
 
-run: $(VENV)/run $(VENV)/bin/bridge .venv-emulator/done ## run the whole bridge on this machine: no AWS account, no Docker
+run: $(VENV)/run $(VENV)/bin/bridge .venv-emulator/done ## run the whole bridge on this machine: no AWS account, no Docker; KEEP=1 goes on where the last run ended
 	@$(RUN) -m local
 
 test: setup ## run the tests, on up to four cores
