@@ -24,7 +24,7 @@ VERBS = {
     "send": "Send a sample through the real API, signed as the CRM would.",
     "staff": "List owners and Ringostat's employees; --try reads these.",
     "doctor": "Look for what keeps contacts from Ringostat, with a remedy for each.",
-    "import": "Import contacts from a CSV or NDJSON file, through the inbox queue.",
+    "import": "Import contacts from a CSV, .xlsx or NDJSON file, through the inbox queue.",
     "sync": "Read all records of a CRM and bring them to Ringostat: the first fill.",
     "status": "Show one card: its fields, what Ringostat confirmed, what comes next.",
     "due": "List the cards that Ringostat has not confirmed yet, newest first.",
