@@ -19,6 +19,7 @@ from cli.terminal import Cell, columns, say
 from event import Event, wrapped
 from mapping.meaning import OURS
 from ops import inbox
+from ops.completion import connections
 from ops.dry_run import tried
 from ops.offline import Offline
 from ops.samples import Sample, pairs
@@ -71,7 +72,12 @@ class Message(NamedTuple):
 
 @click.command(short_help="Import contacts from a CSV, .xlsx or NDJSON file, through the inbox queue.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--connection", required=True, help="The contacts are those of its CRM, by their ids there.")
+@click.option(
+    "--connection",
+    required=True,
+    shell_complete=connections,
+    help="The contacts are those of its CRM, by their ids there.",
+)
 @click.option("--dry-run", is_flag=True, help="Match and map everything; send nothing.")
 @click.option("--map", "mapped", multiple=True, metavar="HEADER=FIELD", help="What a header means.")
 @click.option("--id-from", type=click.Choice(tuple(LISTS)), help="What stands for the id, where there is none.")
