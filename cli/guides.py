@@ -1,4 +1,4 @@
-"""What an admin does next in the CRM: the chapter "In the CRM" of docs/connect/<crm>.md."""
+"""What an admin does in the CRM: the chapters "In the CRM" and "Remove it" of docs/connect/<crm>.md."""
 
 import re
 from pathlib import Path
@@ -20,6 +20,12 @@ def steps(preset: str, address: str) -> list[str]:
     )
     own = re.sub(r"<base address>/crm/[\w-]+(/<token>)?", lambda _: address, renumbered)
     return own.rstrip().splitlines()
+
+
+def removal(preset: str) -> str:
+    """Return what to switch off in the CRM: the first line of its chapter, empty where there is none."""
+    found = re.search(r"^## Remove it\n+(.+)$", _guide(preset), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _guide(preset: str) -> str:

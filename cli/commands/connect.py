@@ -20,6 +20,7 @@ from mapping.language.model import Mapping as Loaded
 from mappings import Bundle, newest
 from ops import api_keys
 from ops import offline as valid
+from ops.completion import presets
 from ops.crm import Crm, api_of
 from ops.samples import pairs
 from ops.stack import Stack, of_stack
@@ -46,7 +47,7 @@ TAKE_OURS = ("copper", "zoho")  # they put into their bodies the token that a su
 
 
 @click.command(short_help="Join a CRM to a project; prints the address to paste there.")
-@click.argument("preset")
+@click.argument("preset", shell_complete=presets)
 @click.option("--name", help="Of the connection, such as acme-pipedrive.")
 @click.option("--project", type=click.IntRange(min=1), help="The Ringostat project.")
 @click.option("--country", callback=valid.checked(valid.country), help="Of phones without a code, such as UA.")
