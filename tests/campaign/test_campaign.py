@@ -79,7 +79,7 @@ def deployed(plan, show, folder):
 
     calls = campaign.bridge.calls
     show("  calls: " + ", ".join(f"{name} {number:,}" for name, number in sorted(calls.items())))
-    check(outcome)
+    check(outcome._replace(refused=[]))  # the previous version refuses a card for good at its first refusal
     assert outcome.stale == 0
     assert "bad-body" not in campaign.codes, "a version cannot read what the other one kept"
     assert len(calls) == 2 * len(FUNCTIONS)
