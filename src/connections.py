@@ -15,6 +15,7 @@ class Connection(NamedTuple):
     verify: Mapping[str, Any]  # empty for a connection that sends by the queue alone: no request proves anything
     settings: Mapping[str, str]  # what mappings may see: country, time_zone, crm_url …, never the verification
     lookups: bool = False  # whether the key to the CRM's API is known, with which records are looked up
+    silent_hours: int | None = None  # after which it alarms, 0 never; None: the stack's SilentHours
     stored: bool = False  # whether the mapping is one of the table, also where the bundle has one of this name
 
 
@@ -24,11 +25,13 @@ def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
     if entry is None:
         return None
     try:
-        own = {"mapping", "project", "verify", "lookups", "stored"}
+        own = {"mapping", "project", "verify", "lookups", "stored", "silent_hours"}
         settings = {key: str(value) for key, value in entry.items() if key not in own}
         verify = dict(entry.get("verify", {}))
         lookups, stored = entry.get("lookups") is True, entry.get("stored") is True
-        return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups, stored)
+        hours = entry.get("silent_hours")
+        silent = hours if isinstance(hours, int) and hours >= 0 else None  # `bridge doctor` names any other
+        return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups, silent, stored)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadConnection(
             f"The entry of connection {name!r} needs mapping and project (a number); verify must be an object."
