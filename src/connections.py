@@ -29,13 +29,18 @@ def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
         settings = {key: str(value) for key, value in entry.items() if key not in own}
         verify = dict(entry.get("verify", {}))
         lookups, stored = entry.get("lookups") is True, entry.get("stored") is True
-        hours = entry.get("silent_hours")
-        silent = hours if isinstance(hours, int) and hours >= 0 else None  # `bridge doctor` names any other
+        silent = entry.get("silent_hours") if has_hours(entry) else None
         return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups, silent, stored)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadConnection(
             f"The entry of connection {name!r} needs mapping and project (a number); verify must be an object."
         ) from error
+
+
+def has_hours(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry's `silent_hours` can be used; `bridge doctor` names others."""
+    hours = entry.get("silent_hours", 0)
+    return isinstance(hours, int) and hours >= 0
 
 
 def auth_key_of(entries: Mapping[str, Any], project: int) -> str | None:

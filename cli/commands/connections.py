@@ -28,7 +28,7 @@ def command(stack: Stack, *, as_json: bool) -> int:
         return exits.WRONG if wrong else exits.FINE
     say_table(TITLES, (_row(name, one) for name, one in found.items()))
     for problem in wrong:
-        say(Cell(problem, "red"))
+        say(Cell(f"{problem.what.removeprefix('connection ')}: {problem.remedy}", "red"))
     say("1 connection" if len(entries) == 1 else f"{len(entries)} connections")
     return exits.WRONG if wrong else exits.FINE
 
