@@ -395,7 +395,12 @@ def alarms(stack: Stack) -> Iterator[Finding]:
     pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(StateValue="ALARM")
     active = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["AlarmName"] in own]
     for alarm in active:
-        yield Finding("wrong", f"alarm {alarm['AlarmName']}", alarm.get("AlarmDescription", "see docs/operations.md"))
+        since = shown(int(alarm["StateUpdatedTimestamp"].timestamp() * 1000), stack.clock())
+        yield Finding(
+            "wrong",
+            f"alarm {alarm['AlarmName']} since {since}",
+            alarm.get("AlarmDescription", "see docs/operations.md"),
+        )
     if not active:
         yield Finding("fine", "no alarm is active")
 

@@ -15,8 +15,8 @@ class Connection(NamedTuple):
     verify: Mapping[str, Any]  # empty for a connection that sends by the queue alone: no request proves anything
     settings: Mapping[str, str]  # what mappings may see: country, time_zone, crm_url …, never the verification
     lookups: bool = False  # whether the key to the CRM's API is known, with which records are looked up
-    silent_hours: int | None = None  # after which it alarms, 0 never; None: the stack's SilentHours
     stored: bool = False  # whether the mapping is one of the table, also where the bundle has one of this name
+    silent_hours: int | None = None  # after which it alarms, 0 never; None: the stack's SilentHours
 
 
 def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
@@ -30,7 +30,7 @@ def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
         verify = dict(entry.get("verify", {}))
         lookups, stored = entry.get("lookups") is True, entry.get("stored") is True
         silent = entry.get("silent_hours") if has_hours(entry) else None
-        return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups, silent, stored)
+        return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups, stored, silent)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadConnection(
             f"The entry of connection {name!r} needs mapping and project (a number); verify must be an object."

@@ -387,7 +387,9 @@ def test_an_alarm_that_rings_is_found(doctor):
         cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
     doctor.stack.ids["RejectedAlarm"] = "bridge-rejected"
 
-    assert wrong(doctor()[1]) == {"alarm bridge-rejected": "An event was rejected: see docs/operations.md."}
+    what, remedy = the_only_one(wrong(doctor()[1]))
+    assert re.fullmatch(r"alarm bridge-rejected since \S+ \S+ \(.*\)", what)
+    assert remedy == "An event was rejected: see docs/operations.md."
 
 
 @pytest.mark.parametrize("name", ["CardsTable", "InboxQueue", "RejectedQueue", "ConnectionsSecret", "AuthKeysSecret"])
