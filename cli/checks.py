@@ -412,7 +412,10 @@ def last_events(stack: Stack) -> Iterator[Finding]:
     rows = stack.cards.rows([heard_key(name) for name in sorted(entries)])
     silent = set(stack.cards.silent(now, HEARD_MOST))
     for name in sorted(set(stack.cards.silent(EVER_MS, HEARD_MOST)) - entries.keys()):
-        remedy = f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM"
+        remedy = (
+            f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM "
+            f"and bridge disconnect {name}"
+        )
         yield Finding("wrong", f"events came by the connection {name}, which is gone", remedy)
     for name in sorted(entries):
         if row := rows.get(heard_key(name)):

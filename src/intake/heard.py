@@ -25,3 +25,8 @@ def noted(connection: Connection, kind: Kind, at: int, usual_hours: int) -> Writ
         f"attribute_not_exists(#{kind}) OR #{kind} < :stale",
         {"stale": at - HOUR_MS},
     )
+
+
+def forgotten(connection: str) -> Write:
+    """Return the write by which a connection that was taken away is silent no more."""
+    return Write(heard_key(connection), {"due": None, "due_at": None})

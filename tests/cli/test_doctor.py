@@ -237,7 +237,7 @@ def test_a_row_of_a_newer_version_is_found(doctor, bridge):
     assert "make deploy" in remedy
 
 
-def test_a_connection_that_is_gone_is_found(doctor, bridge):
+def test_a_connection_that_is_gone_is_found_until_it_is_forgotten(doctor, online, bridge):
     bridge.post("acme", person())
     bridge.deliver()
     put("connections", {name: entry for name, entry in CONNECTIONS.items() if name != "acme"})
@@ -245,7 +245,9 @@ def test_a_connection_that_is_gone_is_found(doctor, bridge):
     what, remedy = the_only_one(wrong(doctor()[1]))
 
     assert what == "events came by the connection acme, which is gone"
-    assert "bridge connect" in remedy
+    assert "bridge connect PRESET --name acme" in remedy
+    assert online("disconnect", "acme", "--yes").code == 0
+    assert wrong(doctor()[1]) == {}
 
 
 def test_no_connection_at_all_is_found(doctor):
