@@ -1,8 +1,8 @@
 """The checks of `bridge doctor`: each yields what it found, and turns the failure of what it asks into a finding."""
 
 import functools
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 import click
@@ -11,14 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from access import fault
 from aws.client import Failure
 from cards.card import refusals
-from cards.key import staff_key
+from cards.key import heard_key, staff_key
 from cli.patience import REMEDIES
-from connections import Connection, api_key_of, auth_key_of, connection_of
-from delivery.policy import EVER_MS, LEFT_COUNTED, LOOKED_AT
-from errors import BridgeError, NewerSchema, OperatorError
+from connections import Connection, api_key_of, auth_key_of, connection_of, has_hours
+from delivery.policy import EVER_MS, GIVE_UP_DAYS, LEFT_COUNTED, LOOKED_AT
+from errors import BadConnection, BridgeError, NewerSchema, OperatorError
 from intake.employees import ids_of
 from lookup.request import needs
 from mapping.language import loader
+from mapping.language.model import Mapping as Loaded
 from mapping.language.rule import STAFF
 from ops import api_keys, auth_check, stored, wanted
 from ops.blockers import troubles
@@ -42,13 +43,19 @@ NEARLY_FULL = 0.8  # of a secret
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html: about 100 versions are kept,
 # and none younger than a day is removed.
 RARELY = "write a secret at most once in 10 minutes, or about 100 times a day: each connect is a new version"
-PAGES = 5  # of the table, a megabyte each, in which the last events are looked for
+HEARD_MOST = 1_000  # connections, those that are gone included
+DOOR_DAYS = 3  # a long weekend
+STALE_MS = 30 * 86_400_000  # of the list of employees, which does not refresh itself
+LISTED = 5  # names of one sentence
+
+
+Kind = Literal["fine", "note", "warning", "wrong"]
 
 
 class Finding(NamedTuple):
     """What was looked at, and how it is; the remedy of what is wrong."""
 
-    kind: Literal["fine", "note", "warning", "wrong"]
+    kind: Kind
     what: str
     remedy: str = ""
 
@@ -89,34 +96,54 @@ def connections(stack: Stack) -> Iterator[Finding]:
         yield Finding("wrong", "there is no connection, so no CRM can send", "bridge connect PRESET makes one")
         return
     wrong = [problem for name in sorted(entries) for problem in problems(stack, entries, keys, name)]
-    for problem in wrong:
-        yield Finding(
-            "wrong", f"connection {problem}", "bridge connect … --replace, or repair ConnectionsSecret by hand"
-        )
+    yield from wrong
     if not wrong:
         yield Finding("fine", f"{len(entries)} connections can be read")
+    if versions := sorted(
+        {own.name for name in entries if (own := _mapping(stack, entries, name)) and "@" in own.name}
+    ):
+        yield Finding("note", f"stored mappings in use: {listed(versions)}")
 
 
-def problems(stack: Stack, entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[str]:
+def problems(stack: Stack, entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[Finding]:
     """Return what is wrong with an entry, quoting no value of its verification."""
     try:
         connection = connection_of(entries, name)
         if connection is None:
             return []
         lacks = stored.lacking(stack, connection)
+    except BadConnection as error:
+        return [_wrong(name, str(error), f"repair its entry in ConnectionsSecret, or {_anew(name, 'PRESET')}")]
     except OperatorError as error:
-        return [f"{name}: {error}"]
-    return [f"{name}: {problem}" for problem in (lacks, _shut(connection), _keyless(connection, keys)) if problem]
+        return [_wrong(name, str(error), f"bridge mapping put or rollback, or {_anew(name, 'PRESET')}")]
+    anew, project = _anew(name, connection.mapping), connection.project
+    closed = fault(connection.verify) if connection.verify else ""
+    keyless = "" if auth_key_of(keys, project) else f"project {project} has no auth key"
+    hours = "" if has_hours(entries[name]) else "silent_hours must be a whole number of hours, 0 for never"
+    found = {
+        lacks: f"make deploy, bridge mapping put, or {anew}",
+        closed: f"{anew}, or repair its entry in ConnectionsSecret",
+        keyless: f"bridge project add {project}",
+        hours: "correct its entry in ConnectionsSecret",
+    }
+    return [_wrong(name, what, remedy) for what, remedy in found.items() if what]
 
 
-def _shut(connection: Connection) -> str:
-    return fault(connection.verify) if connection.verify else ""
+def _wrong(name: str, what: str, remedy: str) -> Finding:
+    return Finding("wrong", f"connection {name}: {what}", remedy)
 
 
-def _keyless(connection: Connection, keys: dict[str, Any]) -> str:
-    if auth_key_of(keys, connection.project):
-        return ""
-    return f"project {connection.project} has no auth key: bridge project add {connection.project}"
+def _anew(name: str, mapping: str) -> str:
+    return f"bridge connect {mapping} --name {name} --replace"
+
+
+def _mapping(stack: Stack, entries: dict[str, Any], name: str) -> Loaded | None:
+    """Return the mapping of a connection; None where it cannot be read, which another check reports."""
+    try:
+        connection = connection_of(entries, name)
+        return stack.mappings.of(connection) if connection else None
+    except OperatorError:
+        return None
 
 
 def _keys(stack: Stack) -> dict[str, Any]:
@@ -135,7 +162,14 @@ def employees(stack: Stack) -> Iterator[Finding]:
         row = stack.cards.row(staff_key(project))
         if ids := ids_of(row):
             read = shown(row["read_at"], stack.clock())
-            yield Finding("note", f"project {project} has a list of {len(ids)} employees, read {read}")
+            is_old = row["read_at"] < stack.clock() - STALE_MS
+            kind: Kind = "warning" if is_old else "note"
+            remedy = (
+                f"bridge staff {project} --try reads it anew"
+                if is_old
+                else f"bridge staff {project} names owners that it lacks"
+            )
+            yield Finding(kind, f"project {project} has a list of {len(ids)} employees, read {read}", remedy)
         else:
             what = f"project {project} has no list of Ringostat's employees, so its mappings find no staffId"
             yield Finding("warning", what, f"bridge staff {project} --try")
@@ -143,11 +177,8 @@ def employees(stack: Stack) -> Iterator[Finding]:
 
 def _staffed(stack: Stack, entries: dict[str, Any], name: str) -> Connection | None:
     """Return a connection whose mapping, or that of its CRM's answers, finds employees; None for any other."""
-    try:
-        connection = connection_of(entries, name)
-        own = stack.mappings.of(connection) if connection else None
-    except OperatorError:
-        return None  # another check reports it
+    own = _mapping(stack, entries, name)
+    connection = connection_of(entries, name) if own else None
     return connection if own and (STAFF in own.lookups or STAFF in loader.answers_of(own).lookups) else None
 
 
@@ -364,48 +395,80 @@ def alarms(stack: Stack) -> Iterator[Finding]:
     pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(StateValue="ALARM")
     active = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["AlarmName"] in own]
     for alarm in active:
-        yield Finding("wrong", f"alarm {alarm['AlarmName']}", alarm.get("AlarmDescription", "see docs/operations.md"))
+        since = shown(int(alarm["StateUpdatedTimestamp"].timestamp() * 1000), stack.clock())
+        yield Finding(
+            "wrong",
+            f"alarm {alarm['AlarmName']} since {since}",
+            alarm.get("AlarmDescription", "see docs/operations.md"),
+        )
     if not active:
         yield Finding("fine", "no alarm is active")
 
 
-@surviving("the last events", "check that you may scan CardsTable")
+@surviving("the last events", "check that you may read CardsTable and its index")
 def last_events(stack: Stack) -> Iterator[Finding]:
-    """Say when each connection last changed a card, as far as the first megabytes of the table show."""
+    """Say when each connection was heard last, to the hour; which are silent, and which cannot be read."""
     entries, now = stack.secret("ConnectionsSecret"), stack.clock()
-    newest, whole = _newest(stack)
-    for name in sorted(newest.keys() - entries.keys()):
-        remedy = f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM"
-        yield Finding("wrong", f"cards came by the connection {name}, which is gone", remedy)
-    for name in sorted(newest.keys() & entries.keys()):
-        later = "" if whole else " or later"
-        yield Finding("note", f"{name} last changed a card {shown(newest[name], now)}{later}")
-    never = sorted(entries.keys() - newest.keys())
-    if never and whole:
-        remedy = f"bridge send SAMPLE --connection {never[0]} sends an event as its CRM would"
-        yield Finding("note", f"no card ever came by {', '.join(never)}", remedy)
-
-
-def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
-    """Return the newest arrival by connection, and whether the whole table was read."""
-    newest: dict[str, int] = {}
-    more: dict[str, Any] = {}
-    for _ in range(PAGES):
-        answer = stack.client("dynamodb").scan(
-            TableName=stack.ids["CardsTable"],
-            ProjectionExpression="#connection, #fields",
-            ExpressionAttributeNames={"#connection": "connection", "#fields": "fields"},
-            FilterExpression="attribute_exists(#fields)",
-            **more,
+    rows = stack.cards.rows([heard_key(name) for name in sorted(entries)])
+    silent = set(stack.cards.silent(now, HEARD_MOST))
+    for name in sorted(set(stack.cards.silent(EVER_MS, HEARD_MOST)) - entries.keys()):
+        remedy = (
+            f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM "
+            f"and bridge disconnect {name}"
         )
-        for item in answer["Items"]:
-            arrived = max((stamp[2] for stamp in json.loads(item["fields"]["S"]).values()), default=0)
-            if name := item.get("connection", {}).get("S"):
-                newest[name] = max(arrived, newest.get(name, 0))
-        if "LastEvaluatedKey" not in answer:
-            return newest, True
-        more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-    return newest, False
+        yield Finding("wrong", f"events came by the connection {name}, which is gone", remedy)
+    for name in sorted(entries):
+        if row := rows.get(heard_key(name)):
+            yield _heard(name, row, now, is_silent=name in silent)
+    if never := sorted(name for name in entries if heard_key(name) not in rows):
+        remedy = f"bridge send SAMPLE --connection {never[0]} sends an event as its CRM would"
+        yield Finding("note", f"no event is known of {listed(never)}", remedy)
+
+
+def _heard(name: str, row: Mapping[str, Any], now: int, *, is_silent: bool) -> Finding:
+    if "read_at" not in row:
+        what = f"nothing that {name} sends is known to its mapping, last {shown(row['unread_at'], now)}"
+        return Finding(
+            "wrong", what, f"bridge rejected list --connection {name}; bridge explain names the right preset"
+        )
+    what = f"{name} sent its last event {shown(row['read_at'], now)}"
+    if not is_silent:
+        return Finding("note", what)
+    remedy = f"see whether its webhook is on in the CRM; then bridge sync {name} --since that time"
+    return Finding("wrong", f"{what}: it is silent", remedy)
+
+
+@surviving("the metrics", "allow cloudwatch:GetMetricStatistics and lambda:GetFunctionConfiguration")
+def metrics(stack: Stack) -> Iterator[Finding]:
+    """Say what only metrics know: requests that API Gateway refused itself, and cards refused for good."""
+    service = stack.environment["POWERTOOLS_SERVICE_NAME"]
+    if lost := _sum(stack, f"RingostatBridge/{service}", "RequestsRefused", DOOR_DAYS):
+        what = f"API Gateway refused {lost} requests in the last {DOOR_DAYS} days, of which nothing is stored"
+        yield Finding("warning", what, f"bridge sync CONNECTION --since {DOOR_DAYS}d, or save the records once more")
+    own = {"Name": "service", "Value": service}
+    if refused := _sum(stack, "RingostatBridge", "CardsRefused", GIVE_UP_DAYS, own):
+        what = f"Ringostat refused {refused} cards for good in the last {GIVE_UP_DAYS} days"
+        yield Finding("warning", what, "bridge refused list names those that still are, with code and field")
+
+
+def _sum(stack: Stack, namespace: str, name: str, days: int, *dimensions: Mapping[str, str]) -> int:
+    now = datetime.fromtimestamp(stack.clock() / 1000, UTC)
+    answer = stack.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=list(dimensions),
+        StartTime=now - timedelta(days=days),
+        EndTime=now,
+        Period=86_400,
+        Statistics=["Sum"],
+    )
+    return int(sum(point["Sum"] for point in answer["Datapoints"]))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a part of a sentence, at most a few of them."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 CHECKS: tuple[Check, ...] = (
@@ -423,4 +486,5 @@ CHECKS: tuple[Check, ...] = (
     clocks,
     alarms,
     last_events,
+    metrics,
 )

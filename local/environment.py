@@ -26,6 +26,7 @@ VARIABLES = {
     "RETRY_CAP_SECONDS": "21600",
     "CIRCUIT_SECONDS": "30",
     "SWEEP_MOST": "1000",
+    "SILENT_HOURS": "72",
     "CARD_RETENTION_DAYS": "0",
 }
 os.environ.update(VARIABLES)

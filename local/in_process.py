@@ -227,6 +227,7 @@ class Bridge:
         for stores in (api.STORES, inbox.STORES, lookup.STORES):
             stores.cards.forget()
             stores.flood.forget()
+            stores.heard.clear()
             stores.staff.forget()
         sweep.BUNDLE.forget()
         self.forget_mappings()

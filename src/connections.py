@@ -16,6 +16,7 @@ class Connection(NamedTuple):
     settings: Mapping[str, str]  # what mappings may see: country, time_zone, crm_url …, never the verification
     lookups: bool = False  # whether the key to the CRM's API is known, with which records are looked up
     stored: bool = False  # whether the mapping is one of the table, also where the bundle has one of this name
+    silent_hours: int | None = None  # after which it alarms, 0 never; None: the stack's SilentHours
 
 
 def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
@@ -24,15 +25,22 @@ def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
     if entry is None:
         return None
     try:
-        own = {"mapping", "project", "verify", "lookups", "stored"}
+        own = {"mapping", "project", "verify", "lookups", "stored", "silent_hours"}
         settings = {key: str(value) for key, value in entry.items() if key not in own}
         verify = dict(entry.get("verify", {}))
         lookups, stored = entry.get("lookups") is True, entry.get("stored") is True
-        return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups, stored)
+        silent = entry.get("silent_hours") if has_hours(entry) else None
+        return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups, stored, silent)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadConnection(
             f"The entry of connection {name!r} needs mapping and project (a number); verify must be an object."
         ) from error
+
+
+def has_hours(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry's `silent_hours` can be used; `bridge doctor` names others."""
+    hours = entry.get("silent_hours", 0)
+    return isinstance(hours, int) and hours >= 0
 
 
 def auth_key_of(entries: Mapping[str, Any], project: int) -> str | None:

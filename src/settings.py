@@ -27,6 +27,7 @@ class Settings(NamedTuple):
     retry_cap_seconds: float  # the longest wait between two attempts
     circuit_seconds: int  # how long an open circuit rests before a POST tries again; ten times that if a human must act
     sweep_most: int  # cards of a project that one sweep wakes at most
+    silent_hours: int  # after the last event of a connection that names none of its own
     card_retention_days: int  # 0 keeps cards until they are erased
 
     @classmethod

@@ -28,6 +28,7 @@ METRICS = {
     "AnswersUnknown": "answers of Ringostat that the bridge does not understand",
     "OldestDueSeconds": "age of the oldest content that Ringostat has not confirmed",
     "CircuitsOpen": "projects that wait after failures or cannot be read, and connections whose API key is refused",
+    "SilentConnections": "connections that have sent nothing for their silent_hours; only while there are any",
     "OldestWantedSeconds": "age of the oldest record that is to be looked up; with look-ups only",
     "RecordsHealed": "records of a nightly sync that events had missed; with a nightly sync only",
 }

@@ -21,6 +21,7 @@ from tests.delivery.test_worker import change, key, woken
 from tests.handlers.test_api import person
 
 SRC = Path(__file__).parents[1] / "src"
+RARE = {"SilentConnections"}  # measured only while it is not 0, and CloudWatch bills by the hour
 FREE = 10  # custom metrics that CloudWatch gives an account for nothing
 
 
@@ -79,7 +80,7 @@ def test_the_names_stay_within_what_cloudwatch_gives_for_nothing():
     of_lookups = {name for name, meaning in telemetry.METRICS.items() if meaning.endswith(" only")}
 
     assert of_lookups == {"OldestWantedSeconds", "RecordsHealed"}
-    assert len(telemetry.METRICS.keys() - of_lookups) == FREE
+    assert len(telemetry.METRICS.keys() - of_lookups - RARE) == FREE
 
 
 def test_no_other_name_is_counted_anywhere_and_none_is_forgotten():
@@ -165,13 +166,13 @@ def test_the_age_of_the_oldest_content_counts_from_its_event_however_often_it_wa
 
     age = swept(bridge, metrics).values["OldestDueSeconds"]
 
-    assert age == pytest.approx(600 - 60, abs=1)  # a card counts as due once its wake-up has had a minute
+    assert age == pytest.approx(600, abs=1)
 
 
 def test_a_card_whose_ring_is_on_its_way_is_not_old(bridge, metrics):
     bridge.post("acme", person(1))
 
-    assert swept(bridge, metrics).values["OldestDueSeconds"] == 0
+    assert swept(bridge, metrics).values["OldestDueSeconds"] == pytest.approx(0, abs=1)
 
 
 def test_a_card_that_is_due_only_to_be_asserted_is_not_old(bridge, ringostat, metrics):

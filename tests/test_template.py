@@ -372,7 +372,7 @@ ALARMS = {  # each promise: metric, statistic, comparison, threshold, seconds in
     "OldestWantedAlarm": ("OldestWantedSeconds", "Maximum", ">", 3600, 300),
     "CircuitOpenAlarm": ("CircuitsOpen", "Minimum", ">", 0, 300),
     "AnswerUnknownAlarm": ("AnswersUnknown", "Sum", ">", 0, 300),
-    "SilenceAlarm": ("RecordsAccepted", "Sum", "<", 1, 72 * 3600),
+    "SilenceAlarm": ("SilentConnections", "Maximum", ">", 0, 300),
     "RequestsDeniedAlarm": ("4xx", "Sum", ">", 20, 300),
     "ServerFaultAlarm": ("5xx", "Sum", ">", 0, 300),
     "RequestsRefusedAlarm": ("RequestsRefused", "Sum", ">", 0, 300),

@@ -23,11 +23,12 @@ def command(stack: Stack, *, as_json: bool) -> int:
     keys = stack.secret("AuthKeysSecret")
     found = {name: _read(entries, name) for name in sorted(entries)}
     wrong = [problem for name in found for problem in problems(stack, entries, keys, name)]
+    told = [f"{problem.what.removeprefix('connection ')}: {problem.remedy}" for problem in wrong]
     if as_json:
-        say_json({"connections": [_document(name, one) for name, one in found.items()], "problems": wrong})
+        say_json({"connections": [_document(name, one) for name, one in found.items()], "problems": told})
         return exits.WRONG if wrong else exits.FINE
     say_table(TITLES, (_row(name, one) for name, one in found.items()))
-    for problem in wrong:
+    for problem in told:
         say(Cell(problem, "red"))
     say("1 connection" if len(entries) == 1 else f"{len(entries)} connections")
     return exits.WRONG if wrong else exits.FINE

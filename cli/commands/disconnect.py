@@ -2,11 +2,13 @@
 
 import click
 
+from cards.key import heard_key
 from cli import exits
 from cli.guides import removal
 from cli.terminal import Cell, say
 from connections import connection_of
 from errors import BadConnection, did_you_mean
+from intake.heard import forgotten
 from ops import api_keys, completion
 from ops.stack import Stack, of_stack
 
@@ -18,7 +20,10 @@ from ops.stack import Stack, of_stack
 def command(stack: Stack, name: str, *, yes: bool) -> int:
     """Remove the connection NAME and its API key from the secrets, and say what is left to do and what stays."""
     entries, keys = stack.secret("ConnectionsSecret"), api_keys.of(stack)
-    if name not in entries and name not in keys:  # a key alone is left of a removal that was interrupted
+    heard = stack.cards.row(heard_key(name))
+    if (
+        name not in entries and name not in keys and "due" not in heard
+    ):  # it was removed by hand, or a key alone is left of a removal that was interrupted
         hint = did_you_mean(name, entries) or "bridge connections lists them"
         raise click.ClickException(f"there is no connection {name!r}; {hint}")
     if not yes:
@@ -26,6 +31,8 @@ def command(stack: Stack, name: str, *, yes: bool) -> int:
     stack.put("ConnectionsSecret", {one: entry for one, entry in entries.items() if one != name})
     if name in keys:  # after the connection: who looks up without a key gives ids up
         stack.put(api_keys.SECRET, {one: key for one, key in keys.items() if one != name})
+    if "due" in heard:
+        stack.cards.write(forgotten(name))
     say(Cell(name, "bold"), f" is removed{', and its API key' if name in keys else ''}; it counts within 5 minutes.")
     for line in _left(entries, name):
         say(line)

@@ -17,8 +17,10 @@ from aws.pauses import LONGEST_SECONDS, pause
 from cards.card import Card, LastFailure, Refusal
 from cards.endpoints import Stamped
 from cards.key import (
+    HEARD,
     PROJECTS,
     RENAMED,
+    heard,
     is_organization,
     left_behind_part,
     members_pages,
@@ -273,6 +275,10 @@ class Cards:
     def wanted(self, connection: str, now: int, limit: int) -> list[str]:
         """Return the keys of records that a connection wants from its CRM by `now`, the first due first."""
         return self._part(wanted_part(connection), now, limit)
+
+    def silent(self, now: int, limit: int) -> list[str]:
+        """Return at most `limit` connections that are silent by `now`, the longest silent first."""
+        return [heard(key) for key in self._part(HEARD, now, limit)]
 
     def _part(self, part: str, until: int, limit: int, *, newest: bool = False) -> list[str]:
         keys: list[str] = []

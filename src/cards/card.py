@@ -51,7 +51,7 @@ class Card(NamedTuple):
     hash: str | None = None
     waiting: str | None = None  # why the card cannot be posted yet
     due_at: int | None = None  # present exactly while the card is due; without content: since when it is left behind
-    due_since: int | None = None  # when its present content became due
+    due_since: int | None = None  # when its present content came
     confirmed_hash: str | None = None
     confirmed_at: int | None = None
     lease_id: str | None = None

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 PROJECTS = "#projects"  # the row that lists the projects which ever had a card
 RENAMED = "#renamed"  # the part of the index of due cards that holds organizations whose new names are to be spread
+HEARD = "#heard"  # the part that holds connections, under the time from which on they are silent
 BUNDLE = "#bundle"  # the row that says which mappings the deployed functions have
 MEMBERS_PAGES = 16  # rows of an organization's contacts; together they hold some 100,000
 LONGEST_ID = 200  # characters; a key of DynamoDB ends at 2 KiB
@@ -120,6 +121,16 @@ def wanted_key(connection: str, lookup: str, identity: str) -> str:
 def mapping_key(name: str, version: int = 0) -> str:
     """Return the key of the row of a version of a stored mapping; without a number, of the one that counts."""
     return f"mapping#{name}#{version}" if version else f"mapping#{name}"
+
+
+def heard_key(connection: str) -> str:
+    """Return the key of the row that says when a connection was heard last."""
+    return f"{HEARD}#{connection}"
+
+
+def heard(key: str) -> str:
+    """Return the connection of such a key."""
+    return key.removeprefix(f"{HEARD}#")
 
 
 def pace_key(connection: str) -> str:

@@ -39,13 +39,13 @@ def spread(organization: str, at: int, page: int | None) -> Write:
     return Write(renaming_key(organization), changes, "#due_at = :at", {"at": at})
 
 
-def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | None) -> Write:
+def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | None, since: int | None = None) -> Write:
     """Return the write of a card's new content; it happens only if the row is still the one that was read.
 
-    `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is. A card that loses its
-    content is no longer due, but left behind if Ringostat may show it. Lease, quiet period and assertion are delivery
-    state, not content, and are never touched; nor is a refusal of the same content, which may be younger than what was
-    read.
+    `before` is a card of revision 0 where there was no row. `due_at` None leaves it as it is; `since` is when the
+    news came, `due_at` if it is due at once. A card that loses its content is no longer due, but left behind if
+    Ringostat may show it. Lease, quiet period and assertion are delivery state, not content, and are never touched; nor
+    is a refusal of the same content, which may be younger than what was read.
     """
     changes: dict[str, Any] = {
         "schema": SCHEMA,
@@ -57,7 +57,7 @@ def merged(before: Card, after: Card, *, due_at: int | None, expires_at: int | N
         "waiting": after.waiting,
         "expires_at": expires_at,
         **({} if after.hash == before.hash else {"refused": None}),
-        **_due(before, after, due_at),
+        **_due(before, after, due_at, due_at if since is None else since),
     }
     if before.rev == 0:
         return Write(after.key, changes, ABSENT)
@@ -69,10 +69,10 @@ def _loses_content(before: Card, after: Card) -> bool:
     return after.hash is None and before.hash is not None
 
 
-def _due(before: Card, after: Card, at: int | None) -> dict[str, Any]:
+def _due(before: Card, after: Card, at: int | None, since: int | None) -> dict[str, Any]:
     if after.hash is None:
-        return _left(before, at) if _loses_content(before, after) else {}
-    return {} if at is None else {**due(after.key, at), "due_since": at, "shown": None}
+        return _left(before, since) if _loses_content(before, after) else {}
+    return {} if at is None else {**due(after.key, at), "due_since": since, "shown": None}
 
 
 def _left(before: Card, at: int | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ KEYS_PER_WAKEUP = 100
 OLDEST_SHARE = 5  # one card in so many: fresh callers show their names at once, and the backlog drains all the same
 LOOKED_AT = 100  # due cards of a project whose age is read; more of them are a backlog, and the first are its oldest
 RENAMED_CARDS = 1_000  # contacts that one sweep looks at, at most, to give them new names
+SILENT_NAMED = 100  # silent connections that are counted at most, each minute
 LEFT_COUNTED = 1_000  # cards left behind of a project that are counted at most, each minute
 
 # One run of a worker.

@@ -8,7 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws.queues import Queue
 from aws.table import Cards
 from cards.card import is_confirmed, refusals
-from delivery.policy import EVER_MS, LEFT_COUNTED, LOOKED_AT, OLDEST_SHARE, PROBE_CARDS, Policy
+from delivery.policy import EVER_MS, LEFT_COUNTED, LOOKED_AT, OLDEST_SHARE, PROBE_CARDS, SILENT_NAMED, Policy
 from delivery.throttle import Throttle, allowed, closed, gate, swept
 from delivery.throttles import UNMOVED, Throttles
 from delivery.wakeups import wake
@@ -49,7 +49,17 @@ class Sweeper(NamedTuple):
         wake(self.wakeups, dict.fromkeys(keys, 0))
         if keys:
             logger.info("swept", cards=len(keys))
+        self._tell_silent(now)
         return len(keys)
+
+    def _tell_silent(self, now: int) -> None:
+        """Measure and name silent connections. Where there are none nothing is measured: CloudWatch bills by the hour.
+
+        https://aws.amazon.com/cloudwatch/pricing/ (custom metrics are prorated by the hour)
+        """
+        if silent := self.cards.silent(now, SILENT_NAMED):
+            measure("SilentConnections", len(silent))
+            logger.warning("silent", connections=silent)
 
     def _tried(self, project: int, now: int) -> Swept:
         try:

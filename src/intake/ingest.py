@@ -17,10 +17,11 @@ from cards.key import IsPersonal, key_of
 from connections import Connection
 from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
-from errors import AllRejected, Unavailable
+from errors import AllRejected, NewerSchema, Unavailable
 from event import WANTED, Event, Record, plain, wanted_again, wrapped
 from intake.employees import StaffLists
 from intake.flood import Flood
+from intake.heard import HOUR_MS, UNREAD, Kind, noted
 from intake.merging import Merging
 from mapping.identity import personal_ids
 from mapping.language import loader
@@ -31,7 +32,7 @@ from mapping.meaning import meaning
 from mapping.outcome import Outcome, Want
 from mappings import Mappings
 from settings import Settings
-from telemetry import logger, report
+from telemetry import failed, logger, report
 
 if TYPE_CHECKING:
     from lookup.wanted import Debt, Wanting
@@ -82,6 +83,8 @@ class Stores(NamedTuple):
     lookup: Queue | None = None  # None where look-ups are switched off
     seconds: float = 2.0  # for the cards of one event; what takes longer comes again by the inbox queue
     flood: Flood = Flood()  # of this process
+    heard: dict[tuple[str, Kind], int] = {}  # when this process noted last that it heard a connection, and how
+    silent_hours: int = 72  # of a connection that names none of its own
     staff: StaffLists | None = None  # None where no mapping needs it
 
     @classmethod
@@ -96,6 +99,7 @@ class Stores(NamedTuple):
             settings.card_retention_days,
             Queue(sqs(patience), settings.lookup_queue_url) if settings.lookup_queue_url else None,
             seconds,
+            silent_hours=settings.silent_hours,
             staff=StaffLists(cards),
         )
 
@@ -206,6 +210,8 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
         for one in events
     ]
     _report(events, list(chain.from_iterable(verdicts)))
+    if in_time():
+        _hear(events, verdicts, stores)
     return verdicts
 
 
@@ -314,6 +320,24 @@ def _wake(keys: Mapping[str, int], delivery: Queue) -> None:
         wake(delivery, keys)
     except Unavailable:
         logger.warning("not woken: the sweep will", cards=len(keys))
+
+
+def _hear(events: Sequence[Mapped], verdicts: Sequence[Sequence[Verdict]], stores: Stores) -> None:
+    """Note, once an hour and process, that a connection was heard. No event fails by it.
+
+    What the bridge itself has asked for is no sign that the CRM's webhook is on.
+    """
+    sent = [(one.event, found) for one, found in zip(events, verdicts, strict=True) if not one.event.lookup]
+    connection, at = events[0].connection, max((event.received_at for event, _ in sent), default=0)
+    codes = {verdict.code for _, found in sent for verdict in found}
+    kind: Kind = "unread_at" if codes <= UNREAD else "read_at"
+    if at < stores.heard.get((connection.name, kind), 0) + HOUR_MS:
+        return
+    stores.heard[connection.name, kind] = at
+    try:
+        stores.cards.write(noted(connection, kind, at, stores.silent_hours))
+    except (Unavailable, NewerSchema) as error:
+        failed("not noted that a connection was heard", error, connection=connection.name)
 
 
 def _report(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> None:

@@ -148,7 +148,7 @@ class Merging:
     def _written(self, before: Card, after: Card) -> Write:
         due_at = None if after.hash == before.hash else max(self.now + SWEEP_AFTER_MS, after.not_before or 0)
         after = after._replace(mapping=self.mapping or after.mapping)
-        return merged(before, after, due_at=due_at, expires_at=self.expires_at)
+        return merged(before, after, due_at=due_at, expires_at=self.expires_at, since=self.now)
 
 
 def _name(card: Card) -> Any:

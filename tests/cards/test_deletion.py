@@ -97,9 +97,10 @@ def test_a_card_that_loses_its_content_is_left_behind_if_ringostat_may_show_it(g
     before = apply(Card(KEY), news(WHOLE, 1))._replace(**known)
 
     after = apply(before, news(gone, 2))
-    write = merged(before, after, due_at=7, expires_at=None)
+    write = merged(before, after, due_at=7, expires_at=None, since=5)
 
     assert write.changes["due"] == ("106#left-behind" if left else None)
+    assert write.changes["due_at"] == (5 if left else None)  # since when: the next try is none of such a card
     assert write.changes.get("shown") == (
         {"name": "Olena", "link": None, "numbers": ["+380670000001"]} if left else None
     )

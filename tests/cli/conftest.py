@@ -95,7 +95,7 @@ class Functions:
     """Lambda's and EventBridge's clients, as far as the command asks them."""
 
     def __init__(self, ringostat_url):
-        self.environment = {"RINGOSTAT_URL": ringostat_url, "LOOPBACK_API": "true"}
+        self.environment = {"RINGOSTAT_URL": ringostat_url, "LOOPBACK_API": "true", "POWERTOOLS_SERVICE_NAME": "bridge"}
         self.state = "Enabled"
         self.schedule = "ENABLED"
         self.copies = 1000

@@ -3,17 +3,22 @@
 import json
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import boto3
 import pytest
 
-from cards.write import Write
 from local.in_process import AUTH_KEYS, CONNECTIONS, connection
+from ops.samples import TYPES
 from ops.stack import as_secret
+from ops.times import local
 from settings import SETTINGS
 from tests.cli.people import person
+from tests.mapping.cases import CASES, EVENTS
+
+ONE_SCREEN = 60  # lines
 
 
 class Api(BaseHTTPRequestHandler):
@@ -70,8 +75,8 @@ def test_a_healthy_bridge_is_fine_and_shows_when_each_connection_sent_last(docto
     assert wrong(lines) == {}
     assert done.code == 0
     assert lines[-1] == "everything is fine"
-    assert any(line.startswith("note     acme last changed a card ") for line in lines)
-    assert any(line.startswith("note     no card ever came by acme-direct") for line in lines)
+    assert any(line.startswith("note     acme sent its last event ") for line in lines)
+    assert "note     no event is known of acme-direct, acme-generic, acme-kommo, basic, header and 1 more" in lines
 
 
 def the_only_one(found):
@@ -103,12 +108,117 @@ def test_a11_a_secret_that_is_nearly_full_is_found_before_it_is(doctor, bytes_, 
     assert ("at most once in 10 minutes" in told) == is_full
 
 
-def test_a_card_of_no_connection_is_not_one_of_a_connection_that_is_gone(doctor, bridge):
-    bridge.post("acme", person())
-    bridge.deliver()
-    bridge.cards.write(Write("106#Pipedrive#contact:42", {"connection": ""}))
+def test_n1_an_ordinary_person_and_then_their_organization_leave_nothing_wrong(doctor, online, bridge):
+    for case in ("person-with-odd-phones", "organization-changed"):
+        bridge.post("acme", (EVENTS / "pipedrive" / f"{case}.json").read_text("utf-8"))
+        bridge.deliver()
 
     assert wrong(doctor()[1]) == {}
+    assert "came by   acme" in online("status", "acme", "organization:1").out
+
+
+def test_after_every_ordinary_event_of_every_preset_nothing_is_wrong(doctor, bridge):
+    """Those that are rejected, or bring what must be read first, are no ordinary ones."""
+    ordinary = [case for case in CASES if not case.request.get("lookup") and is_ordinary(case)]
+    entries = {f"of-{case.crm}": connection(case.crm, responsible="0") for case in ordinary}
+    bridge.put_connections(entries)
+
+    for case in ordinary:
+        asked = case.request
+        answer = bridge.post(
+            f"of-{case.crm}",
+            case.body.read_bytes(),
+            content_type=asked.get("content_type", TYPES[case.body.suffix]),
+            headers=asked.get("headers"),
+            query=asked.get("query"),
+        )
+        assert answer.status < 300, case
+    bridge.deliver()
+    done, lines = doctor()
+
+    assert len(entries) > 20
+    assert wrong(lines) == {}
+    assert done.code == 0
+    assert len(lines) <= ONE_SCREEN
+
+
+def is_ordinary(case):
+    return not case.body.parent.with_suffix(".toml").exists() and all(
+        outcome.result in ("change", "skip", "delete") and not outcome.wants for outcome in case.outcomes()
+    )
+
+
+def test_all_findings_are_there_for_monitors_whatever_is_folded_on_the_screen(doctor, online, bridge):
+    bridge.put_connections({f"crm-{number}": connection("pipedrive", project=999) for number in range(20)})
+
+    done, lines = doctor()
+    told = json.loads(online("doctor", "--json").out)
+
+    assert (done.code, len(lines) <= ONE_SCREEN) == (1, True)
+    assert any(line.startswith("wrong    and 15 more of this kind") for line in lines)
+    assert told.keys() == {"version", "wrong", "warnings", "findings"}
+    assert {tuple(finding) for finding in told["findings"]} == {("check", "kind", "what", "remedy")}
+    assert (told["version"], told["wrong"]) == (1, 20)
+    assert {finding["kind"] for finding in told["findings"]} <= {"fine", "note", "warning", "wrong"}
+
+
+def test_n21_a_project_without_a_key_gets_one_by_its_remedy(doctor):
+    put("connections", {"new": connection("pipedrive", project=999)})
+
+    assert the_only_one(wrong(doctor()[1])) == (
+        "connection new: project 999 has no auth key",
+        "bridge project add 999",
+    )
+
+
+def test_r4_a_silent_connection_is_named_with_its_last_event(doctor, bridge):
+    bridge.post("acme", person())
+    bridge.deliver()
+    last = bridge.clock.time
+    bridge.clock.pass_(74 * 3600)
+    doctor.stack.clock = bridge.clock.now
+
+    found = wrong(doctor()[1])
+
+    [what] = [what for what in found if "silent" in what]
+    assert what == f"acme sent its last event {local(last)} (3 d ago): it is silent"
+    assert "bridge sync acme --since" in found[what]
+
+
+def test_n8_a_connection_of_which_nothing_is_known_to_its_mapping_is_named(doctor, bridge):
+    """An Odoo that is connected as Pipedrive."""
+    bridge.post("acme", (EVENTS / "odoo" / "contact.json").read_text("utf-8"))
+
+    found = wrong(doctor()[1])
+
+    [what] = [what for what in found if what.startswith("nothing that acme sends")]
+    assert "bridge rejected list --connection acme" in found[what]
+    bridge.post("acme", person())
+    assert not [what for what in wrong(doctor()[1]) if what.startswith("nothing that acme sends")]
+
+
+def test_n6_cards_refused_for_good_and_requests_refused_at_the_door_are_told_from_the_metrics(doctor, bridge):
+    own, when = [{"Name": "service", "Value": "bridge"}], datetime.now(UTC) - timedelta(hours=1)
+    for namespace, name, dimensions, value in (
+        ("RingostatBridge", "CardsRefused", own, 2),
+        ("RingostatBridge/bridge", "RequestsRefused", [], 700),
+    ):
+        data = {"MetricName": name, "Value": value, "Dimensions": dimensions, "Timestamp": when}
+        boto3.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[data])
+
+    done, lines = doctor()
+
+    assert done.code == 0
+    assert [line for line in lines if line.startswith("warning")] == [
+        "warning  API Gateway refused 700 requests in the last 3 days, of which nothing is stored",
+        "warning  Ringostat refused 2 cards for good in the last 14 days",
+    ]
+
+
+def test_silent_hours_that_are_no_number_are_found(doctor):
+    put("connections", {"new": {**connection("pipedrive"), "silent_hours": "a week"}})
+
+    assert "connection new: silent_hours must be a whole number" in the_only_one(wrong(doctor()[1]))[0]
 
 
 def test_a_row_of_a_newer_version_is_found(doctor, bridge):
@@ -127,15 +237,17 @@ def test_a_row_of_a_newer_version_is_found(doctor, bridge):
     assert "make deploy" in remedy
 
 
-def test_a_connection_that_is_gone_is_found(doctor, bridge):
+def test_a_connection_that_is_gone_is_found_until_it_is_forgotten(doctor, online, bridge):
     bridge.post("acme", person())
     bridge.deliver()
     put("connections", {name: entry for name, entry in CONNECTIONS.items() if name != "acme"})
 
     what, remedy = the_only_one(wrong(doctor()[1]))
 
-    assert what == "cards came by the connection acme, which is gone"
-    assert "bridge connect" in remedy
+    assert what == "events came by the connection acme, which is gone"
+    assert "bridge connect PRESET --name acme" in remedy
+    assert online("disconnect", "acme", "--yes").code == 0
+    assert wrong(doctor()[1]) == {}
 
 
 def test_no_connection_at_all_is_found(doctor):
@@ -277,7 +389,9 @@ def test_an_alarm_that_rings_is_found(doctor):
         cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
     doctor.stack.ids["RejectedAlarm"] = "bridge-rejected"
 
-    assert wrong(doctor()[1]) == {"alarm bridge-rejected": "An event was rejected: see docs/operations.md."}
+    what, remedy = the_only_one(wrong(doctor()[1]))
+    assert re.fullmatch(r"alarm bridge-rejected since \S+ \S+ \(.*\)", what)
+    assert remedy == "An event was rejected: see docs/operations.md."
 
 
 @pytest.mark.parametrize("name", ["CardsTable", "InboxQueue", "RejectedQueue", "ConnectionsSecret", "AuthKeysSecret"])

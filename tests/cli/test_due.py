@@ -1,7 +1,8 @@
+from ops.times import local
 from tests.cli.people import person
 
 
-def test_due_cards_are_listed_newest_first_with_their_states(online, bridge, ringostat):
+def test_n5_due_cards_are_listed_newest_first_since_their_events_with_their_states(online, bridge, ringostat):
     ringostat.faults({"drop": "before"})
     bridge.post("acme", person(1))
     bridge.deliver()
@@ -13,6 +14,7 @@ def test_due_cards_are_listed_newest_first_with_their_states(online, bridge, rin
     head, first, second, end = done.out.splitlines()
     assert done.code == 0
     assert head.split() == ["since", "state", "key"]
+    assert first.startswith(local(bridge.clock.time))
     assert "  due" in first
     assert "next try in 59 s" in first
     assert "contact:2" in first

@@ -19,7 +19,7 @@ def delivered(bridge):
     bridge.deliver()
 
 
-def test_a_deleted_card_is_listed_with_what_ringostat_shows(online, bridge, ringostat, delivered):
+def test_r2_a_deleted_card_is_listed_with_what_ringostat_shows(online, bridge, ringostat, delivered):
     number = len(ringostat.requests)
     bridge.post("acme", deletion())
     bridge.deliver()

@@ -39,7 +39,7 @@ def test_a_card_with_newer_content_says_that_ringostat_holds_an_older_state(onli
     assert lines(done)["next try"].startswith("2026-05-")
 
 
-def test_a_refused_card_names_code_and_field(online, bridge, ringostat):
+def test_n6_a_refused_card_names_code_and_field(online, bridge, ringostat):
     ringostat.faults({"refuse": {"externalId": "42"}})
     bridge.post("acme", person())
     bridge.deliver()

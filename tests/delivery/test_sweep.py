@@ -125,7 +125,7 @@ def test_a_slowed_project_wakes_more_with_each_sweep(nowhere, swept):
 
 
 @pytest.mark.parametrize(("name", "rest"), [("transport", 30), ("contract", 300), ("auth", 300)])
-def test_the_circuit_of_a_project_without_due_cards_closes_after_its_rest(nowhere, swept, name, rest):
+def test_n2_the_circuit_of_a_project_without_due_cards_closes_after_its_rest(nowhere, swept, name, rest):
     nowhere.cards.enrol(106)
     fails(nowhere, name=name)
 

@@ -58,7 +58,7 @@ def test_a_circuit_is_of_the_class_that_failed_last():
     assert (throttle.circuit, throttle.rests_until) == ("auth", NOW + 360_000)
 
 
-def test_the_first_failure_since_the_last_success_is_kept_through_every_failed_probe():
+def test_n5_the_first_failure_since_the_last_success_is_kept_through_every_failed_probe():
     throttle = opened()
     for minute in range(1, 10):
         throttle = answered(FAILED["transport"], throttle=throttle, now=NOW + minute * 60_000)

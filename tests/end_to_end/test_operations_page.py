@@ -7,7 +7,7 @@ import pytest
 
 from local import template
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.timeout(120)]
 
 PAGE = (template.ROOT / "docs" / "operations.md").read_text("utf-8")
 LINES = [line for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]

@@ -208,7 +208,7 @@ def ringostat_down(world):
 CLOSE = "demo-close"
 REMEDIES = {
     "project 106: Ringostat does not know this auth key": "bridge project add 106",
-    f"cards came by the connection {CLOSE}, which is gone": f"bridge connect PRESET --name {CLOSE}",
+    f"events came by the connection {CLOSE}, which is gone": f"bridge connect PRESET --name {CLOSE}",
     "InboxFunction does not poll its queue (Disabled)": "enable the trigger of InboxFunction",
     "RejectedQueue holds 1": "bridge rejected list",
     "this machine's clock is 10 min ahead of AWS's": "set it by NTP",

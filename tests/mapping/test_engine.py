@@ -825,7 +825,7 @@ value = "phone"
     ("owner", "staff"),
     [("manager@example.com", "77"), ("MANAGER@EXAMPLE.COM", "77"), ("Ірина", "78"), ("ірина", None), (None, None)],
 )
-def test_a_table_compares_e_mails_without_case_and_an_owner_that_it_lacks_is_told(outcomes, owner, staff):
+def test_r5_a_table_compares_e_mails_without_case_and_an_owner_that_it_lacks_is_told(outcomes, owner, staff):
     [outcome] = outcomes(STAFF, {"id": 1, "name": "a", "owner": owner})
     told = " ".join(outcome.warnings)
 
