@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from errors import TooLarge
 from mapping import decode, explain, normalize
 from mapping.language.expression import View, as_list
-from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Also, Block, Lookup, Mapping, Record, Section
+from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Also, Block, Lookup, Mapping, Named, Record, Section
 from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, may_be_fixed, place_of
 from mapping.normalize import is_empty
 from mapping.outcome import Outcome, Step, Want
@@ -213,7 +213,7 @@ class _Event:
             return self._changed(named(kind=record.section, carries=record.carries or "full"), item)
         return self._gone(record, named(kind=record.section), item)
 
-    def _lookups(self, record: Record, reads: Lookup, index: int, item: Any) -> Iterator[Outcome]:
+    def _lookups(self, record: Record, reads: Lookup | Named, index: int, item: Any) -> Iterator[Outcome]:
         """Yield one outcome for each record that is to be read: one, unless the event names several ids."""
         event_id = self._scalar("eventId", record.event_id, "text", item)
         ids = decode.bounded(self._ids(record.identity, item))
@@ -231,7 +231,7 @@ class _Event:
         """Return what is to be read beside a change."""
         return tuple(want for also in record.also if also.reads for want in self._wants(also, also.reads, item))
 
-    def _wants(self, also: Also, reads: Lookup, item: Any) -> Iterator[Want]:
+    def _wants(self, also: Also, reads: Lookup | Named, item: Any) -> Iterator[Want]:
         ids = self._ids(also.id, item)
         if len(ids) > MAX_ENTRIES:
             self.view.warnings.append(f"{also.place}: of {len(ids)} only the first {MAX_ENTRIES} are looked up")
