@@ -146,6 +146,7 @@ class _Assembly:
             values.get("api", ""),
             parts.api,
             parts.calls,
+            {} if values.get("freeIds") else {call.kind: call.ids for call in calls.values() if call.kind},
             (),
             self.answers,
         )

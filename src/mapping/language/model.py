@@ -252,5 +252,6 @@ class Mapping(NamedTuple):
     api_name: str  # of the mapping that says how to ask this CRM and reads its answers
     api: Api | None  # of a mapping that is one
     calls: dict[str, Lookup]  # of a mapping that is one: what can be looked up
+    ids: Table[str, re.Pattern[str]]  # of the cards of each kind, where its CRM's look-ups say what they are like
     warnings: tuple[str, ...]
     answers: "Callable[[], Mapping] | None" = None  # gives the one that `api_name` names, if none of the bundle
