@@ -101,7 +101,7 @@ def test_the_next_night_begins_where_this_one_began_and_a_little_before(quick):
 def test_a_night_goes_on_where_a_worker_ended(quick):
     edited(quick, *range(1, 151))
     quick.begin_night()
-    quick.look_up(NAME, seconds=23)
+    quick.look_up(NAME, seconds=26)
     pages = [ids for _, kind, ids in quick.crm.requests if kind == "contact"]
     assert 0 < len(pages) < 4
 
