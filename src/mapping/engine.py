@@ -129,10 +129,11 @@ class _Event:
         wants = 0  # an item may change a card and have its record read as well
         for record in self.mapping.records:
             for index, item in enumerate(self._items(record)):
-                if id(item) in self.taken:
+                if (key := id(item)) in self.taken:
                     continue
                 if not self._is_meant(record, item):
-                    left.setdefault(id(item), (index, item))
+                    if key not in left:
+                        left[key] = (index, item)
                     continue
                 self._take(item)
                 if record.reads:
@@ -218,15 +219,17 @@ class _Event:
         """Yield one outcome for each record that is to be read: one, unless the event names several ids."""
         event_id = self._scalar("eventId", record.event_id, "text", item)
         ids = decode.bounded(self._ids(record.identity, item))
-        outcome = Outcome("lookup", index, record.title, event_id=event_id)
         if not ids:
-            yield self._without_id(outcome, "id", record.identity, item)
+            yield self._without_id(
+                Outcome("lookup", index, record.title, event_id=event_id), "id", record.identity, item
+            )
         for identity in ids:
             if reads.ids.fullmatch(identity):
                 wants = (Want(reads.name, identity),)
                 yield Outcome("lookup", index, record.title, event_id=event_id, wants=wants)
             else:
-                yield outcome._replace(result="reject", code="no-id", field="id", reason=_NO_ID_OF.format(reads.name))
+                reason = _NO_ID_OF.format(reads.name)
+                yield Outcome("reject", index, record.title, event_id=event_id, code="no-id", field="id", reason=reason)
 
     def _also(self, record: Record, item: Any) -> tuple[Want, ...]:
         """Return what is to be read beside a change."""
@@ -248,7 +251,7 @@ class _Event:
 
         def convert(value: Any) -> str | None:
             given = value[: decode.MAX_RECORDS + 1] if isinstance(value, list) else [value]
-            found[:] = dict.fromkeys(one for one in map(normalize.identity, given) if one)
+            found[:] = dict.fromkeys(filter(None, map(normalize.identity, given)))
             return found[0] if found else None
 
         first = self._read(rule, item, convert) if rule else None
