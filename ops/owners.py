@@ -1,11 +1,12 @@
 """The owners that a project's cards name, and which of Ringostat's employees each is."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from aws.table import card_of
+from aws.table import Item, card_of
 from cards.endpoints import is_deleted
+from ops.scan import scanned
 from ops.stack import Stack
 
 NOBODY = (None, "", "0")  # what `responsible` is where no one is
@@ -21,28 +22,28 @@ class Owner(NamedTuple):
 
 def owners(stack: Stack, project: int) -> list[Owner]:
     """Read the whole table; return the owners of a project's cards, those of most cards first."""
+    pages = scanned(
+        stack,
+        stack.ids["CardsTable"],
+        _counted,
+        FilterExpression="begins_with(#key, :project) AND attribute_exists(#fields)",
+        ProjectionExpression="#key, #fields",
+        ExpressionAttributeNames={"#key": "key", "#fields": "fields"},
+        ExpressionAttributeValues={":project": {"S": f"{project}#"}},
+    )
     found: dict[tuple[str, str], Counter[str | None]] = {}
-    for item in _items(stack, project):
-        card = card_of(item)
-        value = {name: stamp.value for name, stamp in card.fields.items()}
-        if (responsible := value.get("responsible")) not in NOBODY and not is_deleted(card.fields):
-            origin = card.key.split("#", 2)[1]
-            found.setdefault((origin, responsible), Counter())[value.get("staffId")] += 1
+    for (origin, responsible, staff_id), number in sum(pages, Counter()).items():
+        found.setdefault((origin, responsible), Counter())[staff_id] += number
     whole = [Owner(*names, cards) for names, cards in found.items()]
     return sorted(whole, key=lambda owner: (-sum(owner.cards.values()), owner.origin, owner.responsible))
 
 
-def _items(stack: Stack, project: int) -> Iterator[dict[str, Any]]:
-    pages = (
-        stack.client("dynamodb")
-        .get_paginator("scan")
-        .paginate(
-            TableName=stack.ids["CardsTable"],
-            FilterExpression="begins_with(#key, :project) AND attribute_exists(#fields)",
-            ProjectionExpression="#key, #fields",
-            ExpressionAttributeNames={"#key": "key", "#fields": "fields"},
-            ExpressionAttributeValues={":project": {"S": f"{project}#"}},
-        )
-    )
-    for page in pages:
-        yield from page["Items"]
+def _counted(items: list[Item]) -> Counter[tuple[str, str, str | None]]:
+    """Return how many cards name each owner with each `staffId`."""
+    counted: Counter[tuple[str, str, str | None]] = Counter()
+    for item in items:
+        card = card_of(item)
+        value = {name: stamp.value for name, stamp in card.fields.items()}
+        if (responsible := value.get("responsible")) not in NOBODY and not is_deleted(card.fields):
+            counted[card.key.split("#", 2)[1], responsible, value.get("staffId")] += 1
+    return counted

@@ -50,8 +50,11 @@ class Version(NamedTuple):
         own = {field: row[field] for field in cls._fields if field in row}
         return cls(**{**own, "name": name, "others": json.loads(row["others"]), "tables": json.loads(row["tables"])})
 
-    def loaded(self, shown: str = "") -> Loaded:
-        """Return the mapping; `shown` names its text in messages. Raise BadMapping, NewerMapping."""
+    def loaded(self, shown: str = "", *, whole: bool = True) -> Loaded:
+        """Return the mapping; `shown` names its text in messages. Raise BadMapping, NewerMapping.
+
+        Unless it is `whole`, what its `api` names is checked only once it is asked for.
+        """
         if self.format > FORMAT:
             raise NewerMapping(
                 f"the stored mapping {self} has format {self.format}, and this version of the bridge reads {FORMAT}: "
@@ -59,7 +62,8 @@ class Version(NamedTuple):
             )
         others = {name: Source(known, text) for name, (known, text, _) in self.others.items()}
         tables = {name: table for *_, known in self.others.values() for name, table in known.items()}
-        return loader.load_text(Source(shown or str(self), self.text), others, {**tables, **self.tables})
+        source = Source(shown or str(self), self.text)
+        return loader.load_text(source, others, {**tables, **self.tables}, whole=whole)
 
 
 class Mappings:
@@ -103,7 +107,7 @@ class Mappings:
             raise BadMapping(f"there is no mapping '{name}', neither in the bundle nor stored: {put}")
         known = self._loaded.get(name)
         if known is None or known.name != str(version):
-            known = self._loaded[name] = version.loaded()
+            known = self._loaded[name] = version.loaded(whole=False)
         return known
 
 

@@ -150,6 +150,21 @@ def test_a_stored_mapping_may_name_a_stored_one_that_asks_the_crm(bridge):
     assert loader.answers_of(found).api is not None
 
 
+def test_an_event_needs_no_compiled_answers_so_only_a_look_up_meets_their_faults(bridge):
+    asking = (loader.PRESETS / "keycrm-api.toml").read_text("utf-8") + '[[contact.emails]]\nvalue = "email ||"\n'
+    text = 'format = 1\nextends = "keycrm"\napi = "own-api"\n'
+    version = own(1, text, others={"own-api": ("own-api@3", asking, {})})
+    stored(bridge, version)
+
+    found = Mappings(bridge.cards).of(mine("own"))
+
+    assert {record.reads.name for record in found.records if record.lookup} == {"contact", "order", "card"}
+    with pytest.raises(BadMapping, match="it ends too early"):
+        loader.answers_of(found)
+    with pytest.raises(BadMapping, match="own-api' is broken"):
+        version.loaded()
+
+
 def test_of_two_versions_put_at_the_same_moment_one_is_stored(bridge):
     bridge.cards.write_all(puts(own(1), 0))
     first, second = (puts(own(2, OWN + f"# {who}\n"), 1) for who in ("first", "second"))

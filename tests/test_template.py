@@ -4,11 +4,13 @@ import importlib
 import json
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 import pytest
 from cfnlint.api import lint
 
 from access import fault
+from cards.key import BUNDLE, mapping_key
 from cli.checks import FOR_A_NEW_ACCOUNT
 from connections import auth_key_of, connection_of
 from delivery.policy import STOP_MARGIN_MS, Policy
@@ -94,10 +96,10 @@ def name_of(resource: object) -> str:
 
 
 def statements(role: str) -> Iterator[dict]:
-    """All that a role permits, also by policies that look-ups add."""
+    """All that a role permits or forbids, also by policies that several roles share."""
     apart = [resource["Properties"] for resource in of_type("AWS::IAM::Policy").values()]
     for policy in [*RESOURCES[role]["Properties"]["Policies"], *apart]:
-        if {"Ref": role} in policy.get("Roles", [{"Ref": role}]):
+        if {"Ref": role} in [where(one, holds=True) for one in policy.get("Roles", [{"Ref": role}])]:
             yield from policy["PolicyDocument"]["Statement"]
 
 
@@ -222,11 +224,25 @@ def test_every_log_goes_into_a_group_of_the_template_and_ends_there_one_day():
 def test_a_function_may_do_what_it_needs_and_nothing_else(name):
     allowed: dict[str, set[str]] = {}
     for statement in statements(f"{name.title()}Role"):
+        if statement["Effect"] == "Deny":
+            continue
         assert statement["Effect"] == "Allow"
         for resource in statement["Resource"]:
             allowed.setdefault(name_of(resource), set()).update(statement["Action"])
 
     assert allowed == ALLOWED[name]
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_no_function_may_write_a_stored_mapping(name):
+    (denied,) = [one for one in statements(f"{name.title()}Role") if one["Effect"] == "Deny"]
+    (pattern,) = denied["Condition"]["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"]
+
+    assert {name_of(resource) for resource in denied["Resource"]} == {"CardsTable"}
+    assert set(denied["Action"]) == MERGE - {"dynamodb:GetItem", "dynamodb:BatchGetItem"}
+    assert fnmatchcase(mapping_key("own"), pattern)
+    assert fnmatchcase(mapping_key("own", 3), pattern)
+    assert not fnmatchcase(BUNDLE, pattern)
 
 
 def test_each_function_has_a_role_of_its_own_without_managed_policies():

@@ -24,12 +24,13 @@ def command(files: tuple[str, ...], *, strict: bool) -> int:
 
 def _checked(name: str, *, strict: bool) -> int:
     try:
-        warnings = mapping_of(name).warnings
+        mapping = mapping_of(name)
+        loader.answers_of(mapping)
     except BadMapping as error:
         show_problems(str(error), "red")
         return exits.WRONG
-    for warning in warnings:
+    for warning in mapping.warnings:
         show_problems(warning, "yellow")
-    if not warnings:
+    if not mapping.warnings:
         say(f"{name}: fine")
-    return exits.WRONG if strict and warnings else exits.FINE
+    return exits.WRONG if strict and mapping.warnings else exits.FINE

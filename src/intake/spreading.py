@@ -11,7 +11,7 @@ from delivery.policy import RENAMED_CARDS
 from delivery.wakeups import wake
 from intake.ingest import expiry
 from intake.merging import Merging
-from telemetry import logger
+from telemetry import failed, logger
 
 ORGANIZATIONS = 100  # that one sweep looks at
 LEAST = RENAMED_CARDS // ORGANIZATIONS  # contacts: what an organization without any costs
@@ -29,7 +29,14 @@ class Spreader(NamedTuple):
         left = RENAMED_CARDS
         for organization in self.cards.renamed(now, ORGANIZATIONS):
             if left > 0:
-                left -= max(LEAST, self._spread(organization, now, left))
+                left -= max(LEAST, self._tried(organization, now, left))
+
+    def _tried(self, organization: str, now: int, most: int) -> int:
+        try:
+            return self._spread(organization, now, most)
+        except Exception as error:  # noqa: BLE001 - one organization's trouble must not stop the others
+            failed("spreading left to the next sweep", error, organization=organization)
+            return 0
 
     def _spread(self, organization: str, now: int, most: int) -> int:
         """Give a name to whole pages of contacts, at least to one page; return how many contacts were looked at."""

@@ -71,6 +71,18 @@ def _said(body: str) -> tuple[str, bool]:
         return "", False
 
 
+class Swept(NamedTuple):
+    """What a sweep found of one connection."""
+
+    is_due: bool  # and may be read now
+    is_open: bool  # its circuit
+    oldest_ms: int
+
+
+NOTHING = Swept(is_due=False, is_open=False, oldest_ms=0)
+UNREAD = NOTHING._replace(is_open=True)  # it waits, and the alarm of circuits says so
+
+
 class Waker(NamedTuple):
     """Wakes the worker for records that are wanted and that no message reached it for."""
 
@@ -79,17 +91,28 @@ class Waker(NamedTuple):
 
     def sweep(self, now: int) -> int:
         """Wake what is due of every connection; return how many connections' keys are refused."""
-        found = {name: self._rows(name) for name in self.cards.wanting()}
-        paces = {name: self._pace(name, number) for name, (number, _) in found.items() if number}
-        due = [
-            name
-            for name, pace in paces.items()
-            if opens_at(pace) <= now and any(row.due_at <= now for row in found[name][1])
-        ]
-        wake(self.wakeups, due)
-        ages = [now - row.since for _, rows in found.values() for row in rows]
-        measure("OldestWantedSeconds", max([0, *ages]) / 1000, MetricUnit.Seconds)
-        return sum(pace.circuit is not None for pace in paces.values())
+        swept = {name: self._tried(name, now) for name in self.cards.wanting()}
+        wake(self.wakeups, [name for name, one in swept.items() if one.is_due])
+        measure("OldestWantedSeconds", max([0, *(one.oldest_ms for one in swept.values())]) / 1000, MetricUnit.Seconds)
+        return sum(one.is_open for one in swept.values())
+
+    def _tried(self, connection: str, now: int) -> Swept:
+        try:
+            return self._swept(connection, now)
+        except Exception as error:  # noqa: BLE001 - one connection's trouble must not stop the others
+            failed("look-ups left to the next sweep", error, connection=connection)
+            return UNREAD
+
+    def _swept(self, connection: str, now: int) -> Swept:
+        number, rows = self._rows(connection)
+        if not number:
+            return NOTHING
+        pace = self._pace(connection, number)
+        return Swept(
+            is_due=opens_at(pace) <= now and any(row.due_at <= now for row in rows),
+            is_open=pace.circuit is not None,
+            oldest_ms=max([0, *(now - row.since for row in rows)]),
+        )
 
     def _rows(self, connection: str) -> tuple[int, Sequence[Row]]:
         """Return how many records are wanted, and those that were to be read first."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from errors import TooLarge
 from mapping import decode, explain, normalize
 from mapping.language.expression import View, as_list
-from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Also, Block, Lookup, Mapping, Record, Section
+from mapping.language.model import ID_FIELDS, NEEDED, SECTIONS, Also, Block, Lookup, Mapping, Named, Record, Section
 from mapping.language.rule import First, Fixed, Rule, Select, Template, is_cleared, may_be_fixed, place_of
 from mapping.normalize import is_empty
 from mapping.outcome import Outcome, Step, Want
@@ -29,6 +29,7 @@ _TELLING = {"organization": ("name",)}  # what a record must say of itself to be
 _TELLING_OF_A_PERSON = ("fullName", "phones", "emails")
 _NO_DATA = "the record has an id but no {} that this mapping reads; keys seen: {}"
 _NO_ID_OF = "the id does not look like one that the look-up '{}' may ask for"
+_UNUSABLE = "0, true, a list, an object, more than 255 characters, or not what this CRM's ids look like"
 _NO_CHANGE = "this update changes nothing that the mapping can use: other fields, or only a part of a name"
 _DAMAGED = "holds U+FFFD, which stands for letters that were lost: the body was not UTF-8"
 
@@ -128,10 +129,11 @@ class _Event:
         wants = 0  # an item may change a card and have its record read as well
         for record in self.mapping.records:
             for index, item in enumerate(self._items(record)):
-                if id(item) in self.taken:
+                if (key := id(item)) in self.taken:
                     continue
                 if not self._is_meant(record, item):
-                    left.setdefault(id(item), (index, item))
+                    if key not in left:
+                        left[key] = (index, item)
                     continue
                 self._take(item)
                 if record.reads:
@@ -213,25 +215,27 @@ class _Event:
             return self._changed(named(kind=record.section, carries=record.carries or "full"), item)
         return self._gone(record, named(kind=record.section), item)
 
-    def _lookups(self, record: Record, reads: Lookup, index: int, item: Any) -> Iterator[Outcome]:
+    def _lookups(self, record: Record, reads: Lookup | Named, index: int, item: Any) -> Iterator[Outcome]:
         """Yield one outcome for each record that is to be read: one, unless the event names several ids."""
         event_id = self._scalar("eventId", record.event_id, "text", item)
         ids = decode.bounded(self._ids(record.identity, item))
-        outcome = Outcome("lookup", index, record.title, event_id=event_id)
         if not ids:
-            yield self._without_id(outcome, "id", record.identity, item)
+            yield self._without_id(
+                Outcome("lookup", index, record.title, event_id=event_id), "id", record.identity, item
+            )
         for identity in ids:
             if reads.ids.fullmatch(identity):
                 wants = (Want(reads.name, identity),)
                 yield Outcome("lookup", index, record.title, event_id=event_id, wants=wants)
             else:
-                yield outcome._replace(result="reject", code="no-id", field="id", reason=_NO_ID_OF.format(reads.name))
+                reason = _NO_ID_OF.format(reads.name)
+                yield Outcome("reject", index, record.title, event_id=event_id, code="no-id", field="id", reason=reason)
 
     def _also(self, record: Record, item: Any) -> tuple[Want, ...]:
         """Return what is to be read beside a change."""
         return tuple(want for also in record.also if also.reads for want in self._wants(also, also.reads, item))
 
-    def _wants(self, also: Also, reads: Lookup, item: Any) -> Iterator[Want]:
+    def _wants(self, also: Also, reads: Lookup | Named, item: Any) -> Iterator[Want]:
         ids = self._ids(also.id, item)
         if len(ids) > MAX_ENTRIES:
             self.view.warnings.append(f"{also.place}: of {len(ids)} only the first {MAX_ENTRIES} are looked up")
@@ -247,7 +251,7 @@ class _Event:
 
         def convert(value: Any) -> str | None:
             given = value[: decode.MAX_RECORDS + 1] if isinstance(value, list) else [value]
-            found[:] = dict.fromkeys(one for one in map(normalize.identity, given) if one)
+            found[:] = dict.fromkeys(filter(None, map(normalize.identity, given)))
             return found[0] if found else None
 
         first = self._read(rule, item, convert) if rule else None
@@ -258,7 +262,7 @@ class _Event:
         field = ID_FIELDS[record.section]
         section = self.mapping.sections.get(record.section)
         rule = record.identity or (section and section.rules.get(field))
-        identity = self._scalar(field, rule, "id", item)
+        identity = self._scalar(field, rule, "id", item, record.section)
         if identity is None:
             return self._without_id(outcome, field, rule, item)
         mark = normalize.text(self.view.scopes["settings"].get("mark_deleted"), LONGEST_MARK)
@@ -296,7 +300,7 @@ class _Event:
     def _without_id(self, outcome: Outcome, field: str, rule: Rule | None, item: Any) -> Outcome:
         reason = f"{field} is empty: the record cannot be identified"
         if rule is not None and self._is_there(rule, item):
-            reason = f"{field} is there but is no usable id: 0, true, a list, an object or more than 255 characters"
+            reason = f"{field} is there but is no usable id: {_UNUSABLE}"
         return outcome._replace(result="reject", code="no-id", field=field, reason=reason)
 
     def _is_there(self, rule: Rule, item: Any, nothing: str = "") -> bool:
@@ -337,7 +341,8 @@ class _Event:
             fields["defaultResponsible"] = self.default_responsible  # counts while the card knows no responsible
 
     def _id(self, field: str, kind: str, section: Section, item: Any) -> str | None:
-        return self._scalar(field, section.rules.get(field), SECTIONS[kind][field], item)
+        owner = "contact" if field == "contactId" else kind
+        return self._scalar(field, section.rules.get(field), "id", item, owner)
 
     def _fields(self, kind: str, section: Section, item: Any, wanted: Container[str]) -> dict[str, Any]:
         """Return the fields that the event speaks of, and of a whole record all that it could."""
@@ -384,18 +389,23 @@ class _Event:
             return block.rules[NEEDED[name]].is_present(item, self.view)
         return all(rule.is_present(item, self.view) for name, rule in block.rules.items() if name != "primary")
 
-    def _scalar(self, name: str, rule: Rule | None, kind: str, item: Any) -> str | None:
+    def _scalar(self, name: str, rule: Rule | None, kind: str, item: Any, owner: str = "") -> str | None:
+        """Return a field's value; `owner` is the kind of the card whose id it is."""
         if rule is None:
             return None
         self.longest = 0
         if kind == "link":
             value = self._link(rule, item)
         else:
-            value = self._read(rule, item, normalize.identity if kind == "id" else self._text)
+            value = self._read(rule, item, self._identity(owner) if kind == "id" else self._text)
             self._check_text(name, rule, value)
         if self.steps is not None:
             self.steps.append(explain.step(name, value, rule, self.view, item))
         return value
+
+    def _identity(self, owner: str) -> Callable[[Any], str | None]:
+        like = self.mapping.ids.get(owner)
+        return partial(normalize.identity, like=like) if like else normalize.identity
 
     def _read(self, rule: Rule, item: Any, convert: Callable[[Any], str | None]) -> str | None:
         self.view.seen = None if self.steps is None else []
@@ -490,7 +500,7 @@ class _Event:
         return list(entries.values())
 
     def _organization(self, name: str, block: Block, current: Any) -> list[dict[str, Any]]:
-        identity = self._scalar(name, block.rules.get("externalId"), "id", current)
+        identity = self._scalar(name, block.rules.get("externalId"), "id", current, "organization")
         known_as = self._scalar(f"{name}.name", block.rules.get("name"), "text", current)
         return [{"externalId": identity, "name": known_as}] if identity else []
 

@@ -62,10 +62,12 @@ def written(value: Any) -> str | None:
     return text(value) if not isinstance(value, str) else None if value.isspace() else value or None
 
 
-def identity(value: Any) -> str | None:
-    """Return an id as text. Neither `0` nor `true` nor an overlong text is one."""
+def identity(value: Any, like: re.Pattern[str] | None = None) -> str | None:
+    """Return an id as text. Neither `0` nor `true` nor an overlong text is one, nor what is not `like` the others."""
     found = None if isinstance(value, bool) else text(value, LONGEST_TEXT + 1)
-    return None if found is None or found in ("0", "-0") or len(found) > LONGEST_TEXT else found
+    if found is None or found in ("0", "-0") or len(found) > LONGEST_TEXT or (like and not like.fullmatch(found)):
+        return None
+    return found
 
 
 def flag(value: Any) -> bool:

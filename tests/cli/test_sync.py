@@ -104,7 +104,7 @@ def test_companies_come_before_the_contacts_that_name_them(syncing, crm):
 
     syncing("--yes")
 
-    assert [page["lookup"] for page in sent()] == ["company", "contact"]
+    assert [page["lookup"] for page in sent()] == ["organization", "contact"]
 
 
 @pytest.mark.parametrize("cut_at", [1, 2, 5])
@@ -439,7 +439,7 @@ def test_number_calls_and_minutes_are_said_before_it_begins(syncing, crm):
     since = syncing("--since", "2026-04-01", input="n\n")
 
     assert done.code == 130
-    assert "company: 1 records\ncontact: 6,000 records\nlead: 0 records\n" in done.out
+    assert "organization: 1 records\ncontact: 6,000 records\nlead: 0 records\n" in done.out
     assert "about 121 calls and 2 min" in done.out
     assert "contact: 0 records that changed since" in since.out
     assert crm.asked == []

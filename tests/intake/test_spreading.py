@@ -1,5 +1,7 @@
 """A copied name knows its copies: the organization's newest name is on every contact that names it by its id."""
 
+import json
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from aws.client import Failure
 from aws.table import Cards
 from cards.card import stamped
 from cards.endpoints import ORGANIZATION_NAME, compose
-from cards.key import key_of
+from cards.key import key_of, renaming_key
 from cards.write import RENAMED_AFTER_MS
 from intake.merging import Merging
 from intake.spreading import Spreader
@@ -181,6 +183,19 @@ def test_a_contact_whose_organization_is_known_takes_no_further_call_once_it_is_
     assert calls == ["BatchGetItem", "UpdateItem"]
 
 
+class Troubled:
+    """A client that cannot read one row."""
+
+    def __init__(self, client, key):
+        self._client = client
+        self._key = key
+
+    def call(self, operation, **params):
+        if operation in ("GetItem", "BatchGetItem") and self._key in json.dumps(params):
+            raise Failure(operation, "InternalServerError")
+        return self._client.call(operation, **params)
+
+
 class Full:
     """A client of a table in which the rows of members are full."""
 
@@ -200,6 +215,20 @@ def test_a_contact_of_an_organization_with_a_full_list_is_written_all_the_same()
     contact(cards, 1, 1, 7)
 
     assert employer_of(cards, 1) == "First"
+
+
+def test_the_trouble_of_one_organization_stops_no_others_name(caplog):
+    client = Memory(lambda: 1).client()
+    cards = Cards(client, "cards")
+    for number in (7, 8):
+        contact(cards, number, 1, number)
+        merge(cards, "organization", number, 2, {"name": "New"})
+    spread(Cards(Troubled(client, renaming_key(organization_key(7))), "cards"), 1)
+
+    assert cards.renamed(10**12, 100) == [organization_key(7)]
+    assert {line.organization for line in caplog.records if line.levelname == "ERROR"} == {organization_key(7)}
+    spread(cards, 2)
+    assert cards.renamed(10**12, 100) == []
 
 
 def test_an_import_of_organizations_without_contacts_does_not_hold_up_the_others_for_long():

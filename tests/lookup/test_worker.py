@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 import clock
+from cards.key import wanted_part
 from local import template
 from local.in_process import aws, connection, counted, overheard, unreachable
 from lookup import wakeups
@@ -25,6 +26,16 @@ KEY = "106#Bitrix24#contact:89"
 def person(number=89, phone="+380670000001", at=NOON, **fields):
     phones = [{"id": 1, "typeId": "PHONE", "valueType": "WORK", "value": phone}] if phone else []
     return {"name": "Olena", "lastName": "Koval", "assignedById": 7, "updatedTime": at, "fm": phones, **fields}
+
+
+class Woken:
+    """The lookup queue of a sweep."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send_all(self, messages):
+        self.sent += messages
 
 
 def say(bridge, event="ONCRMCONTACTUPDATE", number=89):
@@ -281,6 +292,24 @@ def test_a_refused_key_gives_up_no_record_opens_a_circuit_and_is_tried_again(loo
     looking.look_up(NAME)
     assert phones(looking) == ["+380670000001"]
     assert Waker(looking.cards, None).sweep(looking.clock.now()) == 0
+
+
+def test_the_trouble_of_one_connection_stops_no_others_sweep(looking, caplog):
+    say(looking)
+    looking.cards.enrol("broken", "wanting")
+    looking.clock.pass_(60)
+
+    def trouble(_, operation, parameters):
+        if operation == "Query" and parameters["ExpressionAttributeValues"][":due"] == {"S": wanted_part("broken")}:
+            raise ConnectionError
+
+    wakeups = Woken()
+    with overheard(trouble):
+        assert Waker(looking.cards, wakeups).sweep(looking.clock.now()) == 1
+
+    [left] = [line for line in caplog.records if line.message == "look-ups left to the next sweep"]
+    assert (left.connection, left.error) == ("broken", "Unavailable")
+    assert [json.loads(message.body)["connection"] for message in wakeups.sent] == [NAME]
 
 
 def test_a_stray_redirect_is_a_passing_fault_and_only_the_next_one_a_persons_work(looking):

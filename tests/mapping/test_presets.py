@@ -27,6 +27,11 @@ def test_every_preset_has_at_least_two_cases(preset):
     assert sum(case.mapping == preset for case in CASES) >= 2
 
 
+@pytest.mark.parametrize("preset", [name for name in loader.mappings() if name.endswith(loader.API_SUFFIX)])
+def test_a_look_up_that_makes_cards_is_named_after_them(preset):
+    assert [one.name for one in loader.load(preset).calls.values() if one.kind not in ("", one.name)] == []
+
+
 def test_no_expectation_is_left_without_its_event():
     assert {case.expected for case in CASES} == {
         path for preset in loader.presets() for path in (EVENTS / preset).glob("*.expected.json")

@@ -21,6 +21,7 @@ from mapping.language.model import (
     Api,
     Call,
     Lookup,
+    Named,
     Rate,
     Sync,
     Token,
@@ -84,6 +85,15 @@ class CallReader(Reading):
             return {}
         return {name: self._lookup(("lookup", name), name, table) for name, table in data.items()}
 
+    def named(self, data: Any) -> dict[str, Named]:
+        """Return what must be known of each `[lookup.NAME]` to want its records."""
+        given = data if isinstance(data, dict) else {}
+        return {name: self._named(("lookup", name), name, one) for name, one in given.items() if isinstance(one, dict)}
+
+    def _named(self, path: Path, name: str, data: Mapping[str, Any]) -> Named:
+        kind = self.value((*path, "as"), data["as"], KINDS) if "as" in data else name if name in KINDS else ""
+        return Named(name, kind or "", self._pattern((*path, "ids"), data.get("ids", DEFAULT_IDS)))
+
     def _check_pattern(self, path: Path, pattern: str) -> None:
         fixed = re.sub(r"^(\*\.)+", "", pattern)
         if pattern != ANY_HOST and not HOST.fullmatch(fixed):
@@ -133,7 +143,7 @@ class CallReader(Reading):
         given = data if self.known(path, data, LOOKUP, f"[{path[0]}.{name}]") else {}
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,39}", name):
             self.wrong(path, f"'{name}' is no name of a look-up", 'write it like "contact"')
-        kind = self.value((*path, "as"), given["as"], KINDS) if "as" in given else name if name in KINDS else ""
+        named = self._named(path, name, given)
         call = self._call(path, given, SCOPES_OF_CALL)
         most = self._number((*path, "max"), given.get("max", 1))
         self._check_ids(path, call, most)
@@ -142,10 +152,10 @@ class CallReader(Reading):
         return Lookup(
             name,
             Place(self.source, path),
-            kind or "",
+            named.kind,
             call,
             most,
-            self._pattern((*path, "ids"), given.get("ids", DEFAULT_IDS)),
+            named.ids,
             self._found((*path, "records"), given.get("records", "@")),
             self._found((*path, "id"), given.get("id", "id")),
             self._sync((*path, "sync"), given["sync"], call) if "sync" in given else None,

@@ -43,6 +43,15 @@ def _subexpression(node: Node) -> Closure:
 
 
 def _path(start: Closure, names: list[str]) -> Closure:
+    if len(names) == 1:  # what most conditions ask: `$.type`
+        (only,) = names
+
+        def find_one(value: Any, interpreter: Any) -> Any:
+            value = start(value, interpreter)
+            return value.get(only) if isinstance(value, dict) else None
+
+        return find_one
+
     def find(value: Any, interpreter: Any) -> Any:
         value = start(value, interpreter)
         for name in names:

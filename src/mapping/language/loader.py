@@ -1,13 +1,15 @@
 """From a mapping file, and the preset that it extends, to a Mapping; all problems are reported at once."""
 
+from collections.abc import Callable
 from collections.abc import Mapping as Table
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from errors import BadMapping, did_you_mean
-from mapping.language.model import ID_FIELDS, Also, Lookup, Mapping, Parts, Record, Section
+from mapping.language.calls import CallReader
+from mapping.language.model import ID_FIELDS, Also, Lookup, Mapping, Named, Parts, Record, Section
 from mapping.language.parser import Reader
 from mapping.language.positions import Place, Source
 from mapping.language.reading import Problem
@@ -17,21 +19,30 @@ if TYPE_CHECKING:
 
 PRESETS = Path(__file__).parents[1] / "presets"
 DEEPEST_EXTENDS = 5
+SUFFIX = ".toml"
 API_SUFFIX = "-api"
 _NONE: Table[str, Any] = MappingProxyType({})
+
+
+class _Asking(NamedTuple):
+    """What a mapping that names another by `api` must know of it."""
+
+    crm: str = ""
+    has_api: bool = False
+    calls: Table[str, Named] = _NONE
 
 
 @lru_cache(maxsize=64)
 def load(name: str) -> Mapping:
     """Return the mapping of a preset's or user's file in `presets/`; raises BadMapping with all its problems."""
-    if name not in mappings():
-        raise BadMapping(f"there is no mapping '{name}'; {did_you_mean(name, mappings()) or 'see bridge presets'}")
     return _checked(_preset(name), name)
 
 
 def answers_of(mapping: Mapping) -> Mapping:
     """Return the mapping that says how the CRM is asked and reads what it answers; raises BadMapping."""
-    return mapping.answers or (load(mapping.api_name) if mapping.api_name else mapping)
+    if mapping.answers:
+        return mapping.answers()
+    return load(mapping.api_name) if mapping.api_name else mapping
 
 
 def load_file(path: str | Path) -> Mapping:
@@ -43,17 +54,20 @@ def load_file(path: str | Path) -> Mapping:
     return _checked(Source(str(path), text), Path(path).stem)
 
 
-def load_text(source: Source, others: Table[str, Source], tables: Table[str, dict[str, str]]) -> Mapping:
+def load_text(
+    source: Source, others: Table[str, Source], tables: Table[str, dict[str, str]], *, whole: bool = True
+) -> Mapping:
     """Return the mapping of a text; its `extends` and `api` name one of `others`, or one of the bundle.
 
-    `tables` are `[lookups]` that stand outside the text, and replace its own. Raise BadMapping with all its problems.
+    `tables` are `[lookups]` that stand outside the text, and replace its own. What `api` names is checked where it is
+    `whole`, else once it is asked for. Raise BadMapping with all its problems.
     """
-    return _checked(source, source.name, others, tables)
+    return _checked(source, source.name, others, tables, whole=whole)
 
 
 def mappings() -> list[str]:
     """Return the names that `load` knows, sorted."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+    return sorted(path.name[: -len(SUFFIX)] for path in PRESETS.iterdir() if path.name.endswith(SUFFIX))
 
 
 def presets() -> list[str]:
@@ -62,14 +76,21 @@ def presets() -> list[str]:
 
 
 def _preset(name: str) -> Source:
+    if name not in (known := mappings()):
+        raise BadMapping(f"there is no mapping '{name}'; {did_you_mean(name, known) or 'see bridge presets'}")
     return Source(f"presets/{name}.toml", (PRESETS / f"{name}.toml").read_text("utf-8-sig"))
 
 
 def _checked(
-    source: Source, name: str, others: Table[str, Source] = _NONE, tables: Table[str, dict[str, str]] = _NONE
+    source: Source,
+    name: str,
+    others: Table[str, Source] = _NONE,
+    tables: Table[str, dict[str, str]] = _NONE,
+    *,
+    whole: bool = False,
 ) -> Mapping:
     problems: list[Problem] = []
-    mapping = _Assembly(source, problems, others, tables).mapping(name)
+    mapping = _Assembly(source, problems, others, tables, whole=whole).mapping(name)
     problems.sort(key=lambda problem: (problem.source.name, problem.line, problem.column))
     errors = [str(problem) for problem in problems if problem.severity == "error"]
     if errors or mapping is None:
@@ -86,12 +107,15 @@ class _Assembly:
         problems: list[Problem],
         others: Table[str, Source],
         tables: Table[str, dict[str, str]],
+        *,
+        whole: bool,
     ) -> None:
         self.reader = Reader(source, problems)
         self.problems = problems
         self.others = others
         self.tables = tables
-        self.answers: Mapping | None = None  # that stands outside the bundle
+        self.whole = whole  # whether what `api` names is checked too
+        self.answers: Callable[[], Mapping] | None = None  # gives what `api` names, if that is outside the bundle
 
     def mapping(self, name: str) -> Mapping | None:
         """Return the mapping, for use only if no error was noted."""
@@ -122,6 +146,7 @@ class _Assembly:
             values.get("api", ""),
             parts.api,
             parts.calls,
+            {} if values.get("freeIds") else {call.kind: call.ids for call in calls.values() if call.kind},
             (),
             self.answers,
         )
@@ -173,34 +198,49 @@ class _Assembly:
         for name in parts.lookups.keys() - self.tables.keys() - {name for name, _ in self.reader.lookups_used}:
             self._at(Place(self.reader.source, ("lookups", name)), "no rule uses this table", warning=True)
 
-    def _calls(self, parts: Parts) -> dict[str, Lookup]:
+    def _calls(self, parts: Parts) -> Table[str, Lookup | Named]:
         """Return what can be looked up: of this file if it says how to ask, else of the one that `api` names."""
         name = parts.values.get("api")
         if parts.api or name is None:
             return parts.calls
-        other = self._other(name)
-        if other is None:
+        asking = self._asking(name)
+        if asking is None:
             return {}
-        if other.api is None:
+        if not asking.has_api:
             self.reader.wrong(("api",), f"'{name}' has no [api], so it says nothing of how to ask", offset=0)
-        elif other.crm != parts.values.get("crm"):
-            message = f"'{name}' is for the CRM {other.crm}: what it reads would be other cards"
+        elif asking.crm != parts.values.get("crm"):
+            message = f"'{name}' is for the CRM {asking.crm}: what it reads would be other cards"
             self.reader.wrong(("api",), message, "both must have the same crm", offset=0)
-        return other.calls
+        return asking.calls
 
-    def _other(self, name: str) -> Mapping | None:
+    def _asking(self, name: str) -> _Asking | None:
+        """Return what `api` names, which is compiled only for a whole check: events do not need it."""
+        if name in self.others:
+            self.answers = cache(partial(load_text, self.others[name], self.others, self.tables))
         try:
-            if name not in self.others:
-                return load(name)
-            self.answers = load_text(self.others[name], self.others, self.tables)
+            if self.whole:
+                self.answers() if self.answers else load(name)
+            return self._asking_of(name, 0)
         except BadMapping as error:
             known = [known for known in mappings() if known.endswith(API_SUFFIX)]
             broken = name in self.others or name in mappings()
             message = f"the mapping '{name}' is broken:\n{error}" if broken else f"there is no mapping '{name}'"
             self.reader.wrong(("api",), message, "" if broken else did_you_mean(name, known), offset=0)
-        return self.answers
+            return None
 
-    def _check_lookups(self, parts: Parts, records: tuple[Record, ...], calls: dict[str, Lookup]) -> None:
+    def _asking_of(self, name: str, depth: int) -> _Asking:
+        problems: list[Problem] = []
+        source = self.others.get(name) or _preset(name)
+        data = Reader(source, problems).toml() or {}
+        calls = CallReader(source, problems).named(data.get("lookup"))
+        if problems:
+            raise BadMapping("\n".join(map(str, problems)))
+        is_last = "extends" not in data or depth == DEEPEST_EXTENDS
+        below = _Asking() if is_last else self._asking_of(data["extends"], depth + 1)
+        has_api = below.has_api or isinstance(data.get("api"), dict)
+        return _Asking(data.get("crm", below.crm), has_api, {**below.calls, **calls})
+
+    def _check_lookups(self, parts: Parts, records: tuple[Record, ...], calls: Table[str, Lookup | Named]) -> None:
         if parts.calls and not parts.api:
             hint = "add [api]; a table of values is [lookups.NAME]"
             self._at(next(iter(parts.calls.values())).place, "there is no [api] that says how to ask", hint)
@@ -209,7 +249,7 @@ class _Assembly:
             for also in record.also:
                 self._check_also(also, record, calls)
 
-    def _check_lookup(self, record: Record, calls: dict[str, Lookup]) -> None:
+    def _check_lookup(self, record: Record, calls: Table[str, Lookup | Named]) -> None:
         if record.do != "lookup":
             if record.lookup:
                 self._at(record.place.inside("lookup"), f"a {record.do} looks nothing up", 'write do = "lookup"')
@@ -221,7 +261,7 @@ class _Assembly:
         if record.identity is None:
             self._at(record.place, "a look-up needs an id", 'add id = "…"')
 
-    def _check_also(self, also: Also, record: Record, calls: dict[str, Lookup]) -> None:
+    def _check_also(self, also: Also, record: Record, calls: Table[str, Lookup | Named]) -> None:
         if record.do != "change":
             self._at(also.place, f"also stands beside a change, not a {record.do}")
         if also.reads is None:
@@ -230,7 +270,7 @@ class _Assembly:
             hint = 'write when = "always", or as = "contact" in its [lookup]'
             self._at(also.place.inside("when"), f"'{also.lookup}' makes no card that could be unknown", hint)
 
-    def _no_lookup(self, place: Place, name: str, calls: dict[str, Lookup]) -> None:
+    def _no_lookup(self, place: Place, name: str, calls: Table[str, Lookup | Named]) -> None:
         hint = did_you_mean(name, calls) or ("" if calls else 'name the mapping that says how to ask: api = "…-api"')
         self._at(place, f"there is no [lookup.{name}]", hint)
 
@@ -264,7 +304,7 @@ class _Assembly:
         (reader.doubtful if warning else reader.wrong)(place.path, message, hint)
 
 
-def _completed(record: Record, values: dict[str, Any], calls: dict[str, Lookup]) -> Record:
+def _completed(record: Record, values: dict[str, Any], calls: Table[str, Lookup | Named]) -> Record:
     """Return a record with what it leaves to its mapping."""
     changed_at: Rule | None = record.changed_at or values.get("changedAt")
     event_id: Rule | None = record.event_id or values.get("eventId")

@@ -4,6 +4,7 @@ The loader checks files against the tables at the top; the JSON Schema for edito
 """
 
 import re
+from collections.abc import Callable
 from collections.abc import Mapping as Table
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -124,15 +125,23 @@ class Sync(NamedTuple):
     counting: Call | None  # asks how many records there are, where a page does not say it
 
 
+class Named(NamedTuple):
+    """What must be known of a look-up to want its records, and not to read them."""
+
+    name: str
+    kind: str  # of the cards that it makes: contact, lead or organization; empty if none
+    ids: re.Pattern[str]  # the whole of an id; no other is ever asked for
+
+
 class Lookup(NamedTuple):
     """How records are read by their ids."""
 
     name: str
     place: Place
-    kind: str  # of the cards that it makes: contact, lead or organization; empty if none
+    kind: str  # as in `Named`
     call: Call
     most: int  # ids of one request
-    ids: re.Pattern[str]  # the whole of an id; no other is ever asked for
+    ids: re.Pattern[str]  # as in `Named`
     records: Expression  # over the body
     id: Expression  # over a record
     sync: Sync | None
@@ -145,7 +154,7 @@ class Also(NamedTuple):
     lookup: str
     id: Rule
     when: Literal["unknown", "always"]
-    reads: Lookup | None = None  # what `lookup` names, once the mapping is whole
+    reads: Lookup | Named | None = None  # what `lookup` names, once the mapping is whole
 
 
 class Record(NamedTuple):
@@ -165,7 +174,7 @@ class Record(NamedTuple):
     carries: Carries | None  # None until the mapping's own is filled in
     lookup: str = ""  # what is to be read, where the event names only ids
     also: tuple[Also, ...] = ()
-    reads: Lookup | None = None  # what `lookup` names, once the mapping is whole
+    reads: Lookup | Named | None = None  # what `lookup` names, once the mapping is whole
 
 
 class Block(NamedTuple):
@@ -243,5 +252,6 @@ class Mapping(NamedTuple):
     api_name: str  # of the mapping that says how to ask this CRM and reads its answers
     api: Api | None  # of a mapping that is one
     calls: dict[str, Lookup]  # of a mapping that is one: what can be looked up
+    ids: Table[str, re.Pattern[str]]  # of the cards of each kind, where its CRM's look-ups say what they are like
     warnings: tuple[str, ...]
-    answers: "Mapping | None" = None  # the one that `api_name` names, where that is none of the bundle
+    answers: "Callable[[], Mapping] | None" = None  # gives the one that `api_name` names, if none of the bundle
