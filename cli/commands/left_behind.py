@@ -9,10 +9,10 @@ import click
 from cards.card import Card, is_left_behind
 from cli import exits
 from cli.terminal import json_option, say, say_json, say_table
-from delivery import state
 from delivery.policy import EVER_MS
 from ops.card_text import why_left
 from ops.dry_run import moment
+from ops.left_behind import taken_off
 from ops.stack import Stack, of_stack
 from ops.times import local
 
@@ -81,10 +81,7 @@ def _csv(rows: list[tuple[str, ...]]) -> str:
 
 
 def _take_off(stack: Stack, keys: tuple[str, ...]) -> int:
-    cards = stack.cards.read(keys)
-    writes = [state.removed(card) for card in cards.values() if is_left_behind(card)]
-    lost = stack.cards.write_all(writes) if writes else {}
-    done = {write.key for write in writes} - lost.keys()
+    done = taken_off(stack, keys)
     for key in keys:
         say(key, " is taken off" if key in done else " is not left behind", error=key not in done)
     return exits.FINE if done == set(keys) else exits.WRONG

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -15,7 +14,8 @@ from errors import BridgeError
 from mapping.outcome import compact
 from mappings import Mappings
 from ops.dry_run import moment
-from ops.rejected_queue import Held, Rejection, replayed, sendable
+from ops.rejected_queue import Held, Rejection, replayed
+from ops.replay import Replay
 from ops.stack import Stack, of_stack
 from ops.times import local
 from ops.times import since as parsed
@@ -148,7 +148,7 @@ def replay(  # noqa: PLR0913 - click calls it with each option by its name
             meant = sum(_means(chosen, one) for one in held.all())
         say(f"{meant} would be replayed, nothing was sent")
         return exits.FINE
-    run = Replay(stack, Rate(rate, sleep=stack.sleep))
+    run = Replay(stack, Rate(rate, sleep=stack.sleep).wait)
     try:
         with Held(stack, a_second=rate or float("inf")) as held:
             for batch in held.batches():
@@ -156,41 +156,3 @@ def replay(  # noqa: PLR0913 - click calls it with each option by its name
     finally:
         say(run.summary())
     return exits.WRONG if run.counts["not taken"] else exits.FINE
-
-
-class Replay:
-    """One run: every event once, though what is rejected again comes back into the queue that is being read."""
-
-    def __init__(self, stack: Stack, rate: Rate) -> None:
-        self._client = stack.client("sqs")
-        self._url = stack.queue_url("InboxQueue")
-        self._rate = rate
-        self._sent: set[tuple[str, str, int]] = set()
-        self.counts: Counter[str] = Counter()
-
-    def replay(self, rejections: Sequence[Rejection], held: Held) -> None:
-        """Send what this run has not sent yet, then delete what was taken."""
-        fresh = list({one.event: one for one in rejections if one.event not in self._sent}.values())
-        self.counts["back"] += len(rejections) - len(fresh)
-        for piece in sendable(fresh):
-            self._rate.wait(len(piece))
-            taken = self._send(piece)
-            self._sent |= {one.event for one in taken}
-            self.counts["sent"] += len(taken)
-            self.counts["not taken"] += len(piece) - len(taken)
-            self.counts["twice"] += held.delete(taken)
-
-    def _send(self, piece: Sequence[Rejection]) -> list[Rejection]:
-        entries = [{"Id": str(index), "MessageBody": one.body} for index, one in enumerate(piece)]
-        answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        return [piece[int(entry["Id"])] for entry in answer.get("Successful", ())]
-
-    def summary(self) -> str:
-        """Return what came of it."""
-        notes = {
-            "back": "were rejected again, or were there twice, and stay",
-            "not taken": "were not taken by the inbox queue and stay",
-            "twice": "could not be deleted and stay; replaying them again does no harm",
-        }
-        more = "".join(f"; {self.counts[name]} {note}" for name, note in notes.items() if self.counts[name])
-        return f"{self.counts['sent']} sent to the inbox queue{more}"

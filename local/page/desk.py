@@ -12,7 +12,6 @@ from cards.key import IsPersonal, key_of, staff_key
 from connections import connection_of
 from intake.employees import ids_of
 from local.emulator import Emulator
-from local.emulator.reply import Reply, said
 from local.emulator.server import PART
 from local.front import Passage
 from local.page import explained, samples
@@ -25,6 +24,8 @@ from mapping.language.rule import STAFF
 from ops.offline import Offline
 from ops.samples import Sample, delivered
 from ops.stack import Stack
+from ops.views import whole
+from ops.web.reply import Reply, said
 
 SHOWN_EVENTS = 100
 EVENTS_OF_A_CARD = 20
@@ -114,7 +115,7 @@ class Desk:
         known = self._stack.cards.read([key])
         events = self.arrivals.of_card(key, EVENTS_OF_A_CARD)
         return {
-            **explained.card(known.get(key), key, self._stack.clock()),
+            **whole(known.get(key), key, self._stack.clock()),
             "events": [self._told(event, known, only=key) for event in events],
         }
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cards.card import Card, stamped
-from cards.endpoints import Composed, Stamped, compose
+from cards.endpoints import Stamped
 from local.page.arrivals import Arrival, card_key, row_id
 from mapping.outcome import Outcome
-from ops.card_text import state, story
 from ops.dry_run import composed, moment, tried
 from ops.offline import Offline
 from ops.samples import Sample
@@ -52,20 +51,6 @@ def outcomes(
         _outcome(connection, outcome, cards.get(card_key(connection, outcome)), received_at)
         for outcome in wanted[:SHOWN_OUTCOMES]
     ]
-
-
-def card(known: Card | None, key: str, now: int) -> dict[str, Any]:
-    """Return how far the delivery of a card is, and what Ringostat is to know of it."""
-    if known is None:
-        return {"key": key, "state": "", "story": [], "posted": None, "revision": 0}
-    body = Composed("", None) if known.erased else compose(known.key, known.fields)
-    return {
-        "key": key,
-        "state": state(known),
-        "story": list(story(known, now)),
-        "posted": {body.endpoint: [body.payload]} if body.payload else None,
-        "revision": known.rev,
-    }
 
 
 def _outcome(connection: Offline, outcome: Outcome, known: Card | None, received_at: int) -> dict[str, Any]:
