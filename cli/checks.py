@@ -373,7 +373,7 @@ def alarms(stack: Stack) -> Iterator[Finding]:
 def last_events(stack: Stack) -> Iterator[Finding]:
     """Say when each connection last changed a card, as far as the first megabytes of the table show."""
     entries, now = stack.secret("ConnectionsSecret"), stack.clock()
-    newest, whole = _newest(stack)
+    newest, whole = newest_of(stack)
     for name in sorted(newest.keys() - entries.keys()):
         remedy = f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM"
         yield Finding("wrong", f"cards came by the connection {name}, which is gone", remedy)
@@ -386,7 +386,7 @@ def last_events(stack: Stack) -> Iterator[Finding]:
         yield Finding("note", f"no card ever came by {', '.join(never)}", remedy)
 
 
-def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
+def newest_of(stack: Stack) -> tuple[dict[str, int], bool]:
     """Return the newest arrival by connection, and whether the whole table was read."""
     newest: dict[str, int] = {}
     more: dict[str, Any] = {}

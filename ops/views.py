@@ -1,13 +1,44 @@
-"""What pages show of a card: the local one and the console."""
+"""What pages and verbs show of cards, circuits and connections."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from cards.card import Card
-from cards.endpoints import Composed, compose
+from cards.endpoints import ENDPOINTS, Composed, compose
 from cards.key import CardKey
+from connections import connection_of
 from delivery.throttle import Throttle
+from errors import BadConnection
 from ops.blockers import CIRCUITS
 from ops.card_text import next_try, state, story
+
+KINDS = frozenset(kind for endpoint in ENDPOINTS.values() for kind in endpoint.kinds)
+
+
+def described(entries: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what there is to say of a connection, without its secrets; null where its entry is broken."""
+    try:
+        connection = connection_of(entries, name)
+    except BadConnection:
+        connection = None
+    settings = connection.settings if connection else {}
+    return {
+        "name": name,
+        "mapping": connection and connection.mapping,
+        "project": connection and connection.project,
+        "country": settings.get("country"),
+        "time_zone": settings.get("time_zone"),
+        "scheme": connection and connection.verify.get("scheme"),
+        "crm_url": settings.get("crm_url"),
+    }
+
+
+def is_card(key: str) -> bool:
+    """Tell the key of a card from that of another row of the table."""
+    try:
+        return CardKey.parse(key).kind in KINDS
+    except ValueError:
+        return False
 
 
 def row(card: Card) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`bridge rejected`: events that could not be mapped, whole, for 14 days."""
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -10,11 +9,9 @@ from cli import exits
 from cli.filters import Filter, filtered
 from cli.rate import Rate
 from cli.terminal import Cell, json_option, say, say_json, say_table
-from errors import BridgeError
-from mapping.outcome import compact
 from mappings import Mappings
 from ops.dry_run import moment
-from ops.rejected_queue import Held, Rejection, replayed
+from ops.rejected_queue import Held, Rejection, readable, told
 from ops.replay import Replay
 from ops.stack import Stack, of_stack
 from ops.times import local
@@ -92,27 +89,11 @@ def _print(one: Rejection, entries: dict[str, Any], mappings: Mappings) -> None:
     sample = one.sample
     for name, text in [*sample.headers.items(), *((f"?{name}", text) for name, text in sample.query.items())]:
         say(f"  {name:11} {text}")
-    for line in _readable(sample.body):
+    for line in readable(sample.body).splitlines():
         say("  ", line)
-    try:
-        outcomes = [compact(outcome) for outcome in replayed(one, entries, mappings)]
-    except (BridgeError, LookupError) as error:
-        outcomes = [{"reason": str(error)}]
-    for outcome in outcomes:
-        words = [str(outcome[name]) for name in ("result", "card", "code", "field", "reason") if outcome.get(name)]
-        if outcome.get("result") == "lookup":
-            words += [f"{want['lookup']} {want['id']}" for want in outcome["wants"]]
-        say(Cell("  now         ", "cyan"), " ".join(words))
+    for words in told(one, entries, mappings):
+        say(Cell("  now         ", "cyan"), words)
     say()
-
-
-def _readable(body: bytes) -> list[str]:
-    """Return the lines of a body: JSON indented, anything else as it came."""
-    text = body.decode(errors="backslashreplace")
-    try:
-        return json.dumps(json.loads(text), ensure_ascii=False, indent=2).splitlines()
-    except (ValueError, RecursionError):
-        return text.splitlines()
 
 
 @command.command("drop", short_help="Delete rejected events for good.")
