@@ -28,9 +28,12 @@ def key(number):
     return f"106#Pipedrive#contact:{number}"
 
 
-def item(number):
+def item(number, name=None):
     """A delivered contact; one in a thousand is refused."""
-    fields = {"fullName": [f"Олена {number}", 1, 1], "phones.0": [[f"+380670{number:06}"], 1, 1]}
+    fields = {
+        "fullName": [name or f"Олена {number}", 1, 1],
+        "phones.0": [[{"value": f"+380670{number:06}", "name": None, "primary": False}], 1, 1],
+    }
     row = {
         "key": {"S": key(number)},
         "connection": {"S": "acme"},
@@ -45,11 +48,15 @@ def item(number):
 
 
 class Million:
-    """The services of a stack with a million cards, all of them due. `calls` are all calls made."""
+    """The services of a stack with a million cards, all of them due.
+
+    `calls` are all calls made, `names` those of some cards.
+    """
 
     def __init__(self, cards=1_000_000):
         self.cards = cards
         self.calls = []
+        self.names = {}
         self.meta = SimpleNamespace(partition="aws", endpoint_url="http://127.0.0.1:9", region_name="eu-central-1")
 
     def stack(self):
@@ -62,7 +69,7 @@ class Million:
         begin = int(start["key"]["S"].rpartition(":")[2]) + 1 if start else 0
         end = min(begin + limit, self.cards)
         more = {"LastEvaluatedKey": {"key": {"S": key(end - 1)}}} if end < self.cards else {}
-        return {"Items": [item(number) for number in range(begin, end)], **more}
+        return {"Items": [item(number, self.names.get(number)) for number in range(begin, end)], **more}
 
     def scan(self, *, Limit, ExclusiveStartKey=None, **_):  # noqa: N803 - names of AWS
         return self._page("scan", Limit, ExclusiveStartKey)
@@ -78,13 +85,17 @@ class Million:
         if Key["key"]["S"] == "#projects":
             return {"Item": {"projects": {"SS": ["106"]}}}
         number = Key["key"]["S"].rpartition(":")[2]
-        return {"Item": item(int(number))} if number.isdecimal() and int(number) < self.cards else {}
+        return (
+            {"Item": item(int(number), self.names.get(int(number)))}
+            if number.isdecimal() and int(number) < self.cards
+            else {}
+        )
 
     def batch_get_item(self, *, RequestItems):  # noqa: N803 - as above
         ((table, wanted),) = RequestItems.items()
         self.calls.append(("batch_get_item", len(wanted["Keys"])))
         numbers = [one["key"]["S"].rpartition("contact:")[2] for one in wanted["Keys"]]
-        return {"Responses": {table: [item(int(one)) for one in numbers if one.isdecimal()]}}
+        return {"Responses": {table: [item(int(one), self.names.get(int(one))) for one in numbers if one.isdecimal()]}}
 
     def get_secret_value(self, **_):
         self.calls.append(("get_secret_value", 1))

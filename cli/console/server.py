@@ -98,14 +98,14 @@ class Console:
     def _done(self, route: Route, given: Given) -> Reply:
         try:
             return said(HTTPStatus.OK, route(self.stack, given))
+        except (KeyError, ValueError, TypeError):
+            return said(HTTPStatus.BAD_REQUEST, {"error": "The request is not one of this page."})
         except LookupError as error:
             return said(HTTPStatus.NOT_FOUND, {"error": str(error)})
         except (ClientError, BotoCoreError, BridgeError) as error:
             return said(HTTPStatus.BAD_GATEWAY, {"error": sentence(error)})
         except click.ClickException as error:
             return said(HTTPStatus.BAD_GATEWAY, {"error": error.message})
-        except (ValueError, TypeError):
-            return said(HTTPStatus.BAD_REQUEST, {"error": "The request is not one of this page."})
 
 
 class _Server(ThreadingHTTPServer):

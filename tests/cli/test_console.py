@@ -128,6 +128,10 @@ def test_a_read_only_console_acts_on_nothing(million, name):
         ("book", [("scan", 50)]),
         ("find?text=42", [("get_secret_value", 1), ("batch_get_item", 3)]),
         ("find?text=106%23Pipedrive%23contact:42", [("get_item", 1)]),
+        (
+            "card?key=106%23Pipedrive%23contact:42",
+            [("get_item", 1)] * 2 + [("get_secret_value", 1), ("batch_get_item", 2)],
+        ),
         ("due?project=106", [("query", 50), ("batch_get_item", 50)]),
         ("left?project=106", [("query", 50)]),
         ("book?text=0670000042", [("scan", 1000)]),
@@ -139,7 +143,7 @@ def test_of_a_million_cards_a_page_takes_a_bounded_number_of_calls(large, millio
 
     assert status == 200
     assert million.calls == calls
-    assert len(found["cards"]) <= 50
+    assert len(found.get("cards", ())) <= 50
 
 
 def test_the_whole_view_of_deliveries_takes_a_bounded_number_of_calls(large, million):
@@ -195,7 +199,7 @@ def test_a_card_is_told_whole(console, bridge, ringostat):
     assert dict(card["story"])["confirmed"].startswith("the newest state")
 
 
-@pytest.mark.parametrize("wanted", ["106%23Pipedrive%23contact:1", "106%23throttle", "%23projects", ""])
+@pytest.mark.parametrize("wanted", ["106%23Pipedrive%23contact:1", "106%23throttle", "%23projects"])
 def test_what_is_no_card_is_not_shown_as_one(console, wanted):
     assert api(console, f"card?key={wanted}")[0] == 404
 
@@ -278,7 +282,7 @@ def test_connections_are_told_without_secrets_and_their_last_events_on_demand(co
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [(["no", "object"], 400), ({}, 404), ({"key": 1}, 404), ({"key": {"a": 1}}, 404)]
+    ("body", "status"), [(["no", "object"], 400), ({}, 400), ({"key": 1}, 404), ({"key": {"a": 1}}, 404)]
 )
 def test_a_request_that_is_not_the_pages_is_answered(console, body, status):
     assert api(console, "erase", body)[0] == status
