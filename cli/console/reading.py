@@ -48,14 +48,14 @@ def found(stack: Stack, text: str) -> Json:
     Only what has an index is asked here: an index of numbers belongs here too.
     """
     entries = {} if is_card(text) else stack.secret("ConnectionsSecret")
-    keys = {text} if is_card(text) else {key for name in entries for key in _keys(entries, name, text)}
+    keys = {text} if is_card(text) else {key for name in entries for key in _keys(stack, entries, name, text)}
     return {"cards": [row(card) for card in stack.cards.read(sorted(keys)).values()]}
 
 
-def _keys(entries: Mapping[str, Any], name: str, identity: str) -> Iterator[str]:
+def _keys(stack: Stack, entries: Mapping[str, Any], name: str, identity: str) -> Iterator[str]:
     with suppress(BadConnection, BadMapping):  # the view of connections tells of it
         if connection := connection_of(entries, name):
-            yield from keys_of(connection, identity).values()
+            yield from keys_of(connection, stack.mappings.of(connection), identity).values()
 
 
 def _fits(card: Card, text: str) -> bool:
@@ -91,7 +91,7 @@ def _of_id(stack: Stack, known: Card) -> list[str]:
         connection = connection_of(stack.secret("ConnectionsSecret"), known.connection)
     if connection is None:
         return []
-    of_it = wanted.of_id(stack.cards, connection, known.key.split("#", 2)[2])
+    of_it = wanted.of_id(stack.cards, stack.mappings, connection, known.key.split("#", 2)[2])
     is_held = bool(of_it.wanted and list(wanted.troubles(stack.cards, connection.name, now)))
     rows = [f"{one.lookup} {one.id} is wanted{wanted.since(one, now, is_held=is_held)}" for one in of_it.wanted]
     return rows + [f"{record}: {wanted.missed(at, now)}" for record, at in of_it.missing.items()]
@@ -169,7 +169,7 @@ def event(stack: Stack, identity: str) -> Json:
         "query": dict(one.sample.query),
         "contentType": one.sample.content_type,
         "body": readable(one.sample.body),
-        "now": told(one, stack.secret("ConnectionsSecret")),
+        "now": told(one, stack.secret("ConnectionsSecret"), stack.mappings),
     }
 
 
@@ -180,7 +180,7 @@ def connections(stack: Stack) -> Json:
         "connections": [
             {
                 "name": name,
-                "problems": problems(entries, keys, name),
+                "problems": problems(stack, entries, keys, name),
                 **(one._asdict() if (one := described(entries, name)) else {}),
             }
             for name in sorted(entries)
