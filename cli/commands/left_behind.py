@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import Any
 
 import click
 

@@ -176,16 +176,8 @@ def event(stack: Stack, identity: str) -> Json:
 def connections(stack: Stack) -> Json:
     """Return the connections, without their secrets, each with what is wrong with it."""
     entries, keys = stack.secret("ConnectionsSecret"), stack.secret("AuthKeysSecret")
-    return {
-        "connections": [
-            {
-                "name": name,
-                "problems": problems(stack, entries, keys, name),
-                **(one._asdict() if (one := described(entries, name)) else {}),
-            }
-            for name in sorted(entries)
-        ]
-    }
+    wrong = {name: problems(stack, entries, keys, name) for name in sorted(entries)}
+    return {"connections": [described(entries, name) | {"problems": wrong[name]} for name in wrong]}
 
 
 def newest(stack: Stack) -> Json:

@@ -40,7 +40,7 @@ function dueRow(card) {
 }
 
 const leftRow = (card) => h("a", { class: "row", href: cardPath(card.key) }, h("span", { class: "row-text" },
-  foreign(card.name || card.key, { class: "row-name" }), foreign(`${card.why}; ${card.numbers}`, { class: "row-second" })), h("span", { class: "row-side" }, when(card.since / 1000)));
+  foreign(card.name || card.key, { class: "row-name" }), foreign([card.why, ...card.numbers].join("; "), { class: "row-second" })), h("span", { class: "row-side" }, when(card.since / 1000)));
 
 const wants = (found) => sheet(h("h2", null, "Wanted from CRMs"), found.length
   ? h("ul", { class: "plain-list" }, found.map((one) => h("li", null, foreign(one.connection), " ", one.words, list(one.held, "wrong"))))
@@ -91,6 +91,6 @@ export const connectionsView = () => reading("Connections", "Without their secre
     look.disabled = false;
   }
   return [h("div", { class: "head wide" }, look, told), connections.map((one) => sheet(h("h2", null, foreign(one.name)), list(one.problems, "wrong"),
-    one.mapping ? h("dl", { class: "facts" }, fact("Mapping", foreign(one.mapping)), fact("Project", one.project), fact("Country", foreign(one.country)), fact("Time zone", foreign(one.time_zone)),
-      fact("Proof", one.scheme), fact("CRM", outward(one.crm_url, foreign(one.crm_url || "not given"))), h("div", null, h("dt", null, "Last changed a card"), times.get(one.name))) : h("p", { class: "wrong" }, "Its entry is broken.")))];
+    one.mapping ? h("dl", { class: "facts" }, fact("Mapping", foreign(one.mapping)), fact("Project", String(one.project)), fact("Country", foreign(one.country ?? "?")), fact("Time zone", foreign(one.time_zone ?? "?")),
+      fact("Proof", one.scheme ?? "by the queue alone"), fact("CRM", outward(one.crm_url ?? "", foreign(one.crm_url ?? "not given"))), h("div", null, h("dt", null, "Last changed a card"), times.get(one.name))) : h("p", { class: "wrong" }, "Its entry is broken.")))];
 });
