@@ -161,3 +161,6 @@ def test_everything_in_src_is_packaged():
     } | {"cli", "cli.commands", "cli.console", "cli.docs.connect", "ops", "ops.web"}
     data = {path for pattern in packaged["package-data"]["mapping"] for path in (source / "mapping").glob(pattern)}
     assert data == {path for path in (source / "mapping").rglob("*") if path.suffix in (".toml", ".json")}
+    for package in ("cli.console", "ops.web"):
+        (pattern,) = packaged["package-data"][package]
+        assert list(ROOT.joinpath(*package.split(".")).glob(pattern))

@@ -75,7 +75,7 @@ function whole(card) {
   return [
     h("a", { class: "back", href: "#/cards" }, "‹ All cards"),
     h("header", { class: "card-head" }, avatar(card.name, card.key, "large"),
-      h("div", null, h("h1", null, foreign(card.name)), h("p", { class: "muted" }, foreign(card.key, { class: "key" }))), badge(card.state), again),
+      h("div", null, h("h1", null, foreign(card.name)), h("p", { class: "muted" }, foreign(card.key))), badge(card.state), again),
     card.held.length ? h("ul", { class: "plain-list" }, card.held.map((text) => h("li", { class: "wrong" }, text))) : null,
     h("dl", { class: "facts" }, fact("Came by", foreign(card.connection || "unknown")), fact("Revision", String(card.revision)),
       fact("Confirmed", card.confirmed ? when(card.confirmed / 1000) : "never"), card.since ? fact("Due since", when(card.since / 1000)) : null),
