@@ -26,6 +26,7 @@ VERBS = {
     "connections": "List the connections, without their secrets.",
     "send": "Send a sample through the real API, signed as the CRM would.",
     "staff": "List owners and Ringostat's employees; --try reads these.",
+    "console": "Open a page over the stack, on this machine: cards, what waits and why, repair.",
     "doctor": "Look for what keeps contacts from Ringostat, with a remedy for each.",
     "import": "Import contacts from a CSV, .xlsx or NDJSON file, through the inbox queue.",
     "sync": "Read all records of a CRM and bring them to Ringostat: the first fill.",

@@ -21,7 +21,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length",
 
 
 class Passage(NamedTuple):
-    """A request that went through, and its answer."""
+    """A request that came to the door, and its answer."""
 
     time: float  # seconds since 1970
     method: str
@@ -101,6 +101,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._forward(arrived, body)
             else:
                 self._say(status, REFUSALS[status])
+                self._seen(arrived, body, status, REFUSALS[status])
 
     def _forward(self, arrived: float, body: bytes) -> None:
         with self._front.machine:
@@ -115,7 +116,10 @@ class Handler(BaseHTTPRequestHandler):
             finally:
                 upstream.close()
         self._answer(reply.status, _passed_on(reply.getheaders()), answer)
-        self._front.seen(Passage(arrived, self.command, self.path, self.headers.items(), body, reply.status, answer))
+        self._seen(arrived, body, reply.status, answer)
+
+    def _seen(self, arrived: float, body: bytes, status: int, answer: bytes) -> None:
+        self._front.seen(Passage(arrived, self.command, self.path, self.headers.items(), body, status, answer))
 
     def _get(self) -> None:
         # A page of another site can make a browser send this, but only under its own name.

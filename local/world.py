@@ -32,7 +32,6 @@ from local.front import Front
 from local.logs import Logs
 from local.ministack import REGION, MiniStack, NotReady
 from local.page.desk import Desk
-from local.page.samples import Try
 from mapping.language.loader import API_SUFFIX
 from ops.stack import Stack
 
@@ -149,13 +148,8 @@ class World:
 
     def _open_desk(self, front: Front) -> None:
         """Let Ringostat's page show the bridge too."""
-
-        def send(method: str, connection: str, query: str, event: Try) -> Answer:
-            body = event.body if method == "POST" else None
-            return request(method, f"{front.url}/crm/{connection}/{TOKEN}{query}", body, event.all_headers)
-
         there = Stack(self.aws.client, self.ids, f"{front.url}/crm/")
-        desk = Desk(self.ringostat, there, self.connections, send)
+        desk = Desk(self.ringostat, there, self.connections)
         front.seen = desk.seen
         self._stops.append(desk.start())
 

@@ -1,6 +1,7 @@
 """The rejected queue as something to read: SQS has no peek, so messages are received, held, and given back."""
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -10,10 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws.chunks import chunks
 from aws.queues import BATCH
 from connections import Connection, connection_of
-from errors import Unavailable
+from errors import BridgeError, Unavailable
 from event import wrapped
 from lookup.wanted import refused
-from mapping.outcome import Outcome
+from mapping.outcome import Outcome, compact
 from mappings import Mappings
 from ops.dry_run import Trial, tried
 from ops.offline import Offline
@@ -149,6 +150,30 @@ def replayed(one: Rejection, entries: dict[str, Any], mappings: Mappings) -> lis
     outcomes = mapped(one, entries, mappings).outcomes
     may_ask = _connection(one, entries).lookups
     return [outcome if may_ask else refused(outcome, "no-api-key") for outcome in outcomes]
+
+
+def told(one: Rejection, entries: dict[str, Any], mappings: Mappings) -> list[str]:
+    """Return in words what would come of each record of an event if it were replayed now."""
+    try:
+        outcomes = [compact(outcome) for outcome in replayed(one, entries, mappings)]
+    except (BridgeError, LookupError) as error:
+        outcomes = [{"reason": str(error)}]
+    return [" ".join(_words(outcome)) for outcome in outcomes]
+
+
+def _words(outcome: dict[str, Any]) -> list[str]:
+    words = [str(outcome[name]) for name in ("result", "card", "code", "field", "reason") if outcome.get(name)]
+    wants = outcome["wants"] if outcome.get("result") == "lookup" else ()
+    return words + [f"{want['lookup']} {want['id']}" for want in wants]
+
+
+def readable(body: bytes) -> str:
+    """Return a body for people: JSON indented, anything else as it came."""
+    text = body.decode(errors="backslashreplace")
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _connection(one: Rejection, entries: dict[str, Any]) -> Connection:

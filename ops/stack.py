@@ -188,12 +188,8 @@ def of_stack(command: Callable[..., int]) -> Callable[..., int]:
     def reaching(*, stack_name: str | None, local: bool, **others: Any) -> int:
         try:
             return command(stack=reached(click.get_current_context(), stack_name, local=local), **others)
-        except ClientError as error:
-            raise click.ClickException(_answered(error)) from None
-        except BotoCoreError as error:
-            raise click.ClickException(_unreached(error)) from None
-        except BridgeError as error:
-            raise click.ClickException(str(error)) from None
+        except (ClientError, BotoCoreError, BridgeError) as error:
+            raise click.ClickException(sentence(error)) from None
 
     return reaching
 
@@ -207,6 +203,13 @@ def reached(context: click.Context, name: str | None, *, local: bool) -> Stack:
     if not name:
         raise click.UsageError("name the bridge: --stack NAME in AWS, or --local")
     return in_aws(name)
+
+
+def sentence(error: Exception) -> str:
+    """Return what an error of AWS or of the bridge says to a person."""
+    if isinstance(error, ClientError):
+        return _answered(error)
+    return _unreached(error) if isinstance(error, BotoCoreError) else str(error)
 
 
 def _answered(error: ClientError) -> str:

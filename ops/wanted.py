@@ -14,7 +14,7 @@ from lookup.wakeups import MOST_WANTED
 from mapping.language import loader
 from mappings import Mappings
 from ops.blockers import Trouble
-from ops.times import shown
+from ops.times import away, shown
 
 OVERDUE_MS = 5 * 60_000  # the sweep runs every minute
 WHY = {
@@ -94,3 +94,16 @@ def troubles(cards: Cards, connection: str, now: int) -> Iterator[Trouble]:
 def overdue(found: Wanted, now: int) -> bool:
     """Return whether a record should have been read, and was not."""
     return any(row.due_at < now - OVERDUE_MS for row in found.rows)
+
+
+def since(row: Row, now: int, *, is_held: bool) -> str:
+    """Return since when a record is wanted, and when it is read."""
+    coming = "when it is held up no more" if is_held else "now" if row.due_at <= now else away(row.due_at, now)
+    tries = f", {row.tries} tries failed" if row.tries else ""
+    again = ", once more because it had neither phone nor e-mail" if row.again else ""
+    return f" since {shown(row.since, now)}, read {coming}{tries}{again}"
+
+
+def missed(asked_at: int, now: int) -> str:
+    """Return when the CRM was asked for a record that it did not show."""
+    return f"the CRM was asked at {shown(asked_at, now)}: not found there, or not visible to the API key"

@@ -1,5 +1,6 @@
 """`bridge connections`: the connections, without any secret."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -7,9 +8,8 @@ import click
 from cli import exits
 from cli.checks import problems
 from cli.terminal import Cell, json_option, say, say_json, say_table
-from connections import Connection, connection_of
-from errors import BadConnection
 from ops.stack import Stack, of_stack
+from ops.views import described
 
 TITLES = ("name", "mapping", "project", "country", "time zone", "verified by", "CRM")
 
@@ -21,44 +21,22 @@ def command(stack: Stack, *, as_json: bool) -> int:
     """List the connections: name, mapping, project, country, time zone, how requests are verified; no secrets."""
     entries = stack.secret("ConnectionsSecret")
     keys = stack.secret("AuthKeysSecret")
-    found = {name: _read(entries, name) for name in sorted(entries)}
-    wrong = [problem for name in found for problem in problems(stack, entries, keys, name)]
+    found = [described(entries, name) for name in sorted(entries)]
+    wrong = [problem for name in sorted(entries) for problem in problems(stack, entries, keys, name)]
     told = [f"{problem.what.removeprefix('connection ')}: {problem.remedy}" for problem in wrong]
     if as_json:
-        say_json({"connections": [_document(name, one) for name, one in found.items()], "problems": told})
+        say_json({"connections": found, "problems": told})
         return exits.WRONG if wrong else exits.FINE
-    say_table(TITLES, (_row(name, one) for name, one in found.items()))
+    say_table(TITLES, map(_row, found))
     for problem in told:
         say(Cell(problem, "red"))
     say("1 connection" if len(entries) == 1 else f"{len(entries)} connections")
     return exits.WRONG if wrong else exits.FINE
 
 
-def _read(entries: dict[str, Any], name: str) -> Connection | None:
-    try:
-        return connection_of(entries, name)
-    except BadConnection:
-        return None
-
-
-def _document(name: str, connection: Connection | None) -> dict[str, Any]:
-    """Return what there is to say of a connection, null where its entry is broken."""
-    settings = connection.settings if connection else {}
-    return {
-        "name": name,
-        "mapping": connection and connection.mapping,
-        "project": connection and connection.project,
-        "country": settings.get("country"),
-        "time_zone": settings.get("time_zone"),
-        "scheme": connection and connection.verify.get("scheme"),
-        "crm_url": settings.get("crm_url"),
-    }
-
-
-def _row(name: str, connection: Connection | None) -> tuple[str | Cell, ...]:
-    if connection is None:
-        return Cell(name, "bold"), Cell("broken", "red")
-    found = _document(name, connection)
+def _row(found: Mapping[str, Any]) -> tuple[str | Cell, ...]:
+    if found["mapping"] is None:
+        return Cell(found["name"], "bold"), Cell("broken", "red")
     scheme = found["scheme"] or "by the queue alone"
     places = (found["country"] or "?", found["time_zone"] or "?", scheme, found["crm_url"] or "")
-    return Cell(name, "bold"), connection.mapping, str(connection.project), *places
+    return Cell(found["name"], "bold"), found["mapping"], str(found["project"]), *places

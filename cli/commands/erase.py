@@ -1,8 +1,5 @@
 """`bridge erase`: forget one card for good, or let it come back."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
-
 import click
 
 from aws.table import Cards
@@ -11,24 +8,10 @@ from cli import exits
 from cli.identities import found, keys_of
 from cli.terminal import Cell, say
 from connections import Connection
-from errors import BridgeError
-from mappings import Mappings
 from ops.completion import connections
-from ops.dry_run import card_keys
-from ops.rejected_queue import Held, Rejection, mapped
+from ops.erasing import AT_RINGOSTAT, erased
+from ops.rejected_queue import Rejection
 from ops.stack import Stack, of_stack
-
-AT_RINGOSTAT = (
-    "Ringostat's own copy stays: remove the contact by hand in its contact book (its API has no deletion). "
-    "bridge left-behind lists such cards."
-)
-
-
-class Traces(NamedTuple):
-    """What the rejected queue holds of a card: events of it, and events that no mapping can assign."""
-
-    of_it: list[Rejection]
-    unknown: list[Rejection]
 
 
 @click.command(short_help="Erase one card for good; later events of it are skipped.")
@@ -53,12 +36,7 @@ def command(  # noqa: PLR0913 - click calls it with each option by its name
     if not (dry_run or yes):
         missing = "" if is_known else "There is no such card; its events would be skipped all the same. "
         click.confirm(f"{missing}Erase {key} for good?", abort=True)
-    if not dry_run:
-        stack.cards.erase(key, stack.clock())
-    with Held(stack) as held:
-        traces = sought(held.all(), stack.secret("ConnectionsSecret"), stack.mappings, key)
-        if not dry_run:
-            held.delete(traces.of_it)
+    traces = erased(stack, key, dry_run=dry_run)
     would = "would be " if dry_run else ""
     say(Cell(key, "bold"), f" {would}erased; {len(traces.of_it)} rejected events of it {would}deleted")
     if not is_known:
@@ -87,27 +65,6 @@ def _lift(cards: Cards, key: str, *, dry_run: bool) -> int:
         cards.write(Write(key, {"erased": None}, "attribute_exists(#erased)"))
     say(Cell(key, "bold"), f" {'would be' if dry_run else 'is'} no longer erased: its next event makes it again")
     return exits.FINE
-
-
-def sought(rejections: Iterable[Rejection], entries: dict[str, Any], mappings: Mappings, key: str) -> Traces:
-    """Return the rejected events that the production mapping assigns to a card, and those that it assigns to none."""
-    traces = Traces([], [])
-    for one in rejections:
-        keys = _keys(one, entries, mappings)
-        if key in keys:
-            traces.of_it.append(one)
-        elif not keys or "" in keys:
-            traces.unknown.append(one)
-    return traces
-
-
-def _keys(one: Rejection, entries: dict[str, Any], mappings: Mappings) -> set[str]:
-    """Return the keys of an event's records, empty ones for records that name no card."""
-    try:
-        trial = mapped(one, entries, mappings)
-    except (BridgeError, LookupError):
-        return set()
-    return {key for outcome in trial.outcomes for key in card_keys(trial.connection, outcome) or {""}}
 
 
 def _hint(unknown: list[Rejection]) -> None:

@@ -9,15 +9,13 @@ import click
 from cards.card import Card, is_left_behind
 from cli import exits
 from cli.terminal import json_option, say, say_json, say_table
-from delivery import state
 from delivery.policy import EVER_MS
-from ops.card_text import why_left
 from ops.dry_run import moment
+from ops.left_behind import Left, left, taken_off
 from ops.stack import Stack, of_stack
 from ops.times import local
 
 MOST = 10_000  # cards of a project that are listed
-TITLES = ("since", "key", "why", "name", "numbers", "link")
 
 
 @click.command(short_help="List what is to be removed at Ringostat by hand.")
@@ -41,7 +39,7 @@ def command(stack: Stack, removed: tuple[str, ...], *, as_csv: bool, as_json: bo
     elif as_json:
         say_json([_document(card) for card in cards])
     else:
-        say_table(TITLES, rows)
+        say_table(Left._fields, rows)
         say(f"{len(cards)} left behind")
     return exits.REJECTED if cards else exits.FINE
 
@@ -54,37 +52,25 @@ def left_behind(stack: Stack) -> list[Card]:
 
 
 def _row(card: Card) -> tuple[str, ...]:
-    shown: Any = card.shown or {}
-    name, link, numbers = shown.get("name") or "", shown.get("link") or "", " ".join(shown.get("numbers", ()))
-    return local(card.due_at or 0), card.key, why_left(card), name, numbers, link
+    found = left(card)
+    return local(found.since), found.key, found.why, found.name or "", " ".join(found.numbers), found.link or ""
 
 
 def _document(card: Card) -> dict[str, Any]:
-    shown: Any = card.shown or {}
-    return {
-        "since": moment(card.due_at),
-        "key": card.key,
-        "why": why_left(card),
-        "name": shown.get("name"),
-        "numbers": shown.get("numbers", []),
-        "link": shown.get("link"),
-    }
+    return left(card)._asdict() | {"since": moment(card.due_at)}
 
 
 def _csv(rows: list[tuple[str, ...]]) -> str:
     """Return the rows as CSV; no cell is a formula to the spreadsheet that opens it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(TITLES)
+    writer.writerow(Left._fields)
     writer.writerows(["'" + cell if cell[:1] in ("=", "+", "-", "@") else cell for cell in row] for row in rows)
     return text.getvalue().rstrip("\n")
 
 
 def _take_off(stack: Stack, keys: tuple[str, ...]) -> int:
-    cards = stack.cards.read(keys)
-    writes = [state.removed(card) for card in cards.values() if is_left_behind(card)]
-    lost = stack.cards.write_all(writes) if writes else {}
-    done = {write.key for write in writes} - lost.keys()
+    done = taken_off(stack, keys)
     for key in keys:
         say(key, " is taken off" if key in done else " is not left behind", error=key not in done)
     return exits.FINE if done == set(keys) else exits.WRONG

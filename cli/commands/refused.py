@@ -10,10 +10,9 @@ from cards.card import Card
 from cli import exits
 from cli.filters import Filter, filtered
 from cli.terminal import Cell, json_option, say, say_json, say_table
-from delivery import state
-from delivery.wakeups import wake
 from ops.card_text import refusal_of
 from ops.dry_run import moment
+from ops.refused import retried
 from ops.scan import PAGE_BYTES, cost, scanned
 from ops.stack import Stack, of_stack
 from ops.times import away, local
@@ -53,9 +52,9 @@ def retry(stack: Stack, connection: str, code: str, since: str | None, *, dry_ru
     if dry_run:
         say(f"{len(cards)} would be retried, nothing was written")
         return exits.FINE
-    retried = sum(_retry(stack, list(chunk)) for chunk in chunks(cards, BATCH))
-    moved = len(cards) - retried
-    say(f"{retried} due again" + (f"; {moved} changed meanwhile, which ends their refusal" if moved else ""))
+    number = sum(retried(stack, list(chunk)) for chunk in chunks(cards, BATCH))
+    moved = len(cards) - number
+    say(f"{number} due again" + (f"; {moved} changed meanwhile, which ends their refusal" if moved else ""))
     return exits.FINE
 
 
@@ -96,11 +95,3 @@ def _row(card: Card, now: int) -> tuple[str | Cell, ...]:
     at = card.retry_at
     again = "" if at is None else f"next try {'now' if at <= now else away(at, now)}"
     return local(refusal.at), card.key, card.connection, Cell(refusal.code, "red"), refusal.field, again
-
-
-def _retry(stack: Stack, cards: list[Card]) -> int:
-    now = stack.clock()
-    lost = stack.cards.write_all([state.retry(card, now) for card in cards])
-    keys = [card.key for card in cards if card.key not in lost]
-    wake(stack.queue("DeliveryQueue"), dict.fromkeys(keys, 0))
-    return len(keys)

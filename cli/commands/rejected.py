@@ -1,8 +1,6 @@
 """`bridge rejected`: events that could not be mapped, whole, for 14 days."""
 
-import json
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -11,11 +9,10 @@ from cli import exits
 from cli.filters import Filter, filtered
 from cli.rate import Rate
 from cli.terminal import Cell, json_option, say, say_json, say_table
-from errors import BridgeError
-from mapping.outcome import compact
 from mappings import Mappings
 from ops.dry_run import moment
-from ops.rejected_queue import Held, Rejection, replayed, sendable
+from ops.rejected_queue import Held, Rejection, readable, told
+from ops.replay import Replay
 from ops.stack import Stack, of_stack
 from ops.times import local
 from ops.times import since as parsed
@@ -92,27 +89,11 @@ def _print(one: Rejection, entries: dict[str, Any], mappings: Mappings) -> None:
     sample = one.sample
     for name, text in [*sample.headers.items(), *((f"?{name}", text) for name, text in sample.query.items())]:
         say(f"  {name:11} {text}")
-    for line in _readable(sample.body):
+    for line in readable(sample.body).splitlines():
         say("  ", line)
-    try:
-        outcomes = [compact(outcome) for outcome in replayed(one, entries, mappings)]
-    except (BridgeError, LookupError) as error:
-        outcomes = [{"reason": str(error)}]
-    for outcome in outcomes:
-        words = [str(outcome[name]) for name in ("result", "card", "code", "field", "reason") if outcome.get(name)]
-        if outcome.get("result") == "lookup":
-            words += [f"{want['lookup']} {want['id']}" for want in outcome["wants"]]
-        say(Cell("  now         ", "cyan"), " ".join(words))
+    for words in told(one, entries, mappings):
+        say(Cell("  now         ", "cyan"), words)
     say()
-
-
-def _readable(body: bytes) -> list[str]:
-    """Return the lines of a body: JSON indented, anything else as it came."""
-    text = body.decode(errors="backslashreplace")
-    try:
-        return json.dumps(json.loads(text), ensure_ascii=False, indent=2).splitlines()
-    except (ValueError, RecursionError):
-        return text.splitlines()
 
 
 @command.command("drop", short_help="Delete rejected events for good.")
@@ -148,7 +129,7 @@ def replay(  # noqa: PLR0913 - click calls it with each option by its name
             meant = sum(_means(chosen, one) for one in held.all())
         say(f"{meant} would be replayed, nothing was sent")
         return exits.FINE
-    run = Replay(stack, Rate(rate, sleep=stack.sleep))
+    run = Replay(stack, Rate(rate, sleep=stack.sleep).wait)
     try:
         with Held(stack, a_second=rate or float("inf")) as held:
             for batch in held.batches():
@@ -156,41 +137,3 @@ def replay(  # noqa: PLR0913 - click calls it with each option by its name
     finally:
         say(run.summary())
     return exits.WRONG if run.counts["not taken"] else exits.FINE
-
-
-class Replay:
-    """One run: every event once, though what is rejected again comes back into the queue that is being read."""
-
-    def __init__(self, stack: Stack, rate: Rate) -> None:
-        self._client = stack.client("sqs")
-        self._url = stack.queue_url("InboxQueue")
-        self._rate = rate
-        self._sent: set[tuple[str, str, int]] = set()
-        self.counts: Counter[str] = Counter()
-
-    def replay(self, rejections: Sequence[Rejection], held: Held) -> None:
-        """Send what this run has not sent yet, then delete what was taken."""
-        fresh = list({one.event: one for one in rejections if one.event not in self._sent}.values())
-        self.counts["back"] += len(rejections) - len(fresh)
-        for piece in sendable(fresh):
-            self._rate.wait(len(piece))
-            taken = self._send(piece)
-            self._sent |= {one.event for one in taken}
-            self.counts["sent"] += len(taken)
-            self.counts["not taken"] += len(piece) - len(taken)
-            self.counts["twice"] += held.delete(taken)
-
-    def _send(self, piece: Sequence[Rejection]) -> list[Rejection]:
-        entries = [{"Id": str(index), "MessageBody": one.body} for index, one in enumerate(piece)]
-        answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        return [piece[int(entry["Id"])] for entry in answer.get("Successful", ())]
-
-    def summary(self) -> str:
-        """Return what came of it."""
-        notes = {
-            "back": "were rejected again, or were there twice, and stay",
-            "not taken": "were not taken by the inbox queue and stay",
-            "twice": "could not be deleted and stay; replaying them again does no harm",
-        }
-        more = "".join(f"; {self.counts[name]} {note}" for name, note in notes.items() if self.counts[name])
-        return f"{self.counts['sent']} sent to the inbox queue{more}"

@@ -3,21 +3,16 @@
 import json
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import click
-import urllib3
 
-from access import fault, signed
 from cli import exits
 from cli.terminal import Cell, say
-from connections import Connection
-from event import Request
 from ops.completion import connections
 from ops.samples import Sample, of_event
+from ops.sending import problem, sent
 from ops.stack import Stack, of_stack
 
-SECONDS = 35  # API Gateway's own limit is 30
 STYLES = {"accepted": "green", "rejected": "red"}
 
 
@@ -31,34 +26,9 @@ def command(stack: Stack, samples: list[Sample], connection: str) -> int:
     It is processed like a real event, so its contacts are posted to Ringostat.
     """
     entry = stack.connection(connection)
-    if not entry.verify:
-        raise click.ClickException(
-            f"{connection} takes no requests, because it has no verify: it sends only by the queue"
-        )
-    if problem := fault(entry.verify):
-        raise click.ClickException(f"{connection}: {problem}")
-    return max(_sent(stack, entry, sample) for sample in samples)
-
-
-def _sent(stack: Stack, entry: Connection, sample: Sample) -> int:
-    try:
-        request = signed(entry.verify, Request(sample.body, sample.headers, received_at=stack.clock()))
-    except (ValueError, AttributeError, TypeError):
-        raise click.ClickException(f"the sample cannot carry a proof of the scheme {entry.verify['scheme']}") from None
-    url = stack.hooks_url + entry.name + (f"/{quote(request.token, safe='')}" if request.token else "")
-    url += f"?{urlencode(sample.query)}" if sample.query else ""
-    try:
-        with urllib3.PoolManager(retries=False, timeout=SECONDS) as pool:
-            answer = pool.request("POST", url, body=request.body, headers=_headers(request.headers), redirect=False)
-    except urllib3.exceptions.HTTPError as error:
-        raise click.ClickException(f"the API does not answer ({type(error).__name__})") from None
-    return _told(answer.status, answer.data)
-
-
-def _headers(headers: Any) -> dict[str, str]:
-    """Return the headers without those that HTTP itself sets."""
-    own = {"host", "content-length", "connection", "transfer-encoding"}
-    return {name: text for name, text in headers.items() if name.lower() not in own}
+    if found := problem(entry):
+        raise click.ClickException(found)
+    return max(_told(*sent(stack, entry, sample)) for sample in samples)
 
 
 def _told(status: int, body: bytes) -> int:

@@ -9,15 +9,13 @@ from cards.key import project_of
 from cli import exits
 from cli.identities import found
 from cli.terminal import Cell, columns, say
-from lookup.rows import Row
 from ops import wanted
 from ops.blockers import troubles
 from ops.card_text import state, story
 from ops.completion import connections
 from ops.stack import Stack, of_stack
-from ops.times import away, local, shown
+from ops.times import local
 
-MISSING = "not found there, or not visible to the API key"
 STYLES = {"delivered": "green", "refused": "red", "erased": "yellow"}
 
 
@@ -38,10 +36,10 @@ def command(stack: Stack, connection: str, identity: str) -> int:
     rows, missing = wanted.of_id(stack.cards, stack.mappings, entry, identity)
     waiting = list(wanted.troubles(stack.cards, connection, stack.clock())) if rows else []
     for row in rows:
-        words = _words(row, stack.clock(), is_held=bool(waiting))
+        words = wanted.since(row, stack.clock(), is_held=bool(waiting))
         say(Cell(f"{row.lookup} {row.id} ", "bold"), Cell("is wanted from the CRM", "cyan"), words)
     for record, asked_at in missing.items():
-        say(Cell(f"{record}: ", "bold"), f"the CRM was asked at {shown(asked_at, stack.clock())}: {MISSING}")
+        say(Cell(f"{record}: ", "bold"), wanted.missed(asked_at, stack.clock()))
     if not (cards or rows or missing):
         say(f"There is no card of this id: {connection} has accepted no event of it.")
         say(f"Look for rejected ones: bridge rejected list --connection {connection}")
@@ -52,14 +50,6 @@ def command(stack: Stack, connection: str, identity: str) -> int:
     for trouble in [*held, *waiting]:
         say(Cell("held up   ", "bold yellow"), str(trouble))
     return exits.FINE
-
-
-def _words(row: Row, now: int, *, is_held: bool) -> str:
-    """Return since when a record is wanted, and when it is read."""
-    coming = "when it is held up no more" if is_held else "now" if row.due_at <= now else away(row.due_at, now)
-    tries = f", {row.tries} tries failed" if row.tries else ""
-    again = ", once more because it had neither phone nor e-mail" if row.again else ""
-    return f" since {shown(row.since, now)}, read {coming}{tries}{again}"
 
 
 def _print(card: Card, stack: Stack) -> None:

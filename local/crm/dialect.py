@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from local.crm.limits import Bucket, Window
 from local.crm.records import Record, Records
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 
 class Asked(NamedTuple):

@@ -15,15 +15,15 @@ from local.crm.dialect import Asked, Change, Crm, Event
 from local.crm.dialects import CRMS
 from local.crm.faults import faults_of
 from local.crm.records import KINDS, Record, Records
-from local.emulator import assets
 from local.emulator.faults import NONE, Fault, Faults, fault_of, instead
 from local.emulator.live import Changes
-from local.emulator.reply import Reply, absent, said
 from local.emulator.server import CONTROL, Server
 from local.emulator.traffic import Request, Traffic
+from ops.web.assets import SHARED
+from ops.web.reply import Reply, absent, said
 
 KEY = "local-key"  # opens all of them; at Bitrix24 it is the webhook's code
-FOLDERS = (Path(__file__).with_name("page"), assets.FOLDER)
+FOLDERS = (Path(__file__).with_name("page"), SHARED)
 SECRETS = {"authorization", "x-pw-accesstoken", "x-api-token"}
 SHOWN, ROWS = 30, 50
 KEPT_ANSWER = 10_000  # bytes: a first fill gets a thousand large pages

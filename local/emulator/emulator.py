@@ -5,22 +5,24 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
 from local.emulator import shown, staff
-from local.emulator.assets import FOLDER
 from local.emulator.book import Book, Key
 from local.emulator.contract import ITEMS, problems
 from local.emulator.faults import NONE, Fault, Faults, fault_of, instead
 from local.emulator.live import Changes
-from local.emulator.reply import Reply, absent, said
 from local.emulator.server import CONTROL, PART, Server
 from local.emulator.traffic import KEPT_REQUESTS, Request, Traffic
+from ops.web.assets import SHARED
+from ops.web.reply import Reply, absent, said
 
 SYNC = {f"/minicrm/{name}/sync": name for name in ITEMS}
 ONLINE = "/sipstatus/online"  # changes nothing, so `bridge doctor` tries an auth key with it
+FOLDERS = (Path(__file__).with_name("page"), SHARED)
 SHOWN = 200  # calls and requests that a page that was just opened lists
 CARDS_A_PIECE = 500
 
@@ -56,7 +58,7 @@ class Emulator:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def _listen(self, port: int) -> None:
-        self._server = Server(port, self.route, self.control, [FOLDER])
+        self._server = Server(port, self.route, self.control, FOLDERS)
 
     def stop(self) -> None:
         """End the server and every connection, late requests included."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 
 class Fault(NamedTuple):

@@ -13,9 +13,9 @@ from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.emulator.assets import asset
 from local.emulator.faults import NONE, Fault
-from local.emulator.reply import Reply, absent, said
+from ops.web.assets import asset
+from ops.web.reply import Reply, absent, said
 
 CONTROL = "/_emulator/"
 MAX_BODY = 16 * 1024 * 1024

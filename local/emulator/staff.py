@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 PATH = "/api/json-rpc"
 METHOD = "getProjectStaffListAndDirections"

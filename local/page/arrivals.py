@@ -1,9 +1,10 @@
-"""The events that came in at the front, within bounds, with what the production code makes of them."""
+"""What came to the front for a connection, within bounds, with what the production code makes of it."""
 
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -23,6 +24,12 @@ KEPT_EVENTS = 1_000
 KEPT_BYTES = 32 * 1024 * 1024
 RECORD_BYTES = 500  # about what is kept of a record
 SHOWN_RECORDS = 20  # of an event in a list
+REFUSALS = {  # before a mapping is asked
+    401: "its proof is not the connection's, or the functions do not know the connection's newest secret yet",
+    413: "it is larger than the bridge takes",
+    429: "the throttle of the HTTP API refused it",
+    503: "no copy of the function was free, or no store took it",
+}
 HIDDEN = SECRETS | {"host", "connection", "content-length", "accept-encoding"}
 
 
@@ -33,6 +40,7 @@ class Arrival(NamedTuple):
     mark: int
     time: float  # seconds since 1970
     connection: str
+    known: Offline | None  # the connection as it was then
     method: str
     sample: Sample
     status: int
@@ -44,29 +52,43 @@ class Arrival(NamedTuple):
         """About how many bytes of memory it takes."""
         return len(self.sample.body) + RECORD_BYTES * len(self.outcomes)
 
+    @property
+    def refusal(self) -> str:
+        """Why no mapping was asked, empty if one was."""
+        if self.status == HTTPStatus.UNAUTHORIZED and self.known is None:
+            return f"there is no connection {self.connection}"
+        return REFUSALS.get(self.status, "")
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the cards that it may change, in the order of its records."""
+        known = self.known
+        return [key for outcome in self.outcomes if known and (key := card_key(known, outcome))]
+
 
 class Arrivals:
-    """The last events, safe between threads. `connections` are the world's by their names."""
+    """The last events, safe between threads. `find` gives a connection as it is now, None if there is none."""
 
-    def __init__(self, connections: Mapping[str, Offline]) -> None:
-        self.connections = connections
+    def __init__(self, find: Callable[[str], Offline | None]) -> None:
+        self._find = find
         self._lock = threading.Lock()
         self._events: deque[Arrival] = deque()
         self._weight = 0
         self._count = 0
 
     def add(self, passage: Passage, mark: Callable[[], int]) -> None:
-        """Remember a request, if it is an event of a connection; `mark` gives the number of the change."""
+        """Remember a request, if its address is that of a connection; `mark` gives the number of the change."""
         found = _event(passage)
-        connection = self.connections.get(found[0]) if found else None
-        if found is None or connection is None:
+        if found is None:
             return
-        outcomes = tried(connection, found[1]).outcomes
+        name, sample = found
+        known = self._find(name)
+        outcomes = tried(known, sample).outcomes if known and passage.status not in REFUSALS else []
         with self._lock:
             self._count += 1
             arrival = Arrival(
-                self._count, mark(), passage.time, found[0], passage.method, found[1], passage.status, passage.answer,
-                outcomes,
+                self._count, mark(), passage.time, name, known, passage.method, sample, passage.status, passage.answer,
+                list(outcomes),
             )  # fmt: skip
             self._events.append(arrival)
             self._weight += arrival.weight
@@ -81,16 +103,11 @@ class Arrivals:
 
     def of_card(self, key: str, most: int) -> list[Arrival]:
         """Return the newest events that say something about a card."""
-        return list(islice((event for event in self.since(-1, KEPT_EVENTS) if key in self.keys(event)), most))
+        return list(islice((event for event in self.since(-1, KEPT_EVENTS) if key in event.keys), most))
 
     def numbered(self, number: int) -> Arrival | None:
         """Return an event by its number, None if it is forgotten."""
         return next((event for event in self.since(-1, KEPT_EVENTS) if event.number == number), None)
-
-    def keys(self, event: Arrival) -> list[str]:
-        """Return the keys of the cards that an event may change, in the order of its records."""
-        connection = self.connections[event.connection]
-        return [key for outcome in event.outcomes if (key := card_key(connection, outcome))]
 
 
 def card_key(connection: Offline, outcome: Outcome) -> str:
@@ -110,19 +127,20 @@ def book_id(project: int, origin: str, card: str) -> str:
     return json.dumps([project, origin, endpoint_for(kind).name, id_name, number], ensure_ascii=False)
 
 
-def row(event: Arrival, connection: Offline) -> dict[str, Any]:
+def row(event: Arrival) -> dict[str, Any]:
     """Return an event as the page lists it."""
     return {
         "number": event.number,
         "mark": event.mark,
         "time": event.time,
         "connection": event.connection,
-        "origin": connection.mapping.crm,
+        "origin": event.known.mapping.crm if event.known else "",
         "method": event.method,
         "bytes": len(event.sample.body),
         "contentType": event.sample.content_type,
         "status": event.status,
-        "records": list(islice(_records(event, connection), SHOWN_RECORDS)),
+        "refusal": event.refusal,
+        "records": list(islice(_records(event, event.known), SHOWN_RECORDS)) if event.known else [],
         "total": len(event.outcomes),
     }
 

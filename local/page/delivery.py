@@ -10,12 +10,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cards.card import Card
 from cards.key import CardKey
 from delivery.policy import EVER_MS
-from delivery.throttle import Throttle
 from errors import BridgeError
 from local.page.arrivals import book_id
-from ops.blockers import CIRCUITS, throttle_of
-from ops.card_text import next_try, state
+from ops.blockers import throttle_of
+from ops.card_text import state
 from ops.stack import Stack
+from ops.views import circuits, row
 
 LOOK_SECONDS = 1
 LISTED = 50
@@ -73,7 +73,7 @@ class Delivery:
         return {
             "due": [_due(known[key]) for key in due[:LISTED] if key in known],
             "more": len(due) > LISTED,
-            "circuits": [_circuit(name, throttle) for name in CIRCUITS],
+            "circuits": circuits(throttle),
             "pause": throttle.not_before or 0,
             "depths": {name: self._stack.depth(queue) for name, queue in QUEUES.items()},
             "states": {key: state(known[key]) for key in recent if key in known},
@@ -81,32 +81,12 @@ class Delivery:
 
 
 def _due(card: Card) -> dict[str, Any]:
-    values = {name: card.fields[name].value for name in ("fullName", "name") if name in card.fields}
     key = CardKey.parse(card.key)
     identity = _identity(card, key)
-    return {
-        "key": card.key,
-        "id": book_id(key.project, key.origin, f"{key.kind}:{identity}"),
-        "name": values.get("fullName") or values.get("name") or f"{key.kind}:{key.identity}",
-        "state": state(card),
-        "since": card.due_since,
-        "next": next_try(card),
-    }
+    return {**row(card), "id": book_id(key.project, key.origin, f"{key.kind}:{identity}")}
 
 
 def _identity(card: Card, key: CardKey) -> str:
     """Return the card's id as the CRM writes it: where it is a phone or an e-mail, its key holds a hash."""
     field = card.fields.get("leadId" if key.kind == "lead" else "externalId")
     return str(field.value) if field and field.value else key.identity
-
-
-def _circuit(name: str, throttle: Throttle) -> dict[str, Any]:
-    what, remedy = CIRCUITS[name]
-    is_open = throttle.circuit == name
-    return {
-        "name": name,
-        "state": "open" if is_open else "closed",
-        "since": throttle.failing_since / 1000 if is_open and throttle.failing_since else None,
-        "what": what,
-        "remedy": remedy,
-    }

@@ -3,16 +3,20 @@
 import base64
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cards.endpoints import ENDPOINTS
 from cards.key import IsPersonal, key_of, staff_key
-from connections import connection_of
+from connections import Connection, connection_of
+from errors import BridgeError
 from intake.employees import ids_of
 from local.emulator import Emulator
-from local.emulator.reply import Reply, said
 from local.emulator.server import PART
 from local.front import Passage
 from local.page import explained, samples
@@ -20,42 +24,46 @@ from local.page.arrivals import Arrival, Arrivals, row
 from local.page.delivery import Delivery
 from local.page.samples import Try
 from mapping.identity import personal_ids
-from mapping.language import loader
 from mapping.language.rule import STAFF
+from ops import sending
 from ops.offline import Offline
 from ops.samples import Sample, delivered
 from ops.stack import Stack
+from ops.views import whole
+from ops.web.reply import Reply, said
 
 SHOWN_EVENTS = 100
 EVENTS_OF_A_CARD = 20
 WATCHED_CARDS = 90
-
-
-class Sent(Protocol):
-    """What an event was answered."""
-
-    @property
-    def status(self) -> int:
-        """The status of the answer."""
-
-    @property
-    def body(self) -> bytes:
-        """The body of the answer."""
-
-
-Send = Callable[[str, str, str, Try], Sent]  # method, connection, query with its mark, event
+FRESH_MS = 5_000  # that connections are known before they are read again
 
 
 class Desk:
-    """The part of the page that knows the bridge. `entries` are the world's connections, `send` is the way to it."""
+    """The part of the page that knows the bridge. `entries` are the connections that the world begins with."""
 
-    def __init__(self, emulator: Emulator, stack: Stack, entries: Mapping[str, Any], send: Send) -> None:
+    def __init__(self, emulator: Emulator, stack: Stack, entries: Mapping[str, Any]) -> None:
         self._emulator = emulator
         self._stack = stack
-        self._send = send
-        self.arrivals = Arrivals({name: _connection(stack, entries, name) for name in entries})
-        projects = {connection.project for connection in self.arrivals.connections.values()}
+        self._entries, self._read_at = entries, stack.clock()
+        self.arrivals = Arrivals(self._find)
+        projects = {entry["project"] for entry in entries.values()}
         self.delivery = Delivery(stack, projects.pop(), self._recent)
+
+    def _find(self, name: str) -> Offline | None:
+        """Return a connection as it is now: people connect, and connect anew, while the page is open."""
+        connection = self._connection(name)
+        with suppress(BridgeError):
+            return Offline.of(connection, self._stack.mappings) if connection else None
+        return None
+
+    def _connection(self, name: str) -> Connection | None:
+        now = self._stack.clock()
+        if name not in self._entries or now > self._read_at + FRESH_MS:
+            with suppress(BotoCoreError, ClientError, click.ClickException):
+                self._entries, self._read_at = self._stack.secret("ConnectionsSecret"), now
+        with suppress(BridgeError):
+            return connection_of(self._entries, name)
+        return None
 
     def start(self) -> Callable[[], None]:
         """Join the page; return what ends that."""
@@ -70,14 +78,14 @@ class Desk:
     def _recent(self) -> list[str]:
         """Return the keys of the cards that came last."""
         events = self.arrivals.since(-1, SHOWN_EVENTS)
-        keys = dict.fromkeys(key for event in events for key in self.arrivals.keys(event))
+        keys = dict.fromkeys(key for event in events for key in event.keys)
         return list(keys)[:WATCHED_CARDS]
 
     def news(self, since: int) -> dict[str, Any]:
         """Return events newly come, and the state of deliveries if that changed."""
         events = self.arrivals.since(since, SHOWN_EVENTS)
         return {
-            "events": [row(event, self.arrivals.connections[event.connection]) for event in events],
+            "events": [row(event) for event in events],
             "delivery": self.delivery.since(since),
         }
 
@@ -92,6 +100,7 @@ class Desk:
             ("GET", "event"): lambda: self._event(int(query["number"])),
             ("POST", "explain"): lambda: self._explain(json.loads(body)),
             ("POST", "send"): lambda: self._sent(json.loads(body)),
+            ("POST", "again"): lambda: self._again(int(json.loads(body)["number"])),
         }
         route = routes.get((method, parts.path.removeprefix(PART)))
         if route is None:
@@ -100,10 +109,12 @@ class Desk:
             return said(HTTPStatus.OK, route())
         except (ValueError, TypeError, KeyError) as error:
             return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+        except click.ClickException as error:
+            return said(HTTPStatus.BAD_REQUEST, {"error": error.message})
 
     def _personal_ids(self, project: int, origin: str) -> IsPersonal:
         """Return which ids are hashes in keys, by the connection that a contact came by."""
-        for one in self.arrivals.connections.values():
+        for one in filter(None, map(self._find, self._entries)):
             if (one.project, one.mapping.crm) == (project, origin):
                 return personal_ids(one.settings) if one.mapping.free_ids else None
         return None
@@ -114,20 +125,28 @@ class Desk:
         known = self._stack.cards.read([key])
         events = self.arrivals.of_card(key, EVENTS_OF_A_CARD)
         return {
-            **explained.card(known.get(key), key, self._stack.clock()),
+            **whole(known.get(key), key, self._stack.clock()),
             "events": [self._told(event, known, only=key) for event in events],
         }
 
     def _event(self, number: int) -> dict[str, Any]:
+        event = self._numbered(number)
+        return self._told(event, self._stack.cards.read(list(dict.fromkeys(event.keys))[:100]))
+
+    def _numbered(self, number: int) -> Arrival:
         event = self.arrivals.numbered(number)
         if event is None:
             raise ValueError("This event is forgotten.")
-        return self._told(event, self._stack.cards.read(list(dict.fromkeys(self.arrivals.keys(event)))[:100]))
+        return event
 
     def _told(self, event: Arrival, cards: Mapping[str, Any], *, only: str = "") -> dict[str, Any]:
-        connection = self._staffed(self.arrivals.connections[event.connection])
-        found = explained.outcomes(connection, event.sample, cards, only=only, received_at=int(event.time * 1000))
-        return {**explained.request(event, connection), "outcomes": found}
+        known, received_at = event.known, int(event.time * 1000)
+        outcomes = (
+            explained.outcomes(self._staffed(known), event.sample, cards, only=only, received_at=received_at)
+            if known and not event.refusal
+            else []
+        )
+        return {**explained.request(event), "outcomes": outcomes}
 
     def _staffed(self, connection: Offline) -> Offline:
         """Return a connection with Ringostat's employees, if its mapping asks for them."""
@@ -137,26 +156,43 @@ class Desk:
 
     def _explain(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Return what would become of an event, without sending it."""
-        connection, event = self._staffed(self.arrivals.connections[f"demo-{wanted['preset']}"]), _tried(wanted)
-        headers = {name.lower(): text for name, text in event.all_headers.items()}
-        sample = Sample(delivered(event.body, event.content_type), headers, event.query)
+        connection = self._find(_name(wanted))
+        if connection is None:
+            raise ValueError("This connection is gone.")
+        connection = self._staffed(connection)
+        event = _tried(wanted)
+        sample = Sample(delivered(event.body, event.content_type), _headers(event), event.query)
         found = explained.outcomes(connection, sample, {})
         return {"mapping": connection.mapping.source.name, "outcomes": found}
 
     def _sent(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Send an event as its CRM would, through the front, and return what it was answered."""
-        preset, event = str(wanted["preset"]), _tried(wanted)
-        query = f"?{urlencode(event.query)}" if event.query else ""
-        method = "GET" if loader.load(preset).get and not event.body else "POST"
-        answer = self._send(method, f"demo-{preset}", query, event)
+        event = _tried(wanted)
+        return self._through(_name(wanted), Sample(event.body, _headers(event), event.query))
+
+    def _again(self, number: int) -> dict[str, Any]:
+        """Send an event once more as it came, with a proof of its connection."""
+        event = self._numbered(number)
+        return self._through(event.connection, event.sample, event.method)
+
+    def _through(self, name: str, sample: Sample, method: str = "") -> dict[str, Any]:
+        entry = self._connection(name)
+        if entry is None:
+            raise ValueError(f"There is no connection {name}.")
+        if found := sending.problem(entry):
+            raise ValueError(found)
+        by_get = not method and self._stack.mappings.of(entry).get and not sample.body
+        answer = sending.sent(self._stack, entry, sample, "GET" if by_get else method or "POST")
         return {"status": answer.status, "answer": answer.body.decode("utf-8", "replace")}
 
 
-def _connection(stack: Stack, entries: Mapping[str, Any], name: str) -> Offline:
-    found = connection_of(entries, name)
-    if found is None:
-        raise KeyError(name)
-    return Offline.of(found, stack.mappings)
+def _name(wanted: Mapping[str, Any]) -> str:
+    """Return the connection that the page means: that of an event, or the one that a preset has here."""
+    return str(wanted.get("connection") or f"demo-{wanted['preset']}")
+
+
+def _headers(event: Try) -> dict[str, str]:
+    return {name.lower(): text for name, text in event.all_headers.items()}
 
 
 def _shown(event: Try) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Where each field comes from: the production engine's trace of an event beside the stamps of its card."""
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from cards.card import Card, stamped
-from cards.endpoints import Composed, Stamped, compose
+from cards.endpoints import Stamped
 from local.page.arrivals import Arrival, card_key, row_id
+from local.page.samples import LARGEST
 from mapping.outcome import Outcome
-from ops.card_text import state, story
 from ops.dry_run import composed, moment, tried
 from ops.offline import Offline
 from ops.samples import Sample
@@ -19,18 +21,21 @@ SHOWN_OUTCOMES = 50
 BLOCK_OF = {shown: name for name, shown in BLOCKS.items()}
 
 
-def request(event: Arrival, connection: Offline) -> dict[str, Any]:
+def request(event: Arrival) -> dict[str, Any]:
     """Return the CRM's own request and what was answered."""
     body = event.sample.body
     return {
         "number": event.number,
         "time": event.time,
         "connection": event.connection,
-        "mapping": connection.mapping.source.name,
+        "preset": PurePath(event.known.mapping.source.name).stem if event.known else "",
+        "mapping": event.known.mapping.source.name if event.known else "",
+        "refusal": event.refusal,
         "method": event.method,
         "contentType": event.sample.content_type,
         "query": dict(event.sample.query),
         "headers": dict(event.sample.headers),
+        "encoded": base64.b64encode(body).decode() if len(body) <= LARGEST else "",
         "body": body[:SHOWN_BYTES].decode("utf-8", "replace"),
         "bytes": len(body),
         "status": event.status,
@@ -52,20 +57,6 @@ def outcomes(
         _outcome(connection, outcome, cards.get(card_key(connection, outcome)), received_at)
         for outcome in wanted[:SHOWN_OUTCOMES]
     ]
-
-
-def card(known: Card | None, key: str, now: int) -> dict[str, Any]:
-    """Return how far the delivery of a card is, and what Ringostat is to know of it."""
-    if known is None:
-        return {"key": key, "state": "", "story": [], "posted": None, "revision": 0}
-    body = Composed("", None) if known.erased else compose(known.key, known.fields)
-    return {
-        "key": key,
-        "state": state(known),
-        "story": list(story(known, now)),
-        "posted": {body.endpoint: [body.payload]} if body.payload else None,
-        "revision": known.rev,
-    }
 
 
 def _outcome(connection: Offline, outcome: Outcome, known: Card | None, received_at: int) -> dict[str, Any]:

@@ -281,25 +281,34 @@ class Cards:
         return [heard(key) for key in self._part(HEARD, now, limit)]
 
     def _part(self, part: str, until: int, limit: int, *, newest: bool = False) -> list[str]:
-        keys: list[str] = []
-        more: dict[str, Any] = {}
-        while len(keys) < limit:
-            answer = self._client.call(
-                "Query",
-                TableName=self._table,
-                IndexName="due",
-                KeyConditionExpression="#due = :due AND #due_at <= :now",
-                ExpressionAttributeNames={"#due": "due", "#due_at": "due_at"},
-                ExpressionAttributeValues={":due": {"S": part}, ":now": {"N": str(until)}},
-                Limit=limit - len(keys),
-                ScanIndexForward=not newest,
-                **more,
-            )
-            keys += [item["key"]["S"] for item in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
-                break
-            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        keys, more = self.part(part, until, limit, newest=newest) if limit > 0 else ([], None)
+        while more and len(keys) < limit:
+            found, more = self.part(part, until, limit - len(keys), newest=newest, after=more)
+            keys += found
         return keys
+
+    def part(
+        self, part: str, until: int, limit: int, *, newest: bool = False, after: Item | None = None
+    ) -> tuple[list[str], Item | None]:
+        """Return what one call gives of a part of the index of due cards, and behind which row the next one begins."""
+        answer = self._client.call(
+            "Query",
+            TableName=self._table,
+            IndexName="due",
+            KeyConditionExpression="#due = :due AND #due_at <= :now",
+            ExpressionAttributeNames={"#due": "due", "#due_at": "due_at"},
+            ExpressionAttributeValues={":due": {"S": part}, ":now": {"N": str(until)}},
+            Limit=limit,
+            ScanIndexForward=not newest,
+            **({"ExclusiveStartKey": after} if after else {}),
+        )
+        return [item["key"]["S"] for item in answer["Items"]], answer.get("LastEvaluatedKey")
+
+    def scan(self, limit: int, after: Item | None = None) -> tuple[list[Item], Item | None]:
+        """Return at most `limit` rows of any kind, in no order, and behind which row the next call begins."""
+        more = {"ExclusiveStartKey": after} if after else {}
+        answer = self._client.call("Scan", TableName=self._table, Limit=limit, **more)
+        return answer["Items"], answer.get("LastEvaluatedKey")
 
 
 def _tombstone(key: str, row: Mapping[str, Any], now: int) -> Write:

@@ -1,11 +1,13 @@
 """What people do on the page, in a real browser, with the whole bridge behind it."""
 
 import json
+import re
 import time
 from urllib.parse import quote
 
 import pytest
 
+from local.world import request
 from tests.browser.conftest import NARROW, contact, post
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: `make browser` does it")
@@ -199,6 +201,44 @@ def test_one_refused_contact_is_shown_with_its_reason(bridge, visit):
     page.goto(f"{bridge.ringostat_url}/{address('card', number)}")
     expect(page.get_by_text("Ringostat does not know this card yet.")).to_be_visible()
     expect(page.locator(".card-head .badge")).to_contain_text("refused")
+
+
+def test_whatever_comes_to_the_door_is_listed_with_the_reason_of_its_refusal(bridge, visit):
+    page = visit(f"{bridge.ringostat_url}/#/traffic")
+    secrets = bridge.aws.client("secretsmanager")
+    late = bridge.connections["demo-odoo"] | {"verify": {"scheme": "path-token", "token": "late"}}
+    entries = json.dumps(bridge.connections | {"acme-late": late})
+    secrets.put_secret_value(SecretId=bridge.ids["ConnectionsSecret"], SecretString=entries)
+    for connection in ("acme-unknown", "acme-late", "demo-pipedrive"):
+        request("POST", f"{bridge.bridge_url}/crm/{connection}/wrong", b"{}", {"Content-Type": "application/json"})
+
+    events = page.get_by_role("list", name="Events, newest first").locator("> li")
+    unknown, known = events.filter(has_text="acme-unknown"), events.filter(has_text="acme-late")
+    expect(unknown).to_contain_text("there is no connection acme-unknown")
+    expect(known).to_contain_text("its proof is not the connection's")
+    page.get_by_label("Filter the traffic").fill("unknown 401")
+    expect(events).to_have_count(1)
+    page.get_by_label("Filter the traffic").fill("nothing like this")
+    expect(page.get_by_text("None fits the filter.").first).to_be_visible()
+    secrets.put_secret_value(SecretId=bridge.ids["ConnectionsSecret"], SecretString=json.dumps(bridge.connections))
+
+
+def test_an_event_is_sent_again_and_taken_to_try_it(bridge, visit):
+    page = visit(bridge.ringostat_url)
+    try_it(page, change=lambda text: text.replace("Олена", "Соломія"))
+    page.get_by_role("link", name="What came of it").click()
+
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("The bridge answered 202.")).to_be_visible()
+    page.get_by_role("link", name="Edit in Try it").click()
+    body = page.get_by_label("Body", exact=True)
+    expect(body).to_have_value(re.compile("Соломія"))
+    body.fill(body.input_value().replace("Соломія", "Уляна"))
+    page.get_by_role("button", name="Send it").click()
+
+    expect(page.get_by_role("link", name="What came of it")).to_be_visible()
+    page.get_by_role("link", name="Traffic").click()
+    expect(page.get_by_role("list", name="Events, newest first").locator("> li").first).to_contain_text("Уляна")
 
 
 def test_everything_is_reached_with_the_keyboard_alone(bridge, visit):

@@ -158,6 +158,9 @@ def test_everything_in_src_is_packaged():
     assert set(packaged["py-modules"]) == {path.stem for path in source.glob("*.py")}
     assert set(packaged["packages"]) == {
         ".".join(path.parent.relative_to(source).parts) for path in source.rglob("*/__init__.py")
-    } | {"cli", "cli.commands", "cli.docs.connect", "ops"}
+    } | {"cli", "cli.commands", "cli.console", "cli.docs.connect", "ops", "ops.web"}
     data = {path for pattern in packaged["package-data"]["mapping"] for path in (source / "mapping").glob(pattern)}
     assert data == {path for path in (source / "mapping").rglob("*") if path.suffix in (".toml", ".json")}
+    for package in ("cli.console", "ops.web"):
+        (pattern,) = packaged["package-data"][package]
+        assert list(ROOT.joinpath(*package.split(".")).glob(pattern))

@@ -4,9 +4,9 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from cli.commands.rejected import Replay
 from local.in_process import receive
 from ops.rejected_queue import Held, rejection_of, sendable
+from ops.replay import Replay
 from settings import SETTINGS
 from tests.cli.people import person
 
@@ -142,7 +142,7 @@ def test_what_is_rejected_again_comes_back_whole_and_is_replayed_once_a_run(onli
 
 def test_an_event_that_comes_back_while_the_run_reads_does_not_go_round_for_ever(online, bridge):
     bridge.post("acme", NOBODY)
-    run = Replay(online.stack, rate=Unhurried())
+    run = Replay(online.stack, wait=Unhurried().wait)
 
     with Held(online.stack) as held:
         for number, batch in enumerate(held.batches()):

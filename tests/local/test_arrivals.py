@@ -25,7 +25,7 @@ def passage(target="/crm/demo-pipedrive/local", body=PERSON, method="POST", head
 
 @pytest.fixture
 def kept():
-    return Arrivals({"demo-pipedrive": PIPEDRIVE})
+    return Arrivals({"demo-pipedrive": PIPEDRIVE}.get)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_an_event_is_kept_with_the_cards_that_it_changes(kept, mark):
     kept.add(passage(), mark)
 
     (event,) = kept.of_card("106#Pipedrive#contact:42", 10)
-    assert arrivals.row(event, PIPEDRIVE)["records"][0]["name"] == "Олена"
+    assert arrivals.row(event)["records"][0]["name"] == "Олена"
     assert kept.of_card("106#Pipedrive#contact:43", 10) == []
 
 
@@ -46,15 +46,32 @@ def test_an_event_is_kept_with_the_cards_that_it_changes(kept, mark):
     [
         passage("/healthz"),
         passage("/crm"),
-        passage("/crm/unknown/local"),
         passage("/crm/demo-pipedrive/local", method="GET"),
         passage("/crm/demo-pipedrive/local/more"),
     ],
 )
-def test_what_is_no_event_of_a_connection_is_not_kept(kept, mark, one):
+def test_what_is_no_address_of_an_event_is_not_kept(kept, mark, one):
     kept.add(one, mark)
 
     assert kept.since(-1, 10) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "why"),
+    [
+        ("unknown", 401, "there is no connection unknown"),
+        ("demo-pipedrive", 401, "its proof is not the connection's"),
+        ("demo-pipedrive", 429, "the throttle"),
+        ("demo-pipedrive", 503, "no copy"),
+    ],
+)
+def test_a_request_that_was_refused_says_why_and_no_mapping_is_asked(kept, mark, name, status, why):
+    kept.add(passage(f"/crm/{name}/wrong")._replace(status=status), mark)
+
+    (event,) = kept.since(-1, 10)
+    assert arrivals.row(event)["refusal"].startswith(why)
+    assert (event.outcomes, event.keys) == ([], [])
+    assert "wrong" not in json.dumps(explained.request(event) | {"body": "", "refusal": ""})
 
 
 def test_what_proves_the_sender_is_not_kept(kept, mark):

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from local.crm.dialect import Asked, Change, Crm, Event, error, iso, seconds_of
 from local.crm.limits import Bucket
 from local.crm.records import Record, Records
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 TYPES = {1: "lead", 2: "deal", 3: "contact", 4: "company"}
 PAGE = 50

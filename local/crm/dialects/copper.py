@@ -7,7 +7,7 @@ from typing import Any
 from local.crm.dialect import Asked, Change, Crm, Event, error, json_event
 from local.crm.limits import Window
 from local.crm.records import Record, Records
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 KINDS = {"people": "contact", "companies": "company", "leads": "lead", "opportunities": "deal"}
 TYPES = {"contact": "person", "company": "company", "lead": "lead", "deal": "opportunity"}

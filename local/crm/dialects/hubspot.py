@@ -9,7 +9,7 @@ from typing import Any
 from local.crm.dialect import Asked, Change, Crm, Event, error, json_event, seconds_of, zulu
 from local.crm.limits import Bucket, Window
 from local.crm.records import Record, Records
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 PATH = re.compile(r"/crm/(?:objects/[^/]+|v3/objects)/(contacts|companies)(?:/(batch/read|search))?")
 KINDS = {"contacts": "contact", "companies": "company"}

@@ -9,7 +9,7 @@ from typing import Any
 from local.crm.dialect import Asked, Change, Crm, Event, error, json_event, seconds_of
 from local.crm.limits import Window
 from local.crm.records import Record, Records
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 PAGE, SMALL_PAGE = 50, 15
 FAULTS: dict[str, dict[str, Any]] = {

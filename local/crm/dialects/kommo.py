@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from local.crm.dialect import Asked, Change, Crm, Event, error
 from local.crm.limits import Window
 from local.crm.records import Record, Records
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 KINDS = {"contacts": "contact", "companies": "company", "leads": "deal"}
 NAMES = {kind: name for name, kind in KINDS.items()}

@@ -10,7 +10,7 @@ from typing import Any
 from local.crm.dialect import Asked, Change, Crm, Event, error, iso, json_event, zulu
 from local.crm.limits import Window
 from local.crm.records import Record, Records
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 BOARD = 1_770_000_001
 IDS, PAGE = 100, 500

@@ -10,7 +10,7 @@ from typing import Any
 from local.crm.dialect import Asked, Change, Crm, Event, error, iso, json_event, seconds_of, zulu
 from local.crm.limits import Bucket, Window
 from local.crm.records import Record, Records
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 KINDS = {"persons": "contact", "organizations": "company", "deals": "deal"}
 ENTITIES = {"contact": "person", "company": "organization", "deal": "deal"}

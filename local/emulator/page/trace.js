@@ -49,7 +49,18 @@ function show(here, found) {
       found.events.length > 1 ? h("label", { class: "inline" }, "Event ", h("select", {
         onchange: (change) => { here.chosen = Number(change.target.value); show(here, found); },
       }, found.events.map((one, index) => h("option", { value: index, ...(index === here.chosen ? { selected: true } : {}) }, `${clock(one.time)} · ${one.connection}${index ? "" : " (newest)"}`)))) : null),
-    columns);
+    event ? again(event) : null, columns);
+}
+
+/** Send an event once more as it came, or take it to Try it. */
+function again(event) {
+  const told = h("span", { class: "hint", role: "status" });
+  const send = async () => {
+    told.textContent = "Sending…";
+    try { told.textContent = `The bridge answered ${(await ask("POST", "/_bridge/again", { number: event.number })).status}.`; } catch (error) { told.textContent = error.message; }
+  };
+  return h("div", { class: "actions again" }, h("button", { type: "button", onclick: send }, "Send again"),
+    event.encoded && event.preset ? h("a", { class: "button", href: `#/try/${event.number}` }, "Edit in Try it") : null, told);
 }
 
 /** Three columns: what came (unless it is on the page already), what the mapping made of it, what Ringostat got. */
@@ -67,6 +78,7 @@ export function compared(event, card, { sent = true } = {}) {
     h("section", { class: "panel wide-panel" },
       h("h2", null, sent ? "What the mapping made of it" : "What the mapping makes of it"),
       h("p", { class: "muted" }, event.mapping, event.outcomes.length > 1 ? ` · ${count(event.outcomes.length, "record")}` : ""),
+      event.refusal ? h("p", { class: "because" }, "It was refused before a mapping was asked: ", foreign(event.refusal), ".") : null,
       event.outcomes.map((outcome) => outcomeView(outcome, mark))),
     h("section", { class: "panel" },
       h("h2", null, sent ? "What Ringostat gets" : "What Ringostat would get"),

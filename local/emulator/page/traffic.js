@@ -5,7 +5,7 @@ import { badge, cardPath } from "./paths.js";
 import { stateOf, store } from "./store.js";
 import { clock, count } from "./words.js";
 
-let parts = null, opened = "";
+let parts = null, opened = "", typed = "";
 
 export function trafficView(number) {
   if (!parts) make();
@@ -19,27 +19,35 @@ function make() {
   const events = h("ol", { class: "log", "aria-label": "Events, newest first" }), requests = h("ol", { class: "log", "aria-label": "Requests, newest first" });
   const noEvents = h("p", { class: "muted" }, "No event yet."), noRequests = h("p", { class: "muted" }, "No request yet.");
   const total = h("p", { class: "muted" });
+  const filter = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", placeholder: "Connection, name, code, status", "aria-label": "Filter the traffic", oninput: (event) => { typed = event.target.value.toLocaleLowerCase("uk"); show(); } });
   parts = { events, requests, noEvents, noRequests, total };
-  parts.incoming = h("div", { class: "sheet" }, h("h2", null, "From CRMs to the bridge"), h("p", { class: "muted" }, "What came in at the front, and what each record became."), noEvents, events);
+  parts.incoming = h("div", { class: "sheet" }, h("h2", null, "From CRMs to the bridge"), h("p", { class: "muted" }, "What came to the door, what each record became, and why what was refused was."), noEvents, events);
   parts.root = h("section", { class: "traffic", "aria-label": "Traffic" },
-    h("header", { class: "view-head" }, h("h1", null, "Traffic"), h("p", { class: "muted" }, "What came in, and each request of the bridge with its answer.")),
+    h("header", { class: "view-head" }, h("h1", null, "Traffic"), h("p", { class: "muted" }, "What came in, and each request of the bridge with its answer."), filter),
     parts.incoming, h("div", { class: "sheet" }, h("h2", null, "From the bridge to Ringostat"), total, noRequests, requests));
 }
 
 function show() {
   parts.incoming.hidden = !store.bridge;
-  keyed(parts.events, store.events, (one) => one.number, (one) => one.records.map((record) => stateOf(record.key)).join(), eventRow);
-  keyed(parts.requests, store.requests, (one) => one.number, () => 0, requestRow);
-  parts.noEvents.hidden = store.events.length > 0;
-  parts.noRequests.hidden = store.requests.length > 0;
+  const events = store.events.filter((one) => fits([one.connection, one.method, one.status, one.refusal, ...one.records.flatMap((record) => [record.name, record.card, record.code, record.reason, stateOf(record.key)])]));
+  const requests = store.requests.filter((one) => fits([one.endpoint, one.status ?? "no answer", `no. ${one.number}`]));
+  keyed(parts.events, events, (one) => one.number, (one) => one.records.map((record) => stateOf(record.key)).join(), eventRow);
+  keyed(parts.requests, requests, (one) => one.number, () => 0, requestRow);
+  parts.noEvents.hidden = events.length > 0;
+  parts.noRequests.hidden = requests.length > 0;
+  parts.noEvents.textContent = store.events.length ? "None fits the filter." : "No event yet.";
+  parts.noRequests.textContent = store.requests.length ? "None fits the filter." : "No request yet.";
   const words = store.total ? `${count(store.total, "request")} since the start; the last ${Math.min(store.requests.length, 200)} are listed.` : "Every request and its answer stand here.";
   if (parts.total.textContent !== words) parts.total.textContent = words;
 }
+
+const fits = (texts) => typed.split(/\s+/).every((word) => texts.join("\n").toLocaleLowerCase("uk").includes(word));
 
 function eventRow(one) {
   return h("li", null,
     h("div", { class: "log-head" }, h("span", { class: "tabular muted" }, clock(one.time)), h("a", { href: `#/event/${one.number}` }, one.connection),
       h("span", { class: "muted" }, `${one.method}, ${count(one.bytes, "byte")}`), h("span", { class: `badge ${one.status < 300 ? "good" : "bad"}` }, String(one.status))),
+    one.refusal ? h("p", { class: "muted" }, badge("refused"), " ", foreign(one.refusal)) : null,
     h("ul", { class: "verdicts" }, one.records.map((record) => h("li", null, record.result === "change"
       ? [badge(stateOf(record.key) || "change"), h("a", { href: cardPath(record.id) }, foreign(record.name || record.card))]
       : [badge(record.result), h("span", null, h("code", null, record.code), " ", foreign(record.reason))])),

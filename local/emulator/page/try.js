@@ -6,10 +6,12 @@ import { send } from "./sending.js";
 import { stateOf, store } from "./store.js";
 import { compared } from "./trace.js";
 
-let parts = null, presets = null, event = null, edited = false, timer = 0, sent = null;
+let parts = null, presets = null, event = null, edited = false, timer = 0, sent = null, taken = "", connection = "";
 
-export function tryView() {
+/** The view, with an event of the traffic if its number is given. */
+export function tryView(number) {
   if (!parts) make();
+  if (number && number !== taken) { taken = number; take(number); }
   showStates();
   return parts.root;
 }
@@ -43,21 +45,44 @@ async function fill() {
   presets = await ask("GET", "/_bridge/presets");
   replace(parts.preset, presets.filter((one) => one.events.length).map((one) => h("option", { value: one.name }, one.title)));
   parts.preset.value = "pipedrive";
-  choosePreset();
+  if (taken) take(taken);
+  else choosePreset();
+}
+
+/** Let an event that came be edited; it goes by the connection that it came by. */
+async function take(number) {
+  if (!presets) return;
+  const found = await ask("GET", `/_bridge/event?number=${number}`);
+  parts.preset.value = found.preset;
+  list();
+  parts.sample.prepend(h("option", { value: "" }, `event ${number} of ${found.connection}`));
+  parts.sample.value = "";
+  connection = found.connection;
+  put({ ...found, query: new URLSearchParams(found.query).toString(), headers: Object.fromEntries(Object.entries(found.headers).filter(([name]) => name !== "content-type")) });
 }
 
 function choosePreset() {
-  const chosen = presets.find((one) => one.name === parts.preset.value);
+  list();
+  chooseEvent();
+}
+
+function list() {
+  const chosen = presets.find((one) => one.name === parts.preset.value) ?? { events: [] };
   replace(parts.sample, chosen.events.map((one) => {
     const results = one.results.filter((result) => result !== "change").join(", ");
     return h("option", { value: one.name }, one.name.replace(/\.\w+$/, "").replaceAll("-", " ") + (results ? ` (${results})` : ""));
   }));
-  parts.sample.value = chosen.best ?? chosen.events[0].name;
-  chooseEvent();
+  parts.sample.value = chosen.best ?? chosen.events[0]?.name ?? "";
 }
 
 async function chooseEvent() {
-  event = await ask("GET", `/_bridge/sample?preset=${parts.preset.value}&event=${encodeURIComponent(parts.sample.value)}`);
+  if (!parts.sample.value) { take(taken); return; }
+  connection = "";
+  put(await ask("GET", `/_bridge/sample?preset=${parts.preset.value}&event=${encodeURIComponent(parts.sample.value)}`));
+}
+
+function put(found) {
+  event = found;
   parts.body.value = event.body;
   parts.type.value = event.contentType;
   parts.query.value = event.query;
@@ -75,7 +100,7 @@ function onEdit() {
 
 function written() {
   return {
-    preset: parts.preset.value, contentType: parts.type.value, query: parts.query.value, headers: event.headers,
+    preset: parts.preset.value, connection, contentType: parts.type.value, query: parts.query.value, headers: event.headers,
     ...(edited ? { body: parts.body.value } : { encoded: event.encoded, body: event.body }),
   };
 }
@@ -98,7 +123,7 @@ async function go() {
   const last = store.events[0]?.number ?? 0;
   try {
     const answer = await send(preset, rest);
-    sent = { ...answer, after: last, connection: `demo-${preset}` };
+    sent = { ...answer, after: last, connection: connection || `demo-${preset}` };
   } catch (error) {
     sent = null;
     replace(parts.answer, h("p", { class: "note" }, error.message));

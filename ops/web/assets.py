@@ -1,12 +1,12 @@
-"""The files of the page, and the headers that keep it harmless, whatever a contact's name holds."""
+"""The files of a page, and the headers that keep it harmless, whatever a contact's name holds."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-from local.emulator.reply import Reply
+from ops.web.reply import Reply
 
-FOLDER = Path(__file__).with_name("page")
+SHARED = Path(__file__).with_name("page")
 PREFIX = "/page/"
 TYPES = {
     ".html": "text/html; charset=utf-8",

@@ -52,8 +52,11 @@ export function replace(parent, ...children) {
   parent.replaceChildren(...children.flat(9).filter(Boolean));
 }
 
+/** Headers of every question to the server. */
+export const headers = {};
+
 export async function ask(method, path, value) {
-  const reply = await fetch(path, { method, body: value === undefined ? undefined : JSON.stringify(value) });
+  const reply = await fetch(path, { method, headers, body: value === undefined ? undefined : JSON.stringify(value) });
   const found = await reply.json();
   if (!reply.ok) throw new Error(found?.error ?? `The answer was ${reply.status}`);
   return found;

@@ -1,0 +1,48 @@
+"""What the console does to a stack: the same functions that the verbs call."""
+
+from collections.abc import Collection
+
+from ops.erasing import AT_RINGOSTAT, erased
+from ops.left_behind import taken_off
+from ops.refused import retried
+from ops.rejected_queue import Held
+from ops.replay import Replay
+from ops.stack import Stack
+from ops.views import is_card, row
+
+
+def replay(stack: Stack, identities: Collection[str]) -> str:
+    """Send rejected events to the inbox queue again; return what came of it."""
+    run, left = Replay(stack), set(identities)
+    with Held(stack) as held:
+        for batch in held.batches():
+            run.replay([one for one in batch if one.identity in left], held)
+            left -= {one.identity for one in batch}
+            if not left:
+                break
+    return run.summary()
+
+
+def retry(stack: Stack, key: str) -> str:
+    """Post a refused card once more."""
+    known = stack.cards.read([key]).get(key)
+    if known is None or not row(known)["state"].startswith("refused"):
+        return "The card is not refused any more."
+    return (
+        "The card is due again." if retried(stack, [known]) else "The card changed meanwhile, which ends its refusal."
+    )
+
+
+def erase(stack: Stack, key: str) -> str:
+    """Erase a card for good."""
+    if not is_card(key) or key not in stack.cards.read([key]):
+        raise LookupError("There is no card of this key.")
+    traces = erased(stack, key)
+    words = f"{key} erased; {len(traces.of_it)} rejected events of it deleted. {AT_RINGOSTAT}"
+    unknown = f" {len(traces.unknown)} rejected events name no card: check whether they are of this one."
+    return words + unknown if traces.unknown else words
+
+
+def remove(stack: Stack, key: str) -> str:
+    """Take a card off the list of those left behind."""
+    return "The card is taken off." if taken_off(stack, [key]) else "The card is not left behind any more."

@@ -1,0 +1,1 @@
+"""What the pages of this machine share: their files, and answers with the headers that keep them harmless."""
