@@ -20,7 +20,7 @@ from intake.employees import ids_of
 from lookup.request import needs
 from mapping.language import loader
 from mapping.language.rule import STAFF
-from ops import api_keys, auth_check, stored, wanted
+from ops import api_keys, auth_check, origins, stored, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
 from ops.stack import LARGEST_SECRET, Stack, as_secret
@@ -95,6 +95,8 @@ def connections(stack: Stack) -> Iterator[Finding]:
         )
     if not wrong:
         yield Finding("fine", f"{len(entries)} connections can be read")
+    for (project, origin), those in origins.shared(stack, entries).items():
+        yield Finding("note", origins.words(project, origin, those), origins.REMEDY)
 
 
 def problems(stack: Stack, entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[str]:
@@ -373,22 +375,22 @@ def alarms(stack: Stack) -> Iterator[Finding]:
 def last_events(stack: Stack) -> Iterator[Finding]:
     """Say when each connection last changed a card, as far as the first megabytes of the table show."""
     entries, now = stack.secret("ConnectionsSecret"), stack.clock()
-    newest, whole = _newest(stack)
-    for name in sorted(newest.keys() - entries.keys()):
+    latest, whole = newest(stack)
+    for name in sorted(latest.keys() - entries.keys()):
         remedy = f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM"
         yield Finding("wrong", f"cards came by the connection {name}, which is gone", remedy)
-    for name in sorted(newest.keys() & entries.keys()):
+    for name in sorted(latest.keys() & entries.keys()):
         later = "" if whole else " or later"
-        yield Finding("note", f"{name} last changed a card {shown(newest[name], now)}{later}")
-    never = sorted(entries.keys() - newest.keys())
+        yield Finding("note", f"{name} last changed a card {shown(latest[name], now)}{later}")
+    never = sorted(entries.keys() - latest.keys())
     if never and whole:
         remedy = f"bridge send SAMPLE --connection {never[0]} sends an event as its CRM would"
         yield Finding("note", f"no card ever came by {', '.join(never)}", remedy)
 
 
-def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
+def newest(stack: Stack) -> tuple[dict[str, int], bool]:
     """Return the newest arrival by connection, and whether the whole table was read."""
-    newest: dict[str, int] = {}
+    latest: dict[str, int] = {}
     more: dict[str, Any] = {}
     for _ in range(PAGES):
         answer = stack.client("dynamodb").scan(
@@ -401,11 +403,11 @@ def _newest(stack: Stack) -> tuple[dict[str, int], bool]:
         for item in answer["Items"]:
             arrived = max((stamp[2] for stamp in json.loads(item["fields"]["S"]).values()), default=0)
             if name := item.get("connection", {}).get("S"):
-                newest[name] = max(arrived, newest.get(name, 0))
+                latest[name] = max(arrived, latest.get(name, 0))
         if "LastEvaluatedKey" not in answer:
-            return newest, True
+            return latest, True
         more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-    return newest, False
+    return latest, False
 
 
 CHECKS: tuple[Check, ...] = (

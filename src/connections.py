@@ -16,6 +16,7 @@ class Connection(NamedTuple):
     settings: Mapping[str, str]  # what mappings may see: country, time_zone, crm_url …, never the verification
     lookups: bool = False  # whether the key to the CRM's API is known, with which records are looked up
     stored: bool = False  # whether the mapping is one of the table, also where the bundle has one of this name
+    origin: str = ""  # in the keys of its cards, in place of the mapping's crm: keeps two accounts of one CRM apart
 
 
 def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
@@ -24,11 +25,14 @@ def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
     if entry is None:
         return None
     try:
-        own = {"mapping", "project", "verify", "lookups", "stored"}
+        own = {"mapping", "project", "verify", "lookups", "stored", "origin"}
         settings = {key: str(value) for key, value in entry.items() if key not in own}
         verify = dict(entry.get("verify", {}))
+        origin = str(entry.get("origin", ""))
+        if "#" in origin:
+            raise BadConnection(f"The origin of connection {name!r} may have no '#', which parts the keys of cards.")
         lookups, stored = entry.get("lookups") is True, entry.get("stored") is True
-        return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups, stored)
+        return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups, stored, origin)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadConnection(
             f"The entry of connection {name!r} needs mapping and project (a number); verify must be an object."

@@ -9,6 +9,7 @@ from cli.checks import problems
 from cli.terminal import Cell, columns, say
 from connections import connection_of
 from errors import BadConnection
+from ops import origins
 from ops.stack import Stack, of_stack
 
 
@@ -23,6 +24,8 @@ def command(stack: Stack) -> int:
     wrong = [problem for name in sorted(entries) for problem in problems(stack, entries, keys, name)]
     for problem in wrong:
         say(Cell(problem, "red"))
+    for (project, origin), those in origins.shared(stack, entries).items():
+        say(Cell(origins.words(project, origin, those), "yellow"))
     say("1 connection" if len(entries) == 1 else f"{len(entries)} connections")
     return exits.WRONG if wrong else exits.FINE
 

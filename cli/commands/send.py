@@ -3,20 +3,15 @@
 import json
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import click
-import urllib3
 
-from access import fault, signed
-from cli import exits
+from access import fault
+from cli import door, exits
 from cli.terminal import Cell, say
-from connections import Connection
-from event import Request
 from ops.samples import Sample, of_event
 from ops.stack import Stack, of_stack
 
-SECONDS = 35  # API Gateway's own limit is 30
 STYLES = {"accepted": "green", "rejected": "red"}
 
 
@@ -36,43 +31,23 @@ def command(stack: Stack, samples: list[Sample], connection: str) -> int:
         )
     if problem := fault(entry.verify):
         raise click.ClickException(f"{connection}: {problem}")
-    return max(_sent(stack, entry, sample) for sample in samples)
+    return max(_told(door.sent(stack, entry, sample)) for sample in samples)
 
 
-def _sent(stack: Stack, entry: Connection, sample: Sample) -> int:
-    try:
-        request = signed(entry.verify, Request(sample.body, sample.headers, received_at=stack.clock()))
-    except (ValueError, AttributeError, TypeError):
-        raise click.ClickException(f"the sample cannot carry a proof of the scheme {entry.verify['scheme']}") from None
-    url = stack.hooks_url + entry.name + (f"/{quote(request.token, safe='')}" if request.token else "")
-    url += f"?{urlencode(sample.query)}" if sample.query else ""
-    try:
-        with urllib3.PoolManager(retries=False, timeout=SECONDS) as pool:
-            answer = pool.request("POST", url, body=request.body, headers=_headers(request.headers), redirect=False)
-    except urllib3.exceptions.HTTPError as error:
-        raise click.ClickException(f"the API does not answer ({type(error).__name__})") from None
-    return _told(answer.status, answer.data)
-
-
-def _headers(headers: Any) -> dict[str, str]:
-    """Return the headers without those that HTTP itself sets."""
-    own = {"host", "content-length", "connection", "transfer-encoding"}
-    return {name: text for name, text in headers.items() if name.lower() not in own}
-
-
-def _told(status: int, body: bytes) -> int:
+def _told(answered: door.Answer) -> int:
     """Print an answer; return an exit code."""
     try:
-        answer = json.loads(body)
+        answer = json.loads(answered.body)
     except ValueError:
         answer = None
+    status = answered.status
     taken = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
     say(Cell(str(status), "green" if taken else "red"), "  ", _words(answer) if isinstance(answer, dict) else "")
     records = [*answer.get("skipped", ()), *answer.get("rejected", ())] if isinstance(answer, dict) else []
     for record in records:
         say(f"  record {record['index']}: {record['code']}: {record['reason']}")
     if status == HTTPStatus.UNAUTHORIZED:
-        say("  a change of the connections counts within 5 minutes; bridge doctor says more")
+        say("  the functions do not take the proof that the connections secret holds; bridge doctor says more")
     if not taken:
         return exits.WRONG
     return exits.REJECTED if isinstance(answer, dict) and answer.get("rejected") else exits.FINE
