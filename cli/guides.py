@@ -16,11 +16,8 @@ FENCE = "```"
 
 def steps(preset: str, address: str) -> list[str]:
     """Return the chapter, with the connection's own address in it."""
-    own = re.sub(
-        r"<base address>/crm/[\w-]+(/<token>)?",
-        lambda _: address,
-        found[1] if (found := CHAPTER.search(_guide(preset))) else "",
-    )
+    found = CHAPTER.search(_guide(preset))
+    own = re.sub(r"<base address>/crm/[\w-]+(/<token>)?", lambda _: address, found[1] if found else "")
     return own.strip().splitlines()
 
 

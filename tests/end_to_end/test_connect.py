@@ -21,7 +21,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 WRONG = [
     ("Name of the connection", ["Acme CRM", "demo-kommo"], ["small letters", "already"]),
     ("Ringostat project", ["abc", "0"], ["by its number"]),
-    ("Ringostat project", ["999"], ["project 999 has no auth key"]),
+    ("Ringostat project", ["998", "999", "999"], ["project 998 has no auth key", "does not know this auth key"]),
     ("Country of phones", ["Ukraine"], ["two letters"]),
     ("Time zone", ["Kyiv"], ["no such zone"]),
     ("Address of your CRM,", ["acme.example.com", "http://acme.example.com"], ["must begin with https://"]),
@@ -87,30 +87,34 @@ class Terminal:
 
 
 @pytest.fixture
-def connections(world):
-    """What the connections secret holds; at the end it holds what it held."""
-    secrets, identity = world.aws.client("secretsmanager"), world.ids["ConnectionsSecret"]
+def secret(world):
+    """Read a secret; at the end both hold what they held."""
+    manager = world.aws.client("secretsmanager")
 
-    def read():
-        return json.loads(secrets.get_secret_value(SecretId=identity)["SecretString"])
+    def read(name):
+        return json.loads(manager.get_secret_value(SecretId=world.ids[name])["SecretString"])
 
-    before = read()
+    before = {name: read(name) for name in ("ConnectionsSecret", "AuthKeysSecret")}
     yield read
-    secrets.put_secret_value(SecretId=identity, SecretString=json.dumps(before))
+    for name, entries in before.items():
+        manager.put_secret_value(SecretId=world.ids[name], SecretString=json.dumps(entries))
 
 
 @pytest.mark.parametrize("preset", KEYS)
-def test_n9_wrong_answers_at_each_question_end_nothing_and_are_not_stored(world, connections, preset):
-    before, name = connections(), f"{preset}-{crm.person().id}"
+def test_n9_wrong_answers_at_each_question_end_nothing_and_are_not_stored(world, secret, preset):
+    before, name = secret("ConnectionsSecret"), f"{preset}-{crm.person().id}"
     terminal = Terminal(["connect", preset, "--no-wait", "--local"], world.bridge_url.rpartition(":")[2])
-    right = [name, None, "106", "UA", "Europe/Kyiv", "https://acme.example.com", "path-token"]
+    right = [name, None, None, "UA", "Europe/Kyiv", "https://acme.example.com", "path-token"]
+    keys = iter(["wrong", "local-key"])
     several = preset == "bitrix24"  # ways to verify requests: the only one is not asked for
 
     for (question, wrong, reasons), good in zip(WRONG if several else WRONG[:-1], right, strict=False):
         for answer in wrong:
             terminal.answer(question, answer)
+            if wrong[-1] == "999":
+                terminal.answer("Add it now?", "n" if answer == "998" else "y")
             if answer == "999":
-                terminal.answer("Add it now?", "n")
+                terminal.answer("Auth key of project 999", next(keys))
         if good:
             terminal.answer(question, good)
         assert all(reason in terminal.text for reason in reasons), terminal.text
@@ -121,13 +125,14 @@ def test_n9_wrong_answers_at_each_question_end_nothing_and_are_not_stored(world,
     lines = ANSI.sub("", terminal.text).splitlines()
 
     assert code == 0, terminal.text
-    after = connections()
+    after = secret("ConnectionsSecret")
     stored = after.pop(name)
     assert after == before
+    assert secret("AuthKeysSecret")["999"] == {"auth_key": "local-key"}
     assert set(stored.pop("verify")) in ({"scheme", "token"}, {"scheme", "username", "password"})
     assert stored == {
         "mapping": preset,
-        "project": 106,
+        "project": 999,
         "country": "UA",
         "time_zone": "Europe/Kyiv",
         "crm_url": "https://acme.example.com",
