@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import click
 
+from ops.completion import connections
+
 
 class Filter(NamedTuple):
     """What must fit; an empty text fits everything. `since` is in ms since 1970."""
@@ -22,7 +24,7 @@ class Filter(NamedTuple):
 _OPTIONS = (
     click.option("--since", metavar="WHEN", help="Since then: 90min, 2h, 3d, 2026-03-01 or 2026-03-01T10:00."),
     click.option("--code", default="", help="With this code."),
-    click.option("--connection", default="", help="Of this connection."),
+    click.option("--connection", default="", shell_complete=connections, help="Of this connection."),
 )
 
 

@@ -1,4 +1,4 @@
-"""What an admin does next in the CRM: the chapter "In the CRM" of docs/connect/<crm>.md, for the terminal."""
+"""What an admin does in the CRM: the chapters "In the CRM" and "Remove it" of docs/connect/<crm>.md."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -54,6 +54,12 @@ def _part(part: str) -> Part:
     if part.startswith("**"):
         return Cell(part[2:-2].replace("`", ""), "bold")
     return Cell(part[1:-1], "cyan") if part.startswith("`") else part
+
+
+def removal(preset: str) -> str:
+    """Return what to switch off in the CRM: the first line of its chapter, empty where there is none."""
+    found = re.search(r"^## Remove it\n+(.+)$", _guide(preset), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _guide(preset: str) -> str:

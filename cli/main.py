@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from cli import exits
+from errors import did_you_mean
 
 VERBS = {
     "explain": "Show what a mapping makes of a sample, field by field.",
@@ -17,14 +19,15 @@ VERBS = {
     "new": "Draft a mapping from a sample.",
     "test": "Compare samples with what they must become.",
     "presets": "List the ready-made mappings.",
-    "project": "Give the bridge the auth key of a Ringostat project.",
+    "project": "Store, list and remove the auth keys of Ringostat projects.",
     "mapping": "Store mappings of your own, which need no deployment.",
     "connect": "Join a CRM to a project; prints the address to paste there.",
+    "disconnect": "Remove a connection and its API key; its cards stay.",
     "connections": "List the connections, without their secrets.",
     "send": "Send a sample through the real API, signed as the CRM would.",
     "staff": "List owners and Ringostat's employees; --try reads these.",
     "doctor": "Look for what keeps contacts from Ringostat, with a remedy for each.",
-    "import": "Import contacts from a CSV or NDJSON file, through the inbox queue.",
+    "import": "Import contacts from a CSV, .xlsx or NDJSON file, through the inbox queue.",
     "sync": "Read all records of a CRM and bring them to Ringostat: the first fill.",
     "status": "Show one card: its fields, what Ringostat confirmed, what comes next.",
     "due": "List the cards that Ringostat has not confirmed yet, newest first.",
@@ -56,6 +59,16 @@ class Verbs(click.Group):
         command: click.Command = importlib.import_module(f"cli.commands.{MODULES.get(verb, verb)}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a verb; a misspelt one is told with the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            hint = did_you_mean(args[0], [*VERBS, *ALIASES])
+            raise click.UsageError(f"{error.message} {hint.capitalize()}".rstrip(), ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without importing them."""
         del ctx
@@ -69,14 +82,30 @@ class Verbs(click.Group):
     def _code(self, *args: Any, **extra: Any) -> int:
         try:
             return super().main(*args, **extra) or exits.FINE
+        except NoArgsIsHelpError as error:  # of `bridge` and of a group such as `bridge rejected`
+            click.echo(error.format_message())
+            return exits.FINE
         except click.ClickException as error:
-            error.show()
+            _told_where(error).show()
             return exits.WRONG
-        except click.Abort:
+        except click.Abort as error:
+            if error.__cause__ is None and not sys.stdin.isatty():  # no Ctrl-C, but a question
+                click.echo(
+                    "\nNothing was done: a question was answered with no, or not at all. In a script --yes answers it.",
+                    err=True,
+                )
             return exits.INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the last resort: a traceback could quote personal data
             click.echo(f"bridge: this is a fault of the bridge itself: {_place(error)}. Please report it.", err=True)
             return exits.FAULT
+
+
+def _told_where(error: click.ClickException) -> click.ClickException:
+    """Return an error that says where an option of a verb stands, if it stood before the verb."""
+    if isinstance(error, click.NoSuchOption) and error.ctx and isinstance(error.ctx.command, click.Group):
+        path = error.ctx.command_path
+        return click.UsageError(f"{error.message} Write it after the verb: {path} VERB {error.option_name}", error.ctx)
+    return error
 
 
 def _place(error: Exception) -> str:
@@ -87,11 +116,30 @@ def _place(error: Exception) -> str:
     )
 
 
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's call
+    """Print the version of the package, or of the clone that the command runs from."""
+    if not value or ctx.resilient_parsing:
+        return
+    import tomllib  # noqa: PLC0415 - no other call needs them
+    from importlib import metadata  # noqa: PLC0415 - as above
+
+    try:
+        number = metadata.version("ringostat-bridge")
+    except metadata.PackageNotFoundError:
+        project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+        number = project["version"]
+    click.echo(f"bridge {number}")
+    ctx.exit()
+
+
 @click.group(
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 fine; 1 something given is wrong (a mapping, an option, a file, a failed test); "
-    "2 something was rejected or refused; 70 a fault of the bridge itself; 130 interrupted.",
+    epilog="Exit codes: 0 fine; 1 something given is wrong (a mapping, an option, a file, a failed test), or must be "
+    "repaired; 2 something is rejected or refused; 70 a fault of the bridge itself; 130 interrupted, or answered no.",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
 )
 def bridge() -> None:
     """Try mappings out, and see what became of events: in AWS (--stack NAME) or in the local world (--local)."""

@@ -1,22 +1,32 @@
 """Files to import: CSV whose headers name Ringostat's fields in some usual way, and JSON line by line."""
 
 import csv
+import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
-from mapping import names
+from mapping import names, normalize
 
 DELIMITERS = ",;\t|"
 SCALARS = ("externalId", "fullName", "responsible", "leadId", "contactLink", "leadLink", "dealLink", "googleClientId")
 PARTS = ("last", "first", "patronymic")  # of a name, in the order of a Ukrainian address book
 COMPANY = ("companyId", "companyName")
-FIELDS = (*SCALARS, *PARTS, *COMPANY, "changedAt", "phone", "email")
+LISTS = {"phone": "phones", "email": "emails"}
+FIELDS = (*SCALARS, *PARTS, *COMPANY, "changedAt", *LISTS)
+# Headers of contact exports that no CRM has. https://support.google.com/contacts/answer/7199294
+OF_EXPORTS = {
+    "additionalname": "patronymic",
+    "organization1name": "companyName",
+    "адресаелектронноїпошти": "email",
+    "адресэлектроннойпочты": "email",
+}
+SEVERAL = " ::: "  # between values of one label in Google's export
 
 
 class Row(NamedTuple):
@@ -50,61 +60,108 @@ def _json_row(number: int, line: str) -> Row:
     return Row(number, record) if isinstance(record, dict) else Row(number, None, "the line is not a JSON object")
 
 
-class Csv:
-    """A CSV file with its headers matched: by their usual names, or as `given` says (an empty field ignores one)."""
+class Line(NamedTuple):
+    """One line of a table: where it begins, and its cells; a text where it is not to be read."""
 
-    def __init__(self, text: str, given: Mapping[str, str]) -> None:
-        self._text = text
-        first = text.partition("\n")[0]
-        self._delimiter = max(DELIMITERS, key=first.count)
-        self.headers = [header.strip() for header in next(self._lines(), [])]
-        self.fields = _matched(self.headers, given)
+    number: int
+    cells: Sequence[str]
+    problem: str = ""
 
-    def _lines(self) -> Any:
-        return csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter)
+
+def csv_lines(text: str) -> Iterator[Line]:
+    """Yield the lines of a CSV, which begin where another ended; a cell may hold line ends."""
+    first = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count))
+    start = 1
+    while True:
+        try:
+            yield Line(start, next(reader))
+        except StopIteration:
+            return
+        except csv.Error:
+            yield Line(start, [], "the line is not CSV")
+        start = reader.line_num + 1
+
+
+class Reading(NamedTuple):
+    """How the cells of a table are read: what the connection says of phones and times, and what stands for an id."""
+
+    country: str = "UA"
+    time_zone: str = "Europe/Kyiv"
+    id_from: str = ""  # phone or email: there is no id, and the first of these is one
+
+    def identity(self, found: Mapping[str, Sequence[str]]) -> str:
+        """Return the id of a line that has none, always spelt alike, empty without a phone or an e-mail."""
+        values = found.get(self.id_from, ())
+        if self.id_from == "phone":
+            return next((phone.value for value in values for phone in normalize.phones(value, self.country)[0]), "")
+        return next((email.lower() for value in values for email in normalize.emails(value)[0]), "")
+
+
+class Table:
+    """Lines with their headers matched: by their usual names, or as `given` says (an empty field ignores one)."""
+
+    def __init__(self, lines: Iterable[Line], given: Mapping[str, str], reading: Reading) -> None:
+        self._lines = (line for line in lines if line.problem or any(map(str.strip, line.cells)))
+        self._reading = reading
+        first = next(self._lines, Line(1, []))
+        self.headers = [header.strip() for header in first.cells]
+        self.fields = _matched(self.headers, given, reading.id_from)
 
     def rows(self) -> Iterator[Row]:
         """Yield the contacts of all lines but the first; empty lines are none."""
-        reader = self._lines()
-        next(reader, None)
-        start = reader.line_num + 1
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error:
-                yield Row(start, None, "the line is not CSV")
-                cells = []
-            if any(map(str.strip, cells)):
-                yield self._row(start, cells)
-            start = reader.line_num + 1
+        for line in self._lines:
+            yield Row(line.number, None, line.problem) if line.problem else self._row(line)
 
-    def _row(self, line: int, cells: Sequence[str]) -> Row:
-        if len(cells) > len(self.headers) and any(map(str.strip, cells[len(self.headers) :])):
-            return Row(line, None, "the line has more cells than there are headers")
+    def _row(self, line: Line) -> Row:
+        if any(map(str.strip, line.cells[len(self.headers) :])):
+            return Row(line.number, None, "the line has more cells than there are headers")
         found: dict[str, list[str]] = {}
-        for field, cell in zip(self.fields, cells, strict=False):
+        for field, cell in zip(self.fields, line.cells, strict=False):
             if field and (value := cell.strip()):
-                found.setdefault(field, []).append(value)
-        return Row(line, contact(found))
+                found.setdefault(field, []).extend(value.split(SEVERAL) if field in LISTS else [value])
+        return Row(line.number, contact(found, self._reading))
 
 
-def _matched(headers: Sequence[str], given: Mapping[str, str]) -> list[str]:
+def _matched(headers: Sequence[str], given: Mapping[str, str], id_from: str) -> list[str]:
     unknown = [header for header in given if header not in headers]
     if unknown:
         raise click.BadParameter(f"there is no header {unknown[0]!r}", param_hint="--map")
-    fields = [given[header] if header in given else field_of(header) for header in headers]
-    counts = Counter(field for field in fields if field not in ("phone", "email", ""))
     if wrong := next((field for field in given.values() if field and field not in FIELDS), None):
         raise click.BadParameter(f"there is no field {wrong!r}: it is one of {', '.join(FIELDS)}", param_hint="--map")
+    meant = [given[header] if header in given else field_of(header) for header in headers]
+    _check_id(headers, meant, id_from)
+    fields = _telling(headers, meant, id_from)
+    counts = Counter(field for field in fields if field not in (*LISTS, "companyName", ""))
     if twice := next((field for field, number in counts.items() if number > 1), None):
         both = " and ".join(repr(header) for header, field in zip(headers, fields, strict=True) if field == twice)
         raise click.BadParameter(f"{both} are both {twice}: ignore one with 'HEADER='", param_hint="--map")
-    if "externalId" not in fields:
-        raise click.BadParameter("no header looks like an id: say 'HEADER=externalId'", param_hint="--map")
+    return fields
+
+
+def _check_id(headers: Sequence[str], fields: Sequence[str], id_from: str) -> None:
+    """Raise BadParameter where no header gives the id, or one does although it is to be made of something else."""
+    if not id_from and "externalId" not in fields:
+        hint = "say 'HEADER=externalId', or --id-from phone if the file has no ids"
+        raise click.BadParameter(f"no header looks like an id: {hint}", param_hint="--map")
+    if id_from and id_from not in fields:
+        raise click.BadParameter(f"no header looks like the {id_from}: say 'HEADER={id_from}'", param_hint="--map")
+    if id_from and "externalId" in fields:
+        header = headers[fields.index("externalId")]
+        hint = f"leave --id-from out, or ignore that with --map '{header}='"
+        raise click.BadParameter(f"{header!r} is an id: {hint}", param_hint="--id-from")
+
+
+def _telling(headers: Sequence[str], fields: Sequence[str], id_from: str) -> list[str]:
+    """Return the fields, empty where one says nothing beside the others."""
     # A company's name is no id: it would be shown beside the company that the CRM sends.
-    return fields if "companyId" in fields else ["" if field == "companyName" else field for field in fields]
+    companies = {"companyName"} if "companyId" not in fields and not id_from else set()
+    nicknames = {at for at, header in enumerate(headers) if names.plain(header) == "nickname"}
+    named = {field for at, field in enumerate(fields) if at not in nicknames} & {"fullName", *PARTS}
+    return [
+        "" if field in companies or (at in nicknames and named and field == "fullName") else field
+        for at, field in enumerate(fields)
+    ]
 
 
 def field_of(header: str) -> str:
@@ -112,6 +169,8 @@ def field_of(header: str) -> str:
     if header in FIELDS:
         return header
     plain = names.plain(header)
+    if plain in OF_EXPORTS:
+        return OF_EXPORTS[plain]
     if field := next((field for field in FIELDS if plain in names.NAMES.get(field, ())), ""):
         return field
     if names.is_phone(header):
@@ -121,17 +180,25 @@ def field_of(header: str) -> str:
     return "companyName" if plain in names.COMPANIES else ""
 
 
-def contact(found: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def contact(found: Mapping[str, Sequence[str]], reading: Reading) -> dict[str, Any]:
     """Return the record of our own contract; it says only what the line has, so nothing known is erased."""
     record: dict[str, Any] = {"kind": "contact", "carries": "partial"}
-    record |= {field: found[field][0] for field in (*SCALARS, "changedAt") if field in found}
+    record |= {field: found[field][0] for field in SCALARS if field in found}
+    if reading.id_from and (identity := reading.identity(found)):
+        record["externalId"] = identity
+    if "changedAt" in found:  # what is no time is left for the contract to reject
+        record["changedAt"] = normalize.time(found["changedAt"][0], reading.time_zone) or found["changedAt"][0]
     parts = [found[part][0] for part in PARTS if part in found]
     if "fullName" not in found and parts:
         record["fullName"] = " ".join(parts)
-    for field, name in (("phone", "phones"), ("email", "emails")):
-        if field in found:
-            record[name] = list(found[field])
-    if "companyId" in found:
-        named = {"name": found["companyName"][0]} if "companyName" in found else {}
-        record["organization"] = {"externalId": found["companyId"][0], **named}
-    return record
+    record |= {name: list(found[field]) for field, name in LISTS.items() if field in found}
+    return record | _company(found, reading)
+
+
+def _company(found: Mapping[str, Sequence[str]], reading: Reading) -> dict[str, Any]:
+    """Return the company; where nothing has an id of a CRM, it has one made of its name, which may be a person's."""
+    name = found.get("companyName", [""])[0]
+    identity = found.get("companyId", [""])[0]
+    if reading.id_from and name and not identity:
+        identity = "name-" + hashlib.sha256(name.casefold().encode()).hexdigest()[:16]
+    return {"organization": {"externalId": identity, **({"name": name} if name else {})}} if identity else {}

@@ -47,9 +47,19 @@ def _visible(parts: Iterable[Part]) -> list[tuple[str, str]]:
     return [(visible(cell.text), cell.style) for cell in cells]
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
 def say_json(value: Any) -> None:
     """Print a value as JSON, for programs."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace").decode())
+
+
+def say_table(titles: Sequence[str], rows: Iterable[Sequence[Part]]) -> None:
+    """Print rows below the titles of their columns, nothing where there are no rows."""
+    if lines := list(rows):
+        for line in columns([[Cell(title, "dim") for title in titles], *lines]):
+            say(*line)
 
 
 def columns(rows: Iterable[Sequence[Part]], *, widest: int = 44) -> list[list[Cell]]:

@@ -14,6 +14,7 @@ from mapping import normalize
 from mapping.language import loader
 from mapping.language.model import Mapping
 from mapping.language.rule import spelt
+from ops.completion import mappings
 from ops.samples import pairs
 
 if TYPE_CHECKING:
@@ -84,7 +85,14 @@ _OPTIONS = (
     click.option(
         "--country", default="UA", show_default=True, callback=checked(country), help="Of phones without a code."
     ),
-    click.option("--mapping", "name", required=True, metavar="NAME|FILE", help="A preset, or a file of your own."),
+    click.option(
+        "--mapping",
+        "name",
+        required=True,
+        metavar="NAME|FILE",
+        shell_complete=mappings,
+        help="A preset, or a file of your own.",
+    ),
 )
 
 

@@ -187,7 +187,7 @@ def of_stack(command: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(command)
     def reaching(*, stack_name: str | None, local: bool, **others: Any) -> int:
         try:
-            return command(stack=_reached(stack_name, local=local), **others)
+            return command(stack=reached(click.get_current_context(), stack_name, local=local), **others)
         except ClientError as error:
             raise click.ClickException(_answered(error)) from None
         except BotoCoreError as error:
@@ -198,10 +198,10 @@ def of_stack(command: Callable[..., int]) -> Callable[..., int]:
     return reaching
 
 
-def _reached(name: str | None, *, local: bool) -> Stack:
-    given = click.get_current_context().obj
-    if isinstance(given, Stack):
-        return given
+def reached(context: click.Context, name: str | None, *, local: bool) -> Stack:
+    """Return the stack that a command was given, or that its options name; raise ClickException."""
+    if isinstance(context.obj, Stack):
+        return context.obj
     if local:
         return in_local_world(os.environ.get("BRIDGE_PORT") or "8080")
     if not name:

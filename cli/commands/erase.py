@@ -13,6 +13,7 @@ from cli.terminal import Cell, say
 from connections import Connection
 from errors import BridgeError
 from mappings import Mappings
+from ops.completion import connections
 from ops.dry_run import card_keys
 from ops.rejected_queue import Held, Rejection, mapped
 from ops.stack import Stack, of_stack
@@ -31,12 +32,15 @@ class Traces(NamedTuple):
 
 
 @click.command(short_help="Erase one card for good; later events of it are skipped.")
-@click.argument("connection")
+@click.argument("connection", shell_complete=connections)
 @click.argument("identity", metavar="ID")
 @click.option("--dry-run", is_flag=True, help="Say what would be erased; nothing is.")
 @click.option("--lift", is_flag=True, help="Let later events make the card again.")
+@click.option("--yes", is_flag=True, help="Erase without a question.")
 @of_stack
-def command(stack: Stack, connection: str, identity: str, *, dry_run: bool, lift: bool) -> int:
+def command(  # noqa: PLR0913 - click calls it with each option by its name
+    stack: Stack, connection: str, identity: str, *, dry_run: bool, lift: bool, yes: bool
+) -> int:
     """Erase the card of ID, as the CRM writes it, and its rejected events. `lead:42` names the kind.
 
     What stays is a tombstone without personal data, so that late events do not bring the card back.
@@ -46,6 +50,9 @@ def command(stack: Stack, connection: str, identity: str, *, dry_run: bool, lift
     if lift:
         return _lift(stack.cards, key, dry_run=dry_run)
     is_known = bool(stack.cards.read([key]))
+    if not (dry_run or yes):
+        missing = "" if is_known else "There is no such card; its events would be skipped all the same. "
+        click.confirm(f"{missing}Erase {key} for good?", abort=True)
     if not dry_run:
         stack.cards.erase(key, stack.clock())
     with Held(stack) as held:

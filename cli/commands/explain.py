@@ -9,7 +9,7 @@ import click
 
 from cards.endpoints import NO_DIRECTION, NO_NAME, Composed
 from cli import exits
-from cli.terminal import Cell, Part, columns, say, say_json
+from cli.terminal import Cell, Part, columns, json_option, say, say_json
 from errors import did_you_mean
 from mapping.language import loader
 from mapping.outcome import Outcome, Want
@@ -34,7 +34,7 @@ WAITING = {NO_DIRECTION: "neither a phone nor an e-mail is known", NO_NAME: "no 
 @click.command(short_help="Show what a mapping makes of a sample, field by field.")
 @of_connection
 @of_event
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@json_option
 def command(connection: Offline, samples: list[Sample], *, as_json: bool) -> int:
     """Show what a mapping makes of SAMPLE: a raw body, a saved HTTP API event or a queue message; - is standard input.
 

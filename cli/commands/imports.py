@@ -12,12 +12,14 @@ from typing import Any, NamedTuple, Self
 import click
 
 from aws.queues import BATCH
-from cli import checkpoint, exits, progress
+from cli import checkpoint, exits, progress, workbook
 from cli.rate import Rate
-from cli.tables import Csv, Row, json_rows, text_of
+from cli.tables import LISTS, Line, Reading, Row, Table, csv_lines, json_rows, text_of
 from cli.terminal import Cell, columns, say
 from event import Event, wrapped
+from mapping.meaning import OURS
 from ops import inbox
+from ops.completion import connections
 from ops.dry_run import tried
 from ops.offline import Offline
 from ops.samples import Sample, pairs
@@ -29,6 +31,7 @@ LARGEST_MESSAGE = 45_000  # bytes of records; in base64 a third more, and SQS co
 LARGEST_CALL = inbox.LARGEST_CALL * 3 // 4  # bytes of the records in one call: base64 takes a third more
 COMPACT = (",", ":")
 JSON_TYPE = {"content-type": "application/json"}
+OURS_TYPE = {"content-type": OURS}
 
 
 class Checkpoint(NamedTuple):
@@ -51,6 +54,14 @@ class Mark(NamedTuple):
     size: int
 
 
+class Contents(NamedTuple):
+    """The rows of a file, on about how many lines; of a table they are records of our own contract."""
+
+    rows: Iterable[Row]
+    lines: int
+    is_table: bool
+
+
 class Message(NamedTuple):
     """Records that go together; every row up to the mark is in this message, in an earlier one, or rejected."""
 
@@ -59,26 +70,32 @@ class Message(NamedTuple):
     size: int
 
 
-@click.command(short_help="Import contacts from a CSV or NDJSON file, through the inbox queue.")
+@click.command(short_help="Import contacts from a CSV, .xlsx or NDJSON file, through the inbox queue.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--connection", required=True, help="Whose mapping reads the records; a CSV needs `direct`.")
+@click.option(
+    "--connection",
+    required=True,
+    shell_complete=connections,
+    help="The contacts are those of its CRM, by their ids there.",
+)
 @click.option("--dry-run", is_flag=True, help="Match and map everything; send nothing.")
-@click.option("--map", "mapped", multiple=True, metavar="HEADER=FIELD", help="What a header of a CSV means.")
-@click.option("--encoding", default="utf-8", show_default=True, help="Of the file; cp1251 for old spreadsheets.")
+@click.option("--map", "mapped", multiple=True, metavar="HEADER=FIELD", help="What a header means.")
+@click.option("--id-from", type=click.Choice(tuple(LISTS)), help="What stands for the id, where there is none.")
+@click.option("--encoding", default="utf-8", show_default=True, help="Of a CSV; cp1251 for old spreadsheets.")
 @click.option("--as-of", metavar="WHEN", help="When the file was exported; its own time if not given.")
 @click.option("--rate", default=250.0, show_default=True, type=click.FloatRange(0), help="Records a second; 0: all.")
 @click.option("--restart", is_flag=True, help="Begin from the start, whatever an interrupted import did.")
 @of_stack
 def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], **given: Any) -> int:
-    """Import the contacts of FILE: CSV with headers, or NDJSON with one event of the connection a line.
+    """Import the contacts of FILE: CSV or .xlsx with headers, or NDJSON with one event of the connection a line.
 
-    Lines that the mapping rejects are listed in FILE.rejected.csv. An import that was interrupted goes on where it
-    was when it is called again. What a CRM says later than the file was exported always wins.
+    Headers of usual CRMs, and of the exports of Google's and Outlook's contacts, are known. Lines that are rejected are
+    listed in FILE.rejected.csv. An import that was interrupted goes on where it was when it is called again. What a CRM
+    says later than the file was exported always wins.
     """
     entry = stack.connection(connection)
     mapping = Offline.of(entry, stack.mappings)
-    text = text_of(file, given["encoding"])
-    rows = _rows(file, text, pairs(mapped, "=", "--map"), mapping)
+    contents = _contents(file, given["encoding"], pairs(mapped, "=", "--map"), given["id_from"] or "", mapping)
     as_of = since(given["as_of"], stack.clock()) or int(file.stat().st_mtime * 1000)
     start = Checkpoint(_digest(file), f"{stack.queue_url('InboxQueue')} {connection}", as_of)
     if not given["dry_run"] and not given["restart"]:
@@ -86,20 +103,46 @@ def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], 
     if start.line:
         say(f"going on after line {start.line}, {start.sent} records are sent already")
     say("Import only people whose data you may pass on to Ringostat.")
-    sending = Import(stack, mapping, connection, start, file, send=not given["dry_run"])
-    with sending as run, progress.shown(text.count("\n"), "lines") as at:
-        run.all(rows, Rate(given["rate"], sleep=stack.sleep), at)
+    sending = Import(stack, mapping, connection, start, file, send=not given["dry_run"], is_table=contents.is_table)
+    with sending as run, progress.shown(contents.lines, "lines") as at:
+        run.all(contents.rows, Rate(given["rate"], sleep=stack.sleep), at)
     say(run.summary())
     return exits.REJECTED if run.state.rejected else exits.FINE
 
 
-def _rows(file: Path, text: str, given: dict[str, str], mapping: Offline) -> Iterable[Row]:
-    """Return the rows of a file, and show how the headers of a CSV are read."""
-    if file.suffix.lower() != ".csv":
-        return json_rows(text)
-    if mapping.mapping.contract != "direct":
-        raise click.UsageError("a CSV needs a connection whose mapping is `direct` or extends it (docs/mapping.md)")
-    table = Csv(text, given)
+def _contents(file: Path, encoding: str, given: dict[str, str], id_from: str, mapping: Offline) -> Contents:
+    """Return what is in a file; say which sheet of a workbook is read, and how its headers or those of a CSV are."""
+    if workbook.is_one(file):
+        name, sheets, cells = workbook.sheet_of(file)
+        if sheets > 1:
+            say(f"of {sheets} sheets the first is read: {name}")
+        lines: Iterable[Line] = (Line(number, row) for number, row in enumerate(cells, 1))
+        size = len(cells)
+    else:
+        text = text_of(file, encoding)
+        size = text.count("\n")
+        if file.suffix.lower() != ".csv":
+            return Contents(json_rows(text), size, is_table=False)
+        lines = csv_lines(text)
+    return Contents(_rows(lines, given, _reading(mapping, id_from)), size, is_table=True)
+
+
+def _reading(mapping: Offline, id_from: str) -> Reading:
+    """Return how a connection reads cells; raise UsageError where an id may not be made."""
+    own, settings = mapping.mapping, mapping.settings
+    if id_from and not own.free_ids:
+        raise click.UsageError(
+            f"{own.crm} has ids of its own, so with --id-from each person would be a second contact; "
+            "use a connection of `direct`: bridge connect direct"
+        )
+    return Reading(
+        settings.get("country") or "UA", own.time_zone or settings.get("time_zone") or "Europe/Kyiv", id_from
+    )
+
+
+def _rows(lines: Iterable[Line], given: dict[str, str], reading: Reading) -> Iterable[Row]:
+    """Return the rows of a table, and show how its headers are read."""
+    table = Table(lines, given, reading)
     for row in columns(
         (header, Cell(field or "ignored", "cyan" if field else "yellow"))
         for header, field in zip(table.headers, table.fields, strict=True)
@@ -132,13 +175,22 @@ class Import:
     """One run over a file; a context manager that keeps the file of rejected lines open."""
 
     def __init__(  # noqa: PLR0913 - what a run is made of
-        self, stack: Stack, mapping: Offline, connection: str, state: Checkpoint, file: Path, *, send: bool
+        self,
+        stack: Stack,
+        mapping: Offline,
+        connection: str,
+        state: Checkpoint,
+        file: Path,
+        *,
+        send: bool,
+        is_table: bool,
     ) -> None:
         self._stack = stack
         self._mapping = mapping
         self._connection = connection
         self._send = send
-        self._ours = mapping.mapping.contract == "direct"
+        self._ours = is_table or mapping.mapping.contract == "direct"
+        self._type = OURS_TYPE if is_table and not mapping.mapping.contract else JSON_TYPE
         self._beside = _beside(file)
         self._rejects = file.with_name(file.name + ".rejected.csv")
         self.state = state
@@ -200,7 +252,7 @@ class Import:
             self._reject(row.line, [("bad-line", "", row.problem)])
             return False
         body = json.dumps(row.record, ensure_ascii=False).encode(errors="backslashreplace")
-        outcomes = tried(self._mapping, Sample(body, JSON_TYPE, {})).outcomes
+        outcomes = tried(self._mapping, Sample(body, self._type, {})).outcomes
         for outcome in outcomes:
             self._note(row.line, *(("warning", outcome.field, warning) for warning in outcome.warnings))
         bad = [(outcome.code, outcome.field, outcome.reason) for outcome in outcomes if outcome.result == "reject"]
@@ -241,7 +293,7 @@ class Import:
         records = message.records if self._ours else message.records[0]
         body = json.dumps(records, separators=COMPACT).encode()
         request_id = f"import-{self.state.digest[:12]}-{message.mark.line}"
-        return wrapped(Event(self._connection, body, JSON_TYPE, {}, self.state.as_of, request_id))
+        return wrapped(Event(self._connection, body, self._type, {}, self.state.as_of, request_id))
 
     def summary(self) -> str:
         """Return what came of it."""

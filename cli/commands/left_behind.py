@@ -8,10 +8,11 @@ import click
 
 from cards.card import Card, is_left_behind
 from cli import exits
-from cli.terminal import columns, say
+from cli.terminal import json_option, say, say_json, say_table
 from delivery import state
 from delivery.policy import EVER_MS
 from ops.card_text import why_left
+from ops.dry_run import moment
 from ops.stack import Stack, of_stack
 from ops.times import local
 
@@ -22,8 +23,9 @@ TITLES = ("since", "key", "why", "name", "numbers", "link")
 @click.command(short_help="List what is to be removed at Ringostat by hand.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a line of titles.")
 @click.option("--removed", metavar="KEY", multiple=True, help="Take this card off: you removed it at Ringostat.")
+@json_option
 @of_stack
-def command(stack: Stack, removed: tuple[str, ...], *, as_csv: bool) -> int:
+def command(stack: Stack, removed: tuple[str, ...], *, as_csv: bool, as_json: bool) -> int:
     """List the cards that Ringostat may still show although the CRM has deleted, merged, emptied or erased them.
 
     Ringostat documents no deletion, so a person must remove them in its contact book. It prints personal data: it is
@@ -36,9 +38,10 @@ def command(stack: Stack, removed: tuple[str, ...], *, as_csv: bool) -> int:
     if as_csv:
         for line in _csv(rows).splitlines():
             say(line)
+    elif as_json:
+        say_json([_document(card) for card in cards])
     else:
-        for row in columns(rows):
-            say(*row)
+        say_table(TITLES, rows)
         say(f"{len(cards)} left behind")
     return exits.REJECTED if cards else exits.FINE
 
@@ -54,6 +57,18 @@ def _row(card: Card) -> tuple[str, ...]:
     shown: Any = card.shown or {}
     name, link, numbers = shown.get("name") or "", shown.get("link") or "", " ".join(shown.get("numbers", ()))
     return local(card.due_at or 0), card.key, why_left(card), name, numbers, link
+
+
+def _document(card: Card) -> dict[str, Any]:
+    shown: Any = card.shown or {}
+    return {
+        "since": moment(card.due_at),
+        "key": card.key,
+        "why": why_left(card),
+        "name": shown.get("name"),
+        "numbers": shown.get("numbers", []),
+        "link": shown.get("link"),
+    }
 
 
 def _csv(rows: list[tuple[str, ...]]) -> str:

@@ -19,6 +19,7 @@ from errors import BadMapping, BridgeError, did_you_mean
 from mapping.language.model import Mapping as Loaded
 from mappings import Tables, Version, removed
 from ops import stored
+from ops.completion import connections
 from ops.dry_run import document, tried
 from ops.offline import Offline
 from ops.rejected_queue import Held
@@ -46,7 +47,13 @@ def command() -> None:
 @click.option("--name", required=True, help="By which connections name the mapping.")
 @click.option("--table", "tables", multiple=True, metavar="CSV", help="A table of [lookups], staff.csv for staff.")
 @click.option("--sample", "samples", multiple=True, metavar="FILE", help="An event to show it with.")
-@click.option("--connection", "tried_on", metavar="NAME", help="Whose rejected events are shown, if not its readers'.")
+@click.option(
+    "--connection",
+    "tried_on",
+    shell_complete=connections,
+    metavar="NAME",
+    help="Whose rejected events are shown, if not its readers'.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @of_stack
 def put(stack: Stack, file: Path, name: str, tables: tuple[str, ...], **given: Any) -> int:

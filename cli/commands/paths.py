@@ -28,7 +28,7 @@ def _print(event: Sample) -> int:
         rows = list(_rows(event))
     except SenderError as error:
         say(Cell(f"{error.code}: ", "red"), str(error), error=True)
-        return exits.REJECTED
+        return exits.WRONG
     for row in columns(rows, widest=60):
         say(*row)
     return exits.FINE

@@ -1,23 +1,40 @@
 """`bridge presets`: the ready-made mappings."""
 
+from typing import Any
+
 import click
 
-from cli.terminal import Cell, say
+from cli.terminal import Cell, json_option, say, say_json
 from mapping.language import loader
 from mapping.language.model import Mapping
 
 
 @click.command(short_help="List the ready-made mappings.")
 @click.option("--markdown", is_flag=True, help="As the table of the README.")
-def command(*, markdown: bool) -> None:
+@json_option
+def command(*, markdown: bool, as_json: bool) -> None:
     """List the ready-made mappings: name, CRM, how it sends, how to verify its requests, where to click."""
     presets = [loader.load(name) for name in loader.presets()]
     if markdown:
         for line in matrix(presets).splitlines():
             say(line)
         return
+    if as_json:
+        say_json([_document(preset) for preset in presets])
+        return
     for preset in presets:
         _print(preset)
+
+
+def _document(preset: Mapping) -> dict[str, Any]:
+    return {
+        "name": preset.name,
+        "crm": preset.crm,
+        "title": preset.title,
+        "verify": preset.verify or None,
+        "reads_api": bool(preset.api_name),
+        "help": preset.help,
+    }
 
 
 def _print(preset: Mapping) -> None:

@@ -1,18 +1,20 @@
 """`bridge project`: the auth keys with which the bridge speaks to Ringostat."""
 
 import sys
+from typing import Any
 
 import click
 
 from cli import exits
-from cli.terminal import say
+from cli.terminal import Cell, json_option, say, say_json, say_table
+from errors import did_you_mean
 from ops import auth_check
 from ops.stack import Stack, of_stack
 
 
-@click.group(short_help="Give the bridge the auth key of a Ringostat project.")
+@click.group(short_help="Store, list and remove the auth keys of Ringostat projects.")
 def command() -> None:
-    """Give the bridge the auth key of a Ringostat project."""
+    """Store, list and remove the auth keys of Ringostat projects."""
 
 
 @command.command("add", short_help="Store a project's auth key.")
@@ -32,6 +34,67 @@ def add(stack: Stack, project: int, *, no_check: bool) -> int:
     rest = known if isinstance(known, dict) else {}
     stack.put("AuthKeysSecret", {**entries, str(project): {**rest, "auth_key": key}})
     say(f"The auth key of project {project} is {'replaced' if known else 'stored'}; it counts within 5 minutes.")
+    return exits.FINE
+
+
+@command.command("list", short_help="List the projects, with the connections that use them.")
+@json_option
+@of_stack
+def list_(stack: Stack, *, as_json: bool) -> int:
+    """List the projects that have an auth key or that a connection names, without the keys."""
+    keys, entries = stack.secret("AuthKeysSecret"), stack.secret("ConnectionsSecret")
+    used = {project for entry in entries.values() if (project := _project(entry))}
+    found = [
+        {
+            "project": int(project) if project.isdecimal() else project,
+            "auth_key": project in keys,
+            "connections": _users(entries, project),
+        }
+        for project in sorted({*keys, *used}, key=lambda text: (len(text), text))
+    ]
+    if as_json:
+        say_json(found)
+    else:
+        say_table(("project", "auth key", "connections"), map(_row, found))
+        say("1 project" if len(found) == 1 else f"{len(found)} projects")
+    return exits.FINE if all(one["auth_key"] for one in found) else exits.WRONG
+
+
+def _project(entry: Any) -> str:
+    return str(entry.get("project", "")) if isinstance(entry, dict) else ""
+
+
+def _users(entries: dict[str, Any], project: str) -> list[str]:
+    return sorted(name for name, entry in entries.items() if _project(entry) == project)
+
+
+def _row(one: dict[str, Any]) -> tuple[str | Cell, ...]:
+    key = Cell("stored", "green") if one["auth_key"] else Cell("missing", "red")
+    return Cell(str(one["project"]), "bold"), key, ", ".join(one["connections"]) or "no connection"
+
+
+@command.command("remove", short_help="Remove a project's auth key.")
+@click.argument("project", type=click.IntRange(min=1))
+@click.option("--yes", is_flag=True, help="Remove it without a question, even while connections use it.")
+@of_stack
+def remove(stack: Stack, project: int, *, yes: bool) -> int:
+    """Remove the auth key of PROJECT. While connections use it that needs --yes: their cards would wait."""
+    entries, name = stack.secret("AuthKeysSecret"), str(project)
+    if name not in entries:
+        hint = did_you_mean(name, entries) or "bridge project list shows what there is"
+        raise click.ClickException(f"project {project} has no auth key; {hint}")
+    users = _users(stack.secret("ConnectionsSecret"), name)
+    if users and not yes:
+        raise click.ClickException(
+            f"{', '.join(users)} would have no way to Ringostat: bridge disconnect {users[0]} first, "
+            "or --yes if their cards may wait"
+        )
+    if not yes:
+        click.confirm(f"Remove the auth key of project {project}?", abort=True)
+    stack.put("AuthKeysSecret", {one: entry for one, entry in entries.items() if one != name})
+    say(f"The auth key of project {project} is removed; it counts within 5 minutes.")
+    if users:
+        say(Cell(f"Cards of {', '.join(users)} wait", "yellow"), f" until bridge project add {project} stores a key.")
     return exits.FINE
 
 

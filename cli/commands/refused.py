@@ -1,5 +1,7 @@
 """`bridge refused`: cards whose content Ringostat refused alone."""
 
+from typing import Any
+
 import click
 
 from aws.chunks import chunks
@@ -7,10 +9,11 @@ from aws.table import BATCH, card_of
 from cards.card import Card
 from cli import exits
 from cli.filters import Filter, filtered
-from cli.terminal import Cell, columns, say
+from cli.terminal import Cell, json_option, say, say_json, say_table
 from delivery import state
 from delivery.wakeups import wake
 from ops.card_text import refusal_of
+from ops.dry_run import moment
 from ops.scan import PAGE_BYTES, cost, scanned
 from ops.stack import Stack, of_stack
 from ops.times import away, local
@@ -27,12 +30,15 @@ def command() -> None:
 
 @command.command("list", short_help="List refused cards, newest first. No personal data.")
 @filtered
+@json_option
 @of_stack
-def list_(stack: Stack, connection: str, code: str, since: str | None) -> int:
+def list_(stack: Stack, connection: str, code: str, since: str | None, *, as_json: bool) -> int:
     """List refused cards, newest first: when, key, connection, code, field, next try. No personal data."""
     cards = refused(stack, Filter(connection, code, parsed(since, stack.clock())))
-    for row in columns(_row(card, stack.clock()) for card in cards):
-        say(*row)
+    if as_json:
+        say_json([_document(card) for card in cards])
+        return exits.REJECTED if cards else exits.FINE
+    say_table(("refused", "key", "connection", "code", "field"), (_row(card, stack.clock()) for card in cards))
     say(f"{len(cards)} refused")
     return exits.REJECTED if cards else exits.FINE
 
@@ -69,6 +75,18 @@ def refused(stack: Stack, chosen: Filter) -> list[Card]:
     found = [(refusal, card) for page in pages for card in page if (refusal := refusal_of(card))]
     meant = [(refusal.at, card) for refusal, card in found if chosen.fits(card.connection, refusal.code, refusal.at)]
     return [card for _, card in sorted(meant, key=lambda one: one[0], reverse=True)]
+
+
+def _document(card: Card) -> dict[str, Any]:
+    refusal = refusal_of(card)
+    return {
+        "refused_at": moment(refusal and refusal.at),
+        "key": card.key,
+        "connection": card.connection,
+        "code": refusal and refusal.code,
+        "field": refusal and (refusal.field or None),
+        "next_try": moment(card.retry_at),
+    }
 
 
 def _row(card: Card, now: int) -> tuple[str | Cell, ...]:

@@ -10,10 +10,11 @@ import click
 from cli import exits
 from cli.filters import Filter, filtered
 from cli.rate import Rate
-from cli.terminal import Cell, columns, say
+from cli.terminal import Cell, json_option, say, say_json, say_table
 from errors import BridgeError
 from mapping.outcome import compact
 from mappings import Mappings
+from ops.dry_run import moment
 from ops.rejected_queue import Held, Rejection, replayed, sendable
 from ops.stack import Stack, of_stack
 from ops.times import local
@@ -29,15 +30,18 @@ def command() -> None:
 
 @command.command("list", short_help="List rejected events, newest first. No personal data.")
 @filtered
+@json_option
 @of_stack
-def list_(stack: Stack, connection: str, code: str, since: str | None) -> int:
+def list_(stack: Stack, connection: str, code: str, since: str | None, *, as_json: bool) -> int:
     """List rejected events, newest first: id, first arrival, connection, code and reason. No personal data."""
     chosen = Filter(connection, code, parsed(since, stack.clock()))
     with Held(stack) as held:
         found = [one for one in held.all() if _means(chosen, one)]
-    rows = [_row(one) for one in sorted(found, key=lambda one: one.received_at, reverse=True)]
-    for row in columns(rows):
-        say(*row)
+    found.sort(key=lambda one: one.received_at, reverse=True)
+    if as_json:
+        say_json([_document(one) for one in found])
+        return exits.REJECTED if found else exits.FINE
+    say_table(("id", "arrived", "connection", "code", "reason"), map(_row, found))
     counts = Counter(f"{one.connection or 'no connection'} {one.code}" for one in found)
     most = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:10]
     say(f"{len(found)} rejected" + "".join(f"; {number} {what}" for what, number in most))
@@ -46,6 +50,16 @@ def list_(stack: Stack, connection: str, code: str, since: str | None) -> int:
 
 def _means(chosen: Filter, one: Rejection) -> bool:
     return chosen.fits(one.connection, one.code, one.received_at)
+
+
+def _document(one: Rejection) -> dict[str, Any]:
+    return {
+        "id": one.identity,
+        "arrived_at": moment(one.received_at),
+        "connection": one.connection or None,
+        "code": one.code,
+        "reason": one.reason,
+    }
 
 
 def _row(one: Rejection) -> tuple[str | Cell, ...]:

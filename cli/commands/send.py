@@ -9,6 +9,7 @@ import click
 from access import fault
 from cli import door, exits
 from cli.terminal import Cell, say
+from ops.completion import connections
 from ops.samples import Sample, of_event
 from ops.stack import Stack, of_stack
 
@@ -17,7 +18,7 @@ STYLES = {"accepted": "green", "rejected": "red"}
 
 @click.command(short_help="Send a sample through the real API, signed as the CRM would.")
 @of_event
-@click.option("--connection", required=True, help="The connection that sends it.")
+@click.option("--connection", required=True, shell_complete=connections, help="The connection that sends it.")
 @of_stack
 def command(stack: Stack, samples: list[Sample], connection: str) -> int:
     """Send SAMPLE to the stack's address of a connection, with that connection's proof, and show the answer.

@@ -13,6 +13,7 @@ from lookup.rows import Row
 from ops import wanted
 from ops.blockers import troubles
 from ops.card_text import state, story
+from ops.completion import connections
 from ops.stack import Stack, of_stack
 from ops.times import away, local, shown
 
@@ -21,7 +22,7 @@ STYLES = {"delivered": "green", "refused": "red", "erased": "yellow"}
 
 
 @click.command(short_help="Show one card: its fields, what Ringostat confirmed, what comes next.")
-@click.argument("connection")
+@click.argument("connection", shell_complete=connections)
 @click.argument("identity", metavar="ID")
 @of_stack
 def command(stack: Stack, connection: str, identity: str) -> int:

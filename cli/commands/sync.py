@@ -21,6 +21,7 @@ from lookup.night import OVERLAP_MS
 from mapping.language.model import Lookup
 from mapping.outcome import Outcome
 from ops import api_keys, inbox
+from ops.completion import connections
 from ops.crm import Crm, Page, api_of, page_size
 from ops.dry_run import card_key
 from ops.offline import Offline
@@ -48,7 +49,7 @@ class Progress(NamedTuple):
 
 
 @click.command(short_help="Read all records of a CRM and bring them to Ringostat: the first fill.")
-@click.argument("connection")
+@click.argument("connection", shell_complete=connections)
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only contact, lead, organization …; repeatable.")
 @click.option("--since", metavar="WHEN", help="Only what changed since then, such as 3d or 2026-03-01.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run was.")

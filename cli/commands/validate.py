@@ -7,11 +7,12 @@ from cli.problems import show_problems
 from cli.terminal import say
 from errors import BadMapping
 from mapping.language import loader
+from ops.completion import mappings
 from ops.offline import mapping_of
 
 
 @click.command(short_help="Check mapping files and list all their problems.")
-@click.argument("files", nargs=-1, metavar="[FILE]…")
+@click.argument("files", nargs=-1, metavar="[FILE]…", shell_complete=mappings)
 @click.option("--strict", is_flag=True, help="Let warnings fail too, for CI.")
 def command(files: tuple[str, ...], *, strict: bool) -> int:
     """Check mapping FILEs (or presets by name; without any: all presets) and list all their problems."""

@@ -9,6 +9,9 @@ from mapping.language import loader, model
 from mapping.language.rule import STAFF
 from mapping.outcome import Outcome, Want
 
+# The content type of records of our own contract on a connection with a CRM's mapping: `bridge import` sends tables so.
+OURS = "application/vnd.ringostat-bridge.direct+json"
+
 
 class Meaning(NamedTuple):
     """What became of an event, and the mapping that read it."""
@@ -39,10 +42,19 @@ def meaning(  # noqa: PLR0913 - all that the meaning of an event depends on
         return Meaning(mapping, _wanted(decoded(body, headers), mapping))
     most = MAX_ANSWER_BYTES if lookup else MAX_BYTES
     reader = loader.answers_of(mapping) if lookup else mapping
+    if headers.get("content-type") == OURS and not mapping.contract:
+        reader = _of_our_contract(mapping)
     plain, lost = decoded(body, headers, most), has_lost_letters(body)
     whole = reader._replace(lookups={**reader.lookups, STAFF: staff}) if staff else reader
     outcomes = engine.run(whole, plain, settings, headers, query, trace=trace, lost=lost, lookup=lookup)
     return Meaning(reader, outcomes)
+
+
+def _of_our_contract(mapping: model.Mapping) -> model.Mapping:
+    """Return the mapping of our own contract, whose cards are the same as those that a CRM's mapping makes."""
+    return loader.load("direct")._replace(
+        name=mapping.name, crm=mapping.crm, free_ids=mapping.free_ids, time_zone=mapping.time_zone
+    )
 
 
 def _wanted(body: Any, mapping: model.Mapping) -> list[Outcome]:

@@ -10,8 +10,9 @@ def test_due_cards_are_listed_newest_first_with_their_states(online, bridge, rin
 
     done = online("due")
 
-    first, second, end = done.out.splitlines()
+    head, first, second, end = done.out.splitlines()
     assert done.code == 0
+    assert head.split() == ["since", "state", "key"]
     assert "  due" in first
     assert "next try in 59 s" in first
     assert "contact:2" in first
@@ -26,7 +27,7 @@ def test_a_limit_says_that_there_are_more(online, bridge):
 
     done = online("due", "--limit", 2)
 
-    assert len(done.out.splitlines()) == 3
+    assert len(done.out.splitlines()) == 4, "titles, two cards, and the end"
     assert "there are more" in done.out
 
 

@@ -12,7 +12,7 @@ KEY = "106#Pipedrive#contact:42"
 def test_an_erased_card_keeps_no_personal_data_and_does_not_come_back(online, bridge):
     bridge.post("acme", person())
 
-    done = online("erase", "acme", 42)
+    done = online("erase", "acme", 42, "--yes")
     late = bridge.post("acme", person(at="2026-03-02T10:00:00.000Z"))
 
     assert done.code == 0
@@ -34,7 +34,7 @@ def test_a_dry_run_erases_nothing(online, bridge):
 
 def test_a_lifted_tombstone_lets_the_next_event_make_the_card_again(online, bridge, ringostat):
     bridge.post("acme", person())
-    online("erase", "acme", 42)
+    online("erase", "acme", 42, "--yes")
 
     dry, done = online("erase", "acme", 42, "--lift", "--dry-run"), online("erase", "acme", 42, "--lift")
     again = bridge.post("acme", person())
@@ -50,11 +50,13 @@ def test_a_card_that_is_not_erased_cannot_be_lifted(online, bridge):
 
 
 def test_a_card_that_never_came_gets_its_tombstone_too(online, bridge):
-    done = online("erase", "acme", 42)
+    refused = online("erase", "acme", 42, input="n\n")
+    done = online("erase", "acme", 42, "--yes")
 
+    assert (refused.code, "There is no such card" in refused.out) == (130, True)
     assert "there was no card of this key: events of it are skipped from now on" in done.out
     assert bridge.post("acme", person()).body["skipped"][0]["code"] == "erased"
-    assert "there was no card" not in online("erase", "acme", 42).out
+    assert "there was no card" not in online("erase", "acme", 42, "--yes").out
 
 
 def test_a_card_of_the_project_that_a_connection_had_before_is_reached_by_its_key(online, bridge):
@@ -64,7 +66,7 @@ def test_a_card_of_the_project_that_a_connection_had_before_is_reached_by_its_ke
     key = "999#Pipedrive#contact:42"
 
     assert online("status", "acme", key).out.startswith(key)
-    assert online("erase", "acme", key).out.startswith(f"{key} erased")
+    assert online("erase", "acme", key, "--yes").out.startswith(f"{key} erased")
     assert bridge.card(key).erased
 
 
@@ -88,7 +90,7 @@ def test_rejected_events_of_the_card_are_deleted_by_what_the_mapping_makes_of_th
 
     dry = online("erase", "acme", 42, "--dry-run")
     assert online.stack.depth("RejectedQueue") == 4
-    done = online("erase", "acme", 42)
+    done = online("erase", "acme", 42, "--yes")
 
     assert "1 rejected events of it would be deleted" in dry.out
     assert "1 rejected events of it deleted" in done.out
@@ -101,7 +103,10 @@ def test_an_id_of_several_kinds_must_be_told_apart(online, bridge):
     bridge.post("acme-direct", {"kind": "contact", "externalId": "7", "fullName": "Олена", "phones": ["067 000 00 01"]})
     bridge.post("acme-direct", {"kind": "organization", "externalId": "7", "name": "Ромашка"})
 
-    several, one = online("erase", "acme-direct", "7"), online("erase", "acme-direct", "organization:7")
+    several, one = (
+        online("erase", "acme-direct", "7", "--yes"),
+        online("erase", "acme-direct", "organization:7", "--yes"),
+    )
 
     assert several.code == 1
     assert "contact:7 or organization:7" in several.err
@@ -113,7 +118,7 @@ def test_an_id_of_several_kinds_must_be_told_apart(online, bridge):
 def test_the_only_card_of_an_id_is_the_one_that_is_meant(online, bridge):
     bridge.post("acme-direct", {"kind": "organization", "externalId": "7", "name": "Ромашка"})
 
-    assert "organization:7 erased" in online("erase", "acme-direct", "7").out
+    assert "organization:7 erased" in online("erase", "acme-direct", "7", "--yes").out
 
 
 def test_an_event_that_comes_in_between_leaves_nothing_behind(bridge):

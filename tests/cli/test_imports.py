@@ -1,15 +1,22 @@
 import base64
 import csv
+import io
 import json
+from datetime import date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.commands.imports import TOGETHER
-from cli.tables import Csv, contact, field_of, json_rows
-from local.in_process import CONNECTIONS, receive
+from cli.tables import Reading, Table, contact, csv_lines, field_of, json_rows
+from cli.workbook import sheet_of
+from local.in_process import CONNECTIONS, aws, receive
 from settings import SETTINGS
+from tests.cli.people import person
 
 HEAD = "id,Прізвище,Ім'я,Телефон,Телефон,E-mail,Менеджер,Примітка\n"
 
@@ -51,6 +58,10 @@ def inbox():
     for message in messages:
         message["body"] = json.loads(base64.b64decode(message["body"]))
     return [record for message in messages for record in message["body"]], messages
+
+
+def table(text, **reading):
+    return Table(csv_lines(text), {}, Reading(**reading))
 
 
 def ids():
@@ -308,8 +319,177 @@ def test_what_is_wrong_with_a_file_is_told_before_anything_is_sent(importing, te
     assert ids() == []
 
 
-def test_a_csv_needs_a_connection_of_our_own_contract(importing):
-    assert "`direct`" in importing(people(1), connection="acme").err
+def test_n20_a_csv_for_a_real_crm_makes_no_doubles(importing, bridge, ringostat):
+    bridge.post("acme", person(1001, name="Olena", at="2026-03-01T10:00:00Z"))
+    text = "ID,Name,Phone,Updated at\n1001,Olena Koval,067 000 00 01,2026-03-01 13:00\n1002,Taras,067 000 00 03,\n"
+
+    done = importing(text, connection="acme")
+    bridge.take_inbox()
+    due = bridge.due()
+    bridge.deliver()
+
+    assert done.code == 0, done.err
+    assert sorted(due) == ["106#Pipedrive#contact:1001", "106#Pipedrive#contact:1002"]
+    contacts = {one["externalId"]: one for one in ringostat.state()["contacts"]}
+    assert {one["origin"] for one in contacts.values()} == {"Pipedrive"}
+    assert contacts["1001"]["fullName"] == "Olena Koval"
+
+
+def test_what_a_table_gives_a_crms_connection_is_replayed_as_it_was(importing, online, bridge):
+    importing("ID,Phone\n1001,067 000 00 01\n", connection="acme")
+    [message] = receive(SETTINGS.inbox_queue_url)
+    attributes = {"connection": "acme", "code": "x", "reason": "x"}
+    typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+    aws("sqs").send_message(QueueUrl=SETTINGS.rejected_queue_url, MessageBody=message["Body"], MessageAttributes=typed)
+
+    online("rejected", "replay")
+    bridge.take_inbox()
+
+    assert bridge.due() == ["106#Pipedrive#contact:1001"]
+
+
+GOOGLE = (
+    "First Name,Middle Name,Last Name,Name Prefix,Nickname,File As,Organization Name,Organization Title,Labels,"
+    "E-mail 1 - Label,E-mail 1 - Value,Phone 1 - Label,Phone 1 - Value,Phone 2 - Label,Phone 2 - Value\n"
+    "Олена,,Коваль,,Лєна,,ФОП Коваль,,* myContacts,Work,olena@example.com,Mobile,"
+    "067 000 00 01 ::: +380440000002,Home,067 000 00 04\n"
+)
+GOOGLE_BEFORE_2024 = (
+    "Name,Given Name,Additional Name,Family Name,Nickname,Group Membership,E-mail 1 - Type,E-mail 1 - Value,"
+    "Phone 1 - Type,Phone 1 - Value,Organization 1 - Type,Organization 1 - Name\n"
+    "Коваль Олена,Олена,,Коваль,Лєна,,*,olena@example.com,Mobile,067 000 00 01,,ФОП Коваль\n"
+)
+OUTLOOK = (
+    "Title,First Name,Middle Name,Last Name,Suffix,Company,Business Fax,Business Phone,Mobile Phone,"
+    "Company Main Phone,Account,E-mail Address,E-mail Type,E-mail Display Name,Manager's Name,Nickname\n"
+    ",Олена,,Коваль,,ФОП Коваль,044 000 00 09,044 000 00 02,067 000 00 01,044 000 00 08,,olena@example.com,SMTP,"
+    "Олена К,Тарас,\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "phones"),
+    [
+        (GOOGLE, ["067 000 00 01", "+380440000002", "067 000 00 04"]),
+        (GOOGLE_BEFORE_2024, ["067 000 00 01"]),
+        (OUTLOOK, ["044 000 00 02", "067 000 00 01"]),
+    ],
+    ids=["Google", "Google before 2024", "Outlook"],
+)
+def test_r8_exports_of_contacts_are_read_with_the_phone_for_an_id(importing, text, phones):
+    done = importing(text, "--id-from", "phone")
+
+    [record] = inbox()[0]
+    assert done.code == 0, done.err
+    assert record["externalId"] in ("+380670000001", "+380440000002")
+    assert (record["fullName"], record["phones"], record["emails"]) == ("Коваль Олена", phones, ["olena@example.com"])
+    assert record["organization"]["name"] == "ФОП Коваль"
+    assert record["organization"]["externalId"].startswith("name-")
+
+
+def test_an_id_from_a_phone_or_an_email_is_one_however_it_is_written_and_no_key_shows_it(importing, bridge):
+    importing("name,phone,mail\nA,+38 (067) 000-00-01,A@Example.com\n", "--id-from", "phone")
+    importing("name,phone,mail\nA,0670000001,a@example.com\n", "--id-from", "phone")
+    importing("name,phone,mail\nA,0670000001,A@Example.com\n", "--id-from", "email")
+    importing("name,phone,mail\nA,0670000001,a@example.com\n", "--id-from", "email")
+    bridge.take_inbox()
+
+    keys = bridge.due()
+    assert len(keys) == 2
+    assert all(key.startswith("106#Direct#contact:sha256-") for key in keys)
+
+
+def test_a_line_without_the_phone_that_is_to_be_its_id_is_rejected(importing):
+    done = importing("name,phone\nA,067 000 00 01\nB,\nC,12\n", "--id-from", "phone")
+
+    assert done.code == 2
+    assert rejected(importing) == [(3, "no-id"), (4, "no-id")]
+
+
+def test_a_crm_with_ids_of_its_own_gets_none_made_of_phones(importing):
+    done = importing("name,phone\nA,067 000 00 01\n", "--id-from", "phone", connection="acme")
+
+    assert done.code == 1
+    assert "Pipedrive has ids of its own" in done.err
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("id,phone\n", "'id' is an id"), ("name,email\n", "no header looks like the phone")],
+)
+def test_what_cannot_give_an_id_is_told(importing, text, reason):
+    assert reason in importing(text, "--id-from", "phone").err
+
+
+@pytest.mark.parametrize("name", ["people.xlsx", "named-wrongly.csv"])
+def test_r8_a_workbook_is_read_with_phones_dates_and_zeros_as_they_are_typed(importing, name):
+    rows = [
+        ["ID", "Name", "Phone", "Phone", "Updated at", "Lead id", "Link"],
+        [1001.0, "Олена", 380670000001.0, "067 000 00 02", datetime(2026, 3, 1, 12, 30), 7, "#N/A"],  # noqa: DTZ001
+        [],
+        [1002, None, 670000003, None, date(2026, 3, 1), None, None],
+    ]
+    book = workbook(rows)
+    book.active["C4"].number_format = "0000000000"
+    book.create_sheet("Second")
+
+    done = importing(saved(book), name=name)
+
+    first, second = inbox()[0]
+    assert done.code == 0, done.err
+    assert "of 2 sheets the first is read: Sheet" in done.out
+    assert first == {
+        "kind": "contact",
+        "carries": "partial",
+        "externalId": "1001",
+        "leadId": "7",
+        "changedAt": 1_772_361_000_000,
+        "fullName": "Олена",
+        "phones": ["380670000001", "067 000 00 02"],
+    }
+    assert (second["phones"], second["changedAt"]) == (["0670000003"], 1_772_316_000_000)
+
+
+def test_lines_of_a_workbook_are_numbered_as_excel_does(importing):
+    done = importing(saved(workbook([[], ["id", "phone"], [], ["", "067 000 00 01"], [5, 5]])), name="x.xlsx")
+
+    assert done.code == 2
+    assert rejected(importing) == [(4, "no-id"), (5, "warning")]
+
+
+def test_r8_an_older_or_broken_workbook_is_one_sentence(importing):
+    old = importing(b"\xd0\xcf\x11\xe0" + bytes(100), name="x.xlsx")
+    page = importing("<table>", name="x.xls")
+    broken = importing(b"PK\x03\x04" + bytes(100), name="x.xlsx")
+
+    assert "x.xlsx is an older .xls, or has a password: open it and save it as .xlsx" in old.err
+    assert "x.xls is an older .xls" in page.err
+    assert "x.xlsx cannot be read as .xlsx" in broken.err
+    assert [done.code for done in (old, page, broken)] == [1, 1, 1]
+
+
+@given(st.lists(st.lists(st.none() | st.text("aя1 ") | st.floats(-1e15, 1e15) | st.integers(0, 10**14), max_size=4)))
+def test_any_cells_are_texts(rows):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "x.xlsx"
+        workbook(rows).save(path)
+        cells = sheet_of(path).rows
+
+    assert all(isinstance(cell, str) and not cell.endswith(".0") for row in cells for cell in row)
+
+
+def workbook(rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    return book
+
+
+def saved(book):
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
 
 
 def test_headers_are_given_and_ignored_by_hand(importing):
@@ -358,14 +538,14 @@ def test_usual_headers_are_known(header, field):
 
 
 def test_a_company_without_an_id_is_ignored():
-    assert Csv("id,company\n", {}).fields == ["externalId", ""]
-    assert Csv("id,company,company id\n", {}).fields == ["externalId", "companyName", "companyId"]
-    assert contact({"externalId": ["1"], "companyId": ["7"]})["organization"] == {"externalId": "7"}
+    assert table("id,company\n").fields == ["externalId", ""]
+    assert table("id,company,company id\n").fields == ["externalId", "companyName", "companyId"]
+    assert contact({"externalId": ["1"], "companyId": ["7"]}, Reading())["organization"] == {"externalId": "7"}
 
 
 @given(st.text(max_size=200))
 def test_any_text_below_the_headers_is_rows_or_problems(text):
-    rows = list(Csv("id,phone\n" + text, {}).rows())
+    rows = list(table("id,phone\n" + text).rows())
 
     assert all(row.problem or row.record["kind"] == "contact" for row in rows)
     assert [row.line for row in rows] == sorted({row.line for row in rows})

@@ -37,7 +37,7 @@ def test_a_deleted_card_is_listed_with_what_ringostat_shows(online, bridge, ring
 
 
 def test_an_erased_card_is_listed_without_personal_data(online, bridge, delivered):
-    online("erase", "acme", 42)
+    online("erase", "acme", 42, "--yes")
 
     lines = online("left-behind").out
 

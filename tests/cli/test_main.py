@@ -1,15 +1,21 @@
 """The command itself: its verbs, its exit codes, how it is installed."""
 
+import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from cli.main import VERBS, Verbs
 from mapping.language import loader
+from tests.cli.people import person
 
 ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def test_help_lists_every_verb_with_its_own_line(run):
@@ -32,6 +38,90 @@ def test_a_verb_that_does_not_exist_is_exit_code_1(run):
 
     assert done.code == 1
     assert "No such command" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["statsu"], "Did you mean 'status'?"),
+        (["rejected", "lsit"], "Did you mean 'list'?"),
+        (["rejected", "--local"], "Write it after the verb: bridge rejected VERB --local"),
+    ],
+)
+def test_a_misspelt_verb_and_an_option_before_the_verb_are_told_what_was_meant(run, words, hint):
+    done = run(*words)
+
+    assert done.code == 1
+    assert hint in done.err
+
+
+@pytest.mark.parametrize("words", [[], ["rejected"], ["project"]])
+def test_the_command_alone_prints_its_help(run, words):
+    done = run(*words)
+
+    assert done.code == 0
+    assert done.out == run(*words, "--help").out
+
+
+def test_the_version_is_the_packages(run):
+    done = run("--version")
+
+    assert done.code == 0
+    assert done.out == f"bridge {PROJECT['version']}\n"
+
+
+LISTS = ["connections", "due", "rejected list", "refused list", "left-behind", "presets", "project list"]
+
+
+@pytest.mark.parametrize("words", LISTS)
+def test_every_list_is_json_for_programs(online, bridge, words):
+    bridge.post("acme", person(1))
+    bridge.post("acme", {**person(2), "data": {"name": "x"}})
+
+    done = online(*words.split(), "--json")
+
+    assert isinstance(json.loads(done.out), list | dict)
+    assert done.code == online(*words.split()).code
+
+
+def test_n15_a_question_without_an_answer_does_nothing_and_names_the_option_for_scripts(online, bridge):
+    bridge.post("acme", person(42))
+
+    done = online("erase", "acme", 42, input="")
+
+    assert done.code == 130
+    assert "--yes" in done.err
+    assert bridge.card("106#Pipedrive#contact:42").erased is None
+
+
+def completed(line, **environment):
+    """What a shell would be offered at the end of a line, in a process of its own, as the shell starts one."""
+    start = f"import sys; sys.path[:0] = {[str(ROOT / 'src'), str(ROOT)]}; from cli.main import main; main()"
+    given = {"_BRIDGE_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+    call = [sys.executable, "-c", start]
+    done = subprocess.run(call, env={**given, **environment}, capture_output=True, text=True, check=True)
+    return [entry.partition(",")[2] for entry in done.stdout.splitlines() if entry]
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("bridge sta", ["staff", "status"]),
+        ("bridge connect pipe", ["pipedrive", "pipedrive-v1"]),
+        ("bridge explain --mapping kom", ["kommo", "kom"]),  # the last one asks the shell for files
+        ("bridge status --local acme", []),  # no world runs
+    ],
+)
+def test_a_shell_completes_verbs_presets_and_mappings(line, offered):
+    assert completed(line, BRIDGE_PORT="9") == offered
+
+
+def test_a_shell_completes_connections_of_the_bridge_that_is_named(online):
+    status = Verbs("bridge").get_command(click.Context(Verbs("bridge")), "status")
+
+    offered = ShellComplete(status, {"obj": online.stack}, "status", "_COMPLETE").get_completions(["--local"], "acme-k")
+
+    assert [item.value for item in offered] == ["acme-kommo"]
 
 
 def test_names_of_similar_tools_work(run):

@@ -5,7 +5,7 @@ from threading import Thread
 import boto3
 import pytest
 
-from local.in_process import AUTH_KEYS
+from local.in_process import AUTH_KEYS, CONNECTIONS
 from ops import auth_check
 
 
@@ -110,3 +110,38 @@ def test_a_ringostat_that_does_not_answer_is_reported():
 def test_a_key_never_goes_out_unencrypted():
     assert auth_check.fault("http://ringostat.example.com", "good")
     assert "does not answer" not in auth_check.fault("http://ringostat.example.com", "good")
+
+
+def test_projects_are_listed_with_their_connections_and_without_their_keys(online):
+    connections = {**CONNECTIONS, "lost": {**CONNECTIONS["acme"], "project": 999}}
+    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString=json.dumps(connections))
+
+    done = online("project", "list")
+
+    assert done.code == 1, "999 has no key"
+    head, _, shop, lost, end = [line.split() for line in done.out.splitlines()]
+    assert head == ["project", "auth", "key", "connections"]
+    assert shop == ["107", "stored", "shop"]
+    assert lost == ["999", "missing", "lost"]
+    assert end == ["3", "projects"]
+    assert "local-key" not in done.out
+
+
+def test_a_project_that_connections_use_is_removed_only_with_words(online):
+    refused = online("project", "remove", 107)
+    done = online("project", "remove", 107, "--yes")
+
+    assert refused.code == 1
+    assert "shop would have no way to Ringostat: bridge disconnect shop first" in refused.err
+    assert "Cards of shop wait until bridge project add 107" in done.out
+    assert keys() == {"106": AUTH_KEYS["106"]}
+
+
+def test_a_project_without_connections_is_removed_after_a_question(online):
+    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
+
+    assert online("project", "remove", 107, input="n\n").code == 130
+    assert keys() == AUTH_KEYS
+    assert online("project", "remove", 107, input="y\n").code == 0
+    assert keys() == {"106": AUTH_KEYS["106"]}
+    assert "project 107 has no auth key; did you mean '106'?" in online("project", "remove", 107).err

@@ -25,8 +25,9 @@ def refusals(bridge):
 def test_refused_cards_are_listed_newest_first_with_code_and_field(online, bridge, refused):
     done = online("refused", "list")
 
-    *rows, end = done.out.splitlines()
+    head, *rows, end = done.out.splitlines()
     assert done.code == 2
+    assert head.split() == ["refused", "key", "connection", "code", "field"]
     assert "107#Pipedrive#contact:3" in rows[0]
     assert {row.split("contact:")[1][0] for row in rows[1:]} == {"1", "2"}
     assert end == "3 refused"

@@ -107,7 +107,7 @@ def test_an_erased_person_stays_away_until_the_tombstone_is_lifted(bridge, opera
 
     dry = operate("erase", "demo-pipedrive", one.id, "--dry-run")
     known = bridge.row(one)
-    erased = operate("erase", "demo-pipedrive", one.id)
+    erased = operate("erase", "demo-pipedrive", one.id, "--yes")
     late = bridge.world.post("demo-pipedrive", crm.pipedrive(one._replace(changed_at=one.changed_at + 5))).json()
     tombstone = bridge.row(one)
     lifted = operate("erase", "demo-pipedrive", one.id, "--lift")
