@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import click
 
+from cli.questions import Questions
 from cli.terminal import Cell, say
 from errors import did_you_mean
 from lookup.request import needs
-from mapping.language.model import Mapping as Loaded
 from ops import api_keys
 from ops.crm import PERSONS, Crm, Dialect, Seen
 from ops.samples import pairs
@@ -27,14 +27,17 @@ EMULATED = "http://127.0.0.1:8082"  # where `make run` has its CRMs
 SHOWN = frozenset(("email", "user", "username", "client_id", "tenant", "database"))  # all else is typed without an echo
 
 
-Ask = Callable[..., str]  # (question, what was given, hidden=…)
 Key = Mapping[str, str] | None  # None where a connection is to look nothing up
 
 
 def options(command: Callable[..., int]) -> Callable[..., int]:
     """Add the options that give a key; `given` takes them out of the command's."""
     for option in (
-        click.option("--no-check", is_flag=True, help="Store the API key even if the CRM does not take it now."),
+        click.option(
+            "--no-check",
+            is_flag=True,
+            help="Store it even if the CRM does not take the API key now, or the project has no auth key.",
+        ),
         click.option("--api", "api", multiple=True, metavar="NAME=VALUE", help="Anything else that its API needs."),
         click.option("--api-token", metavar="KEY", help="The key to its API."),
         click.option("--api-url", metavar="URL", help="The address of its API, where that belongs to the account."),
@@ -49,7 +52,9 @@ def given(options: Mapping[str, Any]) -> dict[str, str]:
     return {name: text for name, text in named.items() if text is not None} | pairs(options["api"], "=", "--api")
 
 
-def asked(stack: Stack, dialect: Dialect | None, options: Mapping[str, str], known: Mapping[str, str], ask: Ask) -> Key:
+def asked(
+    stack: Stack, dialect: Dialect | None, options: Mapping[str, str], known: Mapping[str, str], ask: Questions
+) -> Key:
     """Return a connection's key as it is given by options, known, or answered."""
     if dialect is None:
         if options:
@@ -69,7 +74,7 @@ def asked(stack: Stack, dialect: Dialect | None, options: Mapping[str, str], kno
         raise click.UsageError("write when the key ends as a date: --api expires=2027-01-31")
     if known and not options:
         return known
-    key = _answered(dialect.mapping, wanted, options, ask)
+    key = _answered(stack, dialect, options, ask)
     if key is None:
         say(Cell("Without look-ups: ", "yellow"), "--api-only gives the key later.")
     return key
@@ -87,33 +92,52 @@ def check_alone(stack: Stack, dialect: Dialect | None, options: Mapping[str, str
         raise click.UsageError(f"--api-only stores an API key, and no API key was given: {wanted}")
 
 
-def _answered(api: Loaded, wanted: tuple[str, ...], options: Mapping[str, str], ask: Ask) -> Key:
+def _answered(stack: Stack, dialect: Dialect, options: Mapping[str, str], ask: Questions) -> Key:
     """Return a key whose first field was not left empty; raise UsageError where another is."""
-    key = dict(options)
+    api, wanted, key = dialect.mapping, needs(dialect.api), dict(options)
     if not options:
         say(f"{api.crm} is asked for what its events leave out. {api.help}")
     for name in wanted:
         first = not key
         question = QUESTIONS.get(name, f"{name} of the CRM's API") + (" (empty: without look-ups)" if first else "")
-        key[name] = ask(question, options.get(name), hidden=name not in SHOWN).strip()
+        check = _filled(api.crm, name) if not first else str
+        key[name] = ask.ask(question, options.get(name), check, hidden=name not in SHOWN).strip()
         if first and not key[name]:
             return None
-    if empty := [name for name in wanted if not key[name]]:
-        raise click.UsageError(f"{api.crm}'s API needs {' and '.join(empty)} too: --api {empty[0]}=…")
+    if not options and "url" not in key and _is_local(stack):
+        key["url"] = ask.text(QUESTIONS["url"], None, _emulated(dialect))
     return key
+
+
+def _filled(crm: str, name: str) -> Callable[[str], str]:
+    """Return the rule of a field that its API cannot do without."""
+
+    def check(text: str) -> str:
+        if not text.strip():
+            raise click.UsageError(f"{crm}'s API needs {name} too: --api {name}=…")
+        return text
+
+    return check
+
+
+def _is_local(stack: Stack) -> bool:
+    return stack.hooks_url.startswith("http://127.0.0.1:") and api_keys.may_be_local(stack)
+
+
+def _emulated(dialect: Dialect) -> str:
+    """Return where `make run` has a CRM's API."""
+    *first, last = dialect.api.url.parts
+    path = last if isinstance(last, str) else ""
+    return EMULATED + (path if first else urlsplit(path).path)
 
 
 def check_local(stack: Stack, dialect: Dialect, key: Mapping[str, str]) -> None:
     """Raise UsageError where a local world would ask the CRM itself with a key that names no address."""
-    if "url" in key or not (stack.hooks_url.startswith("http://127.0.0.1:") and api_keys.may_be_local(stack)):
+    if "url" in key or not _is_local(stack):
         return
-    *first, last = dialect.api.url.parts
-    path = last if isinstance(last, str) else ""
-    emulated = EMULATED + (path if first else urlsplit(path).path)
-    name = dialect.mapping.crm
     raise click.UsageError(
-        f"with --local name the address of {name}'s API: --api-url {emulated} asks the emulated CRMs of `make run`, "
-        "and an https address the CRM itself"
+        f"with --local name the address of {dialect.mapping.crm}'s API: --api-url {_emulated(dialect)} asks the "
+        "emulated CRMs of `make run`, and an https address the CRM itself"
     )
 
 

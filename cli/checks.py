@@ -21,7 +21,7 @@ from lookup.request import needs
 from mapping.language import loader
 from mapping.language.model import Mapping as Loaded
 from mapping.language.rule import STAFF
-from ops import api_keys, auth_check, stored, wanted
+from ops import api_keys, auth_check, origins, stored, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
 from ops.stack import LARGEST_SECRET, Stack, as_secret
@@ -103,6 +103,8 @@ def connections(stack: Stack) -> Iterator[Finding]:
         {own.name for name in entries if (own := _mapping(stack, entries, name)) and "@" in own.name}
     ):
         yield Finding("note", f"stored mappings in use: {listed(versions)}")
+    for (project, origin), those in origins.shared(stack, entries).items():
+        yield Finding("note", origins.words(project, origin, those), origins.REMEDY)
 
 
 def problems(stack: Stack, entries: dict[str, Any], keys: dict[str, Any], name: str) -> list[Finding]:

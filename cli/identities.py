@@ -20,7 +20,8 @@ def keys_of(connection: Connection, mapping: Mapping, identity: str) -> dict[str
     kind, mark, rest = identity.partition(":")
     cards = {kind: identity} if mark and kind in KINDS and rest else {kind: f"{kind}:{identity}" for kind in KINDS}
     is_personal = personal_ids(connection.settings) if mapping.free_ids else None
-    return {kind: key_of(connection.project, mapping.crm, card, is_personal) for kind, card in cards.items()}
+    origin = connection.origin or mapping.crm
+    return {kind: key_of(connection.project, origin, card, is_personal) for kind, card in cards.items()}
 
 
 def found(stack: Stack, connection: Connection, identity: str) -> dict[str, Card]:

@@ -26,9 +26,25 @@ def say(*parts: Part, error: bool = False) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    Console(stderr=error, highlight=False, soft_wrap=True).print(Text.assemble(*_visible(parts)))
+
+
+def say_wrapped(first: str, parts: Iterable[Part]) -> None:
+    """Print a paragraph behind a first mark such as `1. `; on a terminal it is broken between words only."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False, soft_wrap=True)
+    text = Text.assemble(*_visible(parts))
+    room = max(console.width - len(first), 20) if console.is_terminal else len(text) + 1
+    for at, line in enumerate(text.wrap(console, room, overflow="ignore") or [text]):
+        line.rstrip()
+        console.print(Text(" " * len(first) if at else first) + line)
+
+
+def _visible(parts: Iterable[Part]) -> list[tuple[str, str]]:
     cells = (Cell(part) if isinstance(part, str) else part for part in parts)
-    line = Text.assemble(*((visible(cell.text), cell.style) for cell in cells))
-    Console(stderr=error, highlight=False, soft_wrap=True).print(line)
+    return [(visible(cell.text), cell.style) for cell in cells]
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -103,7 +103,7 @@ def _reads(mapping: Mapping, connection: Offline, trial: Trial, body: Any) -> bo
 def card_key(connection: Offline, outcome: Outcome) -> str:
     """Return the key of the card that an outcome names."""
     is_personal = personal_ids(connection.settings) if connection.mapping.free_ids else None
-    return key_of(connection.project, connection.mapping.crm, outcome.card, is_personal)
+    return key_of(connection.project, connection.origin, outcome.card, is_personal)
 
 
 def card_keys(connection: Offline, outcome: Outcome) -> set[str]:
@@ -190,5 +190,5 @@ def _organizations(connection: Offline, outcome: Outcome) -> list[dict[str, Any]
     """Return the organizations as the change names them, also those whose name only their own card knows."""
     blocks = [name for name in outcome.fields if name.startswith("organizations.")]
     found = {entry["externalId"]: entry["name"] for name in blocks for entry in outcome.fields[name] or ()}
-    identity = {"projectId": connection.project, "origin": connection.mapping.crm}
+    identity = {"projectId": connection.project, "origin": connection.origin}
     return [{**identity, "name": name, "externalId": identifier} for identifier, name in found.items()]

@@ -28,11 +28,17 @@ class Offline(NamedTuple):
     project: int
     settings: Table[str, str]
     staff: Table[str, str] = {}  # Ringostat's employees by e-mail address
+    own_origin: str = ""  # of the connection, in place of the mapping's crm
+
+    @property
+    def origin(self) -> str:
+        """The origin of its cards."""
+        return self.own_origin or self.mapping.crm
 
     @classmethod
     def of(cls, connection: Connection, mappings: "Mappings") -> "Offline":
         """Return a connection with its mapping; raise BadMapping."""
-        return cls(mappings.of(connection), connection.project, connection.settings)
+        return cls(mappings.of(connection), connection.project, connection.settings, own_origin=connection.origin)
 
 
 def employees(ids: Table[str, str]) -> Table[str, str]:

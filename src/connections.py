@@ -17,6 +17,7 @@ class Connection(NamedTuple):
     lookups: bool = False  # whether the key to the CRM's API is known, with which records are looked up
     stored: bool = False  # whether the mapping is one of the table, also where the bundle has one of this name
     silent_hours: int | None = None  # after which it alarms, 0 never; None: the stack's SilentHours
+    origin: str = ""  # in the keys of its cards, in place of the mapping's crm: keeps two accounts of one CRM apart
 
 
 def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
@@ -25,12 +26,24 @@ def connection_of(entries: Mapping[str, Any], name: str) -> Connection | None:
     if entry is None:
         return None
     try:
-        own = {"mapping", "project", "verify", "lookups", "stored", "silent_hours"}
+        own = {"mapping", "project", "verify", "lookups", "stored", "silent_hours", "origin"}
         settings = {key: str(value) for key, value in entry.items() if key not in own}
         verify = dict(entry.get("verify", {}))
-        lookups, stored = entry.get("lookups") is True, entry.get("stored") is True
-        silent = entry.get("silent_hours") if has_hours(entry) else None
-        return Connection(name, str(entry["mapping"]), int(entry["project"]), verify, settings, lookups, stored, silent)
+        origin = str(entry.get("origin", ""))
+        if "#" in origin:
+            raise BadConnection(f"The origin of connection {name!r} may have no '#', which parts the keys of cards.")
+        silent_hours = entry.get("silent_hours") if has_hours(entry) else None
+        return Connection(
+            name,
+            str(entry["mapping"]),
+            int(entry["project"]),
+            verify,
+            settings,
+            lookups=entry.get("lookups") is True,
+            stored=entry.get("stored") is True,
+            silent_hours=silent_hours,
+            origin=origin,
+        )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadConnection(
             f"The entry of connection {name!r} needs mapping and project (a number); verify must be an object."

@@ -170,3 +170,12 @@ def test_an_entry_that_is_no_object_is_broken_too():
 )
 def test_a_project_has_an_auth_key_or_none(entries, key):
     assert auth_key_of(entries, 106) == key
+
+
+def test_an_origin_is_no_setting_and_may_not_part_the_keys_of_cards():
+    entry = {"mapping": "pipedrive", "project": 106, "origin": "Pipedrive-2"}
+
+    assert connection_of({"acme": entry}, "acme").origin == "Pipedrive-2"
+    assert "origin" not in connection_of({"acme": entry}, "acme").settings
+    with pytest.raises(BadConnection, match="may have no '#'"):
+        connection_of({"acme": {**entry, "origin": "a#b"}}, "acme")

@@ -1,49 +1,30 @@
 """`bridge connect`: join a CRM account to a project."""
 
-import re
-import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from access import fault
-from access.schemes import SCHEMES
-from cli import api_key, exits
-from cli.guides import steps
-from cli.terminal import Cell, say
-from connections import api_key_of, connection_of
-from errors import OperatorError, did_you_mean
+from cli import api_key, door, exits, questions
+from cli.entry import Wish, begins_links, check_given, entry_of
+from cli.first_event import first_event
+from cli.guides import rendered, steps
+from cli.questions import WAYS, Questions
+from cli.terminal import Cell, say, say_wrapped
+from connections import Connection, api_key_of, connection_of
+from errors import BadConnection, OperatorError, did_you_mean
 from mapping.language import loader
 from mapping.language.model import Mapping as Loaded
 from mappings import Bundle, newest
-from ops import api_keys
+from ops import api_keys, origins
 from ops import offline as valid
 from ops.completion import presets
 from ops.crm import Crm, api_of
-from ops.samples import pairs
 from ops.stack import Stack, of_stack
 from ops.stored import absent, bundled, names
 
-QUEUE = "queue"  # no request proves anything: events come by the inbox queue alone
-WAYS = (*SCHEMES, QUEUE)
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-OURS: Mapping[str, Callable[[], str]] = {  # what we invent; the rest comes from the CRM
-    "token": lambda: secrets.token_urlsafe(32),
-    "password": lambda: secrets.token_urlsafe(32),
-    "username": lambda: "crm",
-    "header": lambda: "X-Bridge-Key",
-}
 SAID = "they do within a minute of a deployment; older ones keep the events in the inbox queue"
-QUESTIONS = {
-    "token": "Token that the CRM puts into its bodies",
-    "secret": "Secret with which the CRM signs",
-    "field": "Field of the body that holds the token",
-    "hooks": "Id and key of each webhook, as id:key,id:key",
-}
-FIELDS = {"bitrix24": "auth[application_token]", "copper": "key", "zoho": "token"}  # of the body; docs/connect
-TAKE_OURS = ("copper", "zoho")  # they put into their bodies the token that a subscription names
 
 
 @click.command(short_help="Join a CRM to a project; prints the address to paste there.")
@@ -54,43 +35,58 @@ TAKE_OURS = ("copper", "zoho")  # they put into their bodies the token that a su
 @click.option(
     "--time-zone", callback=valid.checked(valid.time_zone), help="Of times without a zone, such as Europe/Kyiv."
 )
-@click.option("--crm-url", metavar="URL", help="Address of your CRM; links begin with it.")
+@click.option(
+    "--crm-url",
+    metavar="URL",
+    callback=valid.checked(questions.crm_url),
+    help="Address of your CRM; links begin with it.",
+)
 @click.option("--scheme", type=click.Choice(WAYS), help="How requests are verified.")
 @click.option("--verify", multiple=True, metavar="FIELD=VALUE", help="What the scheme needs, such as secret=….")
 @click.option("--setting", multiple=True, metavar="K=V", help="Any other setting, $settings.K.")
+@click.option(
+    "--origin",
+    callback=valid.checked(questions.origin),
+    help="Stands for the CRM's name in the keys of cards: keeps a second account of one CRM apart.",
+)
 @api_key.options
-@click.option("--replace", is_flag=True, help="Replace the connection of this name; it keeps its API key.")
+@click.option("--replace", is_flag=True, help="Replace the connection of this name; secret, API key, settings stay.")
+@click.option("--new-secret", is_flag=True, help="With --replace: make a new secret too.")
 @click.option("--api-only", is_flag=True, help="Only give the connection of this name an API key; all else stays.")
 @click.option("--yes", is_flag=True, help="Take the suggestions for what is not given; ask nothing.")
+@click.option(
+    "--wait/--no-wait",
+    default=None,
+    help="Wait for the first event too; or for nothing. Else until the functions know the connection.",
+)
 @of_stack
-def command(stack: Stack, *, replace: bool, api_only: bool, yes: bool, **given: Any) -> int:
+def command(stack: Stack, *, api_only: bool, yes: bool, wait: bool | None, **given: Any) -> int:
     """Join a CRM that PRESET (or a mapping that `bridge mapping put` stored) reads to a project; print what to do.
 
     It asks for what is not given, makes a long random secret where the scheme needs one, and prints it once. A key to
     the CRM's API is tried before it is stored.
     """
     preset = given["preset"]
-    mapping, asked = _mapping(stack, preset), Questions(silent=yes)
+    mapping = _mapping(stack, preset)
+    wish = Wish(stack, mapping, Questions(silent=yes), given)
     entries = stack.secret("ConnectionsSecret")
-    name = asked.text("Name of the connection", given["name"], preset)
     if api_only:
-        entry = _existing(entries, name, preset)
-        api_key.check_alone(stack, api_of(mapping), api_key.given(given), silent=yes)
-    else:
-        _check_name(name, entries, replace=replace)
-        entry = _entry(stack, mapping, asked, name, given)
-    known = {} if api_only else _known(stack, entries, name, mapping)
-    key = api_key.asked(stack, api_of(mapping), api_key.given(given), known, asked.text)
-    if key is None and api_only:
-        raise click.UsageError("no API key was given, so nothing was stored")
-    if key is not None:
-        entry["lookups"] = True
-        _try(stack, mapping, name, entry, key, check=not given["no_check"])
-    _store(stack, {**entries, name: entry}, name, key)
-    say(f"The {'API key of' if api_only else 'connection'} {name} is stored; it counts within 5 minutes.")
-    if not api_only:
-        _print(stack, preset, mapping, name, entry.get("verify", {}))
-    return exits.FINE
+        _give_key(wish, entries)
+        return exits.FINE
+    check_given(wish)
+    name = _name(wish, entries)
+    old = _old(entries, name)
+    entry = entry_of(wish, name, old)
+    key = _key(wish, name, entry, _known(stack, entries, name, mapping))
+    entries = {**entries, name: entry}
+    connection = _store(stack, entries, name, key)
+    say(f"The connection {name} is stored.")
+    _warn(stack, mapping, entries, connection)
+    _print(stack, preset, mapping, connection)
+    if wait is False:
+        return exits.FINE
+    known = _counts(stack, connection, old)
+    return first_event(stack, name) if wait and known else exits.FINE
 
 
 def _mapping(stack: Stack, name: str) -> Loaded:
@@ -117,107 +113,63 @@ def _existing(entries: Mapping[str, Any], name: str, preset: str) -> dict[str, A
     return dict(entries[name])
 
 
-def _entry(stack: Stack, mapping: Loaded, asked: "Questions", name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entry of a new connection."""
-    dialect, preset = api_of(mapping), given["preset"]
-    entry: dict[str, Any] = {"mapping": preset, "project": asked.project(stack, given["project"])}
-    if mapping.name != preset:  # a version of a stored one
-        entry["stored"] = True
-    entry["country"] = valid.country(asked.text("Country of phones without a code", given["country"], "UA"))
-    zone = asked.text("Time zone of times without one", given["time_zone"], "Europe/Kyiv")
-    entry["time_zone"] = valid.time_zone(zone)
-    read_by = [mapping, *([dialect.mapping] if dialect else [])]
-    entry |= _crm_url(read_by, asked, given["crm_url"]) | pairs(given["setting"], "=", "--setting")
-    scheme = asked.scheme(mapping, given["scheme"])
-    fields, address = pairs(given["verify"], "=", "--verify"), stack.hooks_url + name
-    _check_fields(scheme, fields)
-    return entry if scheme == QUEUE else entry | {"verify": asked.verify(scheme, address, preset, fields)}
+def _give_key(wish: Wish, entries: Mapping[str, Any]) -> None:
+    """Give a connection an API key and change nothing else."""
+    stack, mapping, asked, given = wish
+    name = asked.text("Name of the connection", given["name"], given["preset"])
+    entry = _existing(entries, name, given["preset"])
+    api_key.check_alone(stack, api_of(mapping), api_key.given(given), silent=asked.silent)
+    key = _key(wish, name, entry, {})
+    if key is None:
+        raise click.UsageError("no API key was given, so nothing was stored")
+    _store(stack, {**entries, name: entry}, name, key)
+    say(f"The API key of {name} is stored; it counts within 5 minutes.")
 
 
-def _check_fields(scheme: str, fields: Mapping[str, str]) -> None:
-    """Raise UsageError where a field is given that the scheme does not know, or one is given empty."""
-    takes = SCHEMES[scheme].needs if scheme in SCHEMES else ()
-    if unknown := next((field for field in fields if field not in takes), None):
-        hint = did_you_mean(unknown, takes) or f"it needs {' and '.join(takes) or 'nothing'}"
-        raise click.UsageError(f"the scheme {scheme} takes no {unknown!r}; {hint}")
-    if empty := next((field for field, text in fields.items() if not text), None):
-        raise click.UsageError(f"--verify {empty}= is empty: {QUESTIONS.get(empty, empty)}")
+def _name(wish: Wish, entries: Mapping[str, Any]) -> str:
+    """Return the connection's name; one that none has is suggested, except to a script."""
+    asked, given = wish.asked, wish.given
+    preset, replace = given["preset"], given["replace"]
+    suggested = preset if replace or asked.silent else questions.free(preset, entries)
+    return asked.ask("Name of the connection", given["name"], questions.new_name(() if replace else entries), suggested)
 
 
-def _try(  # noqa: PLR0913 - a connection before it is stored
-    stack: Stack, mapping: Loaded, name: str, entry: Mapping[str, Any], key: Mapping[str, str], *, check: bool
-) -> None:
-    """Try a connection's API key, if it is to be checked."""
-    dialect, connection = api_of(mapping), connection_of({name: entry}, name)
-    if check and dialect and connection:
+def _old(entries: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the entry that is replaced; empty where there is none that can be read."""
+    try:
+        return dict(entries[name]) if connection_of(entries, name) else {}
+    except BadConnection:
+        return {}
+
+
+def _key(wish: Wish, name: str, entry: dict[str, Any], known: Mapping[str, str]) -> api_key.Key:
+    """Return a connection's API key, which is tried, and asked for until the CRM takes it or none is given."""
+    stack, mapping, asked, given = wish
+    options = api_key.given(given)
+    while True:
+        key = api_key.asked(stack, api_of(mapping), options, known, asked)
+        if key is None:
+            return None
+        looking = {**entry, "lookups": True}
+        try:
+            if not given["no_check"]:
+                _try(stack, mapping, connection_of({name: looking}, name), key)
+        except (click.ClickException, OperatorError) as error:
+            if options or asked.silent:
+                raise
+            say(Cell(str(error), "red"))
+            known = {}
+            continue
+        entry["lookups"] = True
+        return key
+
+
+def _try(stack: Stack, mapping: Loaded, connection: Connection | None, key: Mapping[str, str]) -> None:
+    """Try a connection's API key."""
+    dialect = api_of(mapping)
+    if dialect and connection:
         api_key.check_local(stack, dialect, key)
         api_key.tried(Crm(stack, connection, dialect, key))
-
-
-class Questions:
-    """Asks what was not given; `silent` takes what is suggested."""
-
-    def __init__(self, *, silent: bool) -> None:
-        self._silent = silent
-
-    def text(self, question: str, given: str | None, suggested: str = "", *, hidden: bool = False) -> str:
-        """Return what was given, else the answer; a suggestion is taken silently with --yes."""
-        if given is not None:
-            return given
-        if self._silent:
-            return suggested
-        return str(click.prompt(question, default=suggested, hide_input=hidden, show_default=bool(suggested))).strip()
-
-    def project(self, stack: Stack, given: int | None) -> int:
-        """Return the project: the only one that has an auth key is suggested."""
-        if given is not None:
-            return given
-        known = [int(number) for number in stack.secret("AuthKeysSecret") if number.isdecimal()]
-        only = str(known[0]) if len(known) == 1 else ""
-        answer = self.text("Ringostat project", None, only)
-        if not answer.isdecimal() or not int(answer):
-            raise click.UsageError("say which project of Ringostat: --project N")
-        return int(answer)
-
-    def scheme(self, mapping: Loaded, given: str | None) -> str:
-        """Return the scheme; the first that the CRM can satisfy is suggested, `path-token` where none is named."""
-        suggested = mapping.verify.partition(",")[0].strip() or "path-token"
-        scheme = self.text(f"How requests are verified ({', '.join(WAYS)})", given, suggested)
-        if scheme not in WAYS:
-            raise click.UsageError(f"there is no scheme {scheme!r}: it is one of {', '.join(WAYS)}")
-        return scheme
-
-    def verify(self, scheme: str, address: str, preset: str, given: Mapping[str, str]) -> dict[str, Any]:
-        """Return the connection's `verify`.
-
-        With --yes a field that only the CRM can supply must be given. An empty answer leaves it empty; the connection
-        denies requests until it is filled.
-        """
-        ours = {name: OURS[name] for name in OURS if (scheme, name) != ("body-token", "token") or preset in TAKE_OURS}
-        known: dict[str, str] = {"url": address, **({"field": FIELDS[preset]} if preset in FIELDS else {}), **given}
-        needs = SCHEMES[scheme].needs
-        if self._silent and (missing := [field for field in needs if field not in known and field not in ours]):
-            raise click.UsageError(_lacking(preset, scheme, missing, address))
-        entry: dict[str, Any] = {"scheme": scheme}
-        for field in needs:
-            if field in given or field == "url":
-                entry[field] = known[field]
-            elif field in ours:
-                entry[field] = ours[field]()
-            else:
-                entry[field] = self.text(QUESTIONS[field], None, known.get(field, ""), hidden=field != "field")
-        if scheme == "espocrm":
-            entry["hooks"] = dict(one.strip().split(":", 1) for one in entry["hooks"].split(",") if ":" in one)
-        if reason := fault(entry) if given else "":
-            raise click.UsageError(f"--verify: {reason}")
-        return entry
-
-
-def _lacking(preset: str, scheme: str, missing: Sequence[str], address: str) -> str:
-    """Return what to give where only the CRM knows it, and the address that it may want first."""
-    options = " ".join(f"--verify {field}=…" for field in missing)
-    what = " and ".join(f"{field} ({QUESTIONS[field][0].lower()}{QUESTIONS[field][1:]})" for field in missing)
-    return f"{preset} with {scheme} needs {what}: {options}; the address for the CRM is {address}"
 
 
 def _known(stack: Stack, entries: Mapping[str, Any], name: str, mapping: Loaded) -> Mapping[str, str]:
@@ -230,31 +182,30 @@ def _known(stack: Stack, entries: Mapping[str, Any], name: str, mapping: Loaded)
     return api_key_of(api_keys.of(stack), name) if same else {}
 
 
-def _store(stack: Stack, entries: Mapping[str, Any], name: str, key: Mapping[str, Any] | None) -> None:
+def _store(stack: Stack, entries: Mapping[str, Any], name: str, key: Mapping[str, Any] | None) -> Connection:
     """Store a connection and its API key: the key first, because who looks up without one gives ids up."""
+    connection = connection_of(entries, name)
+    if connection is None:
+        raise click.UsageError(f"there is no connection {name!r}")
     known = api_keys.of(stack)
     if key is not None and key != known.get(name):
         stack.put(api_keys.SECRET, {**known, name: key})
     stack.put("ConnectionsSecret", entries)
     if key is None and name in known:
         stack.put(api_keys.SECRET, {other: entry for other, entry in known.items() if other != name})
+    return connection
 
 
-def _check_name(name: str, entries: Mapping[str, Any], *, replace: bool) -> None:
-    if not NAME.fullmatch(name):
-        raise click.UsageError("a connection's name has small letters, digits and hyphens, at most 63")
-    if name in entries and not replace:
-        raise click.UsageError(f"there is a connection {name!r} already: choose another --name, or --replace it")
-
-
-def _crm_url(mappings: Sequence[Loaded], asked: Questions, given: str | None) -> dict[str, str]:
-    """Return the setting crm_url, which is asked only where links, or the address of the API, begin with it."""
-    if given is None and not any("$settings.crm_url" in mapping.source.text for mapping in mappings):
-        return {}
-    url = asked.text("Address of your CRM, such as https://acme.example.com (empty: no links)", given).rstrip("/")
-    if url and not url.startswith("https://"):
-        raise click.UsageError("the address of the CRM must begin with https://, or Ringostat shows no link")
-    return {"crm_url": url} if url else {}
+def _warn(stack: Stack, mapping: Loaded, entries: Mapping[str, Any], connection: Connection) -> None:
+    """Warn of what works, but not as expected."""
+    if begins_links([mapping]) and not connection.settings.get("crm_url"):
+        say(
+            Cell("Without the address of your CRM ", "yellow"),
+            "its cards get no button where a link begins with it: --replace --crm-url https://… adds it.",
+        )
+    for (project, origin), those in origins.shared(stack, entries).items():
+        if connection.name in those:
+            say(Cell("The same CRM twice: ", "yellow"), origins.words(project, origin, those), f"; {origins.REMEDY}")
 
 
 def address_of(stack: Stack, name: str, verify: Mapping[str, Any]) -> str:
@@ -264,26 +215,52 @@ def address_of(stack: Stack, name: str, verify: Mapping[str, Any]) -> str:
     return stack.hooks_url + name + (f"/{first}" if first else "")
 
 
-def _print(stack: Stack, preset: str, mapping: Loaded, name: str, verify: Mapping[str, Any]) -> None:
+def _counts(stack: Stack, connection: Connection, old: Mapping[str, Any]) -> bool:
+    """Say when a connection counts, and wait for that where it shows; return whether events can come."""
+    if connection.verify and connection.verify != old.get("verify"):
+        return door.wait(stack, connection)
+    say("It counts within 5 minutes." if old else "It counts within a minute.")
+    return True
+
+
+def _print(stack: Stack, preset: str, mapping: Loaded, connection: Connection) -> None:
     """Print what to do in the CRM."""
-    address = address_of(stack, name, verify)
+    verified = connection.verify
+    address = address_of(stack, connection.name, verified)
     say()
-    if not verify:
-        say("Send events to       ", Cell(stack.queue_url("InboxQueue"), "bold"))
-        say(f"message attribute    connection = {name}")
+    if verified:
+        say("Paste into the CRM:")
+        say(Cell(address, "bold"))
     else:
-        say("Paste into the CRM  ", Cell(address, "bold"))
+        say("Send events to       ", Cell(stack.queue_url("InboxQueue"), "bold"))
+        say(f"message attribute    connection = {connection.name}")
     for field in ("header", "field", "username", "password", "token"):
-        if verify.get(field) and verify["scheme"] in ("basic", "header-token", "body-token"):
-            say(f"{field:20}", Cell(verify[field], "bold"))
-    empty = [field for field, value in verify.items() if not value]
-    if empty:
+        if verified.get(field) and verified["scheme"] in ("basic", "header-token", "body-token"):
+            for value in [verified[field]] if isinstance(verified[field], str) else verified[field]:
+                say(f"{field:20}", Cell(value, "bold"))
+    if empty := [field for field, value in verified.items() if not value]:
         options = " ".join(f"--verify {field}=…" for field in empty)
         say(
             Cell(f"{' and '.join(empty)} is empty", "yellow"),
             f": nothing gets in before you give it with {options} --replace",
         )
     say()
-    say(f"{mapping.crm}: {mapping.help}")
-    for line in steps(preset, address):
-        say(line)
+    say(f"In {mapping.crm}:")
+    told = list(rendered(steps(preset, address)))
+    for first, parts in told or [("", [mapping.help])]:
+        say_wrapped(first, parts)
+    say()
+    _next(connection)
+
+
+def _next(connection: Connection) -> None:
+    """Print the commands that come next."""
+    given = click.get_current_context().params
+    where = " --local" if given.get("local") else f" --stack {name}" if (name := given.get("stack_name")) else ""
+    say(Cell("Next: ", "bold"), "save a contact in the CRM, and see it by the CRM's id:")
+    say(f"bridge status {connection.name} ID{where}")
+    if connection.lookups:
+        say("What the CRM has already is read by:")
+        say(f"bridge sync {connection.name} --dry-run{where}")
+    say("If nothing comes:")
+    say(f"bridge doctor{where}")

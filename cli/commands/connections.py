@@ -8,6 +8,7 @@ import click
 from cli import exits
 from cli.checks import problems
 from cli.terminal import Cell, json_option, say, say_json, say_table
+from ops import origins
 from ops.stack import Stack, of_stack
 from ops.views import described
 
@@ -30,6 +31,8 @@ def command(stack: Stack, *, as_json: bool) -> int:
     say_table(TITLES, map(_row, found))
     for problem in told:
         say(Cell(problem, "red"))
+    for (project, origin), those in origins.shared(stack, entries).items():
+        say(Cell(origins.words(project, origin, those), "yellow"))
     say("1 connection" if len(entries) == 1 else f"{len(entries)} connections")
     return exits.WRONG if wrong else exits.FINE
 

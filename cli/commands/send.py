@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from cli import exits
+from cli import door, exits
 from cli.terminal import Cell, say
 from ops.completion import connections
 from ops.samples import Sample, of_event
-from ops.sending import problem, sent
+from ops.sending import Answer, problem
 from ops.stack import Stack, of_stack
 
 STYLES = {"accepted": "green", "rejected": "red"}
@@ -28,22 +28,23 @@ def command(stack: Stack, samples: list[Sample], connection: str) -> int:
     entry = stack.connection(connection)
     if found := problem(entry):
         raise click.ClickException(found)
-    return max(_told(*sent(stack, entry, sample)) for sample in samples)
+    return max(_told(door.sent(stack, entry, sample)[0]) for sample in samples)
 
 
-def _told(status: int, body: bytes) -> int:
+def _told(answered: Answer) -> int:
     """Print an answer; return an exit code."""
     try:
-        answer = json.loads(body)
+        answer = json.loads(answered.body)
     except ValueError:
         answer = None
+    status = answered.status
     taken = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
     say(Cell(str(status), "green" if taken else "red"), "  ", _words(answer) if isinstance(answer, dict) else "")
     records = [*answer.get("skipped", ()), *answer.get("rejected", ())] if isinstance(answer, dict) else []
     for record in records:
         say(f"  record {record['index']}: {record['code']}: {record['reason']}")
     if status == HTTPStatus.UNAUTHORIZED:
-        say("  a change of the connections counts within 5 minutes; bridge doctor says more")
+        say("  the functions do not take the proof that the connections secret holds; bridge doctor says more")
     if not taken:
         return exits.WRONG
     return exits.REJECTED if isinstance(answer, dict) and answer.get("rejected") else exits.FINE

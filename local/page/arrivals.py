@@ -117,7 +117,7 @@ def card_key(connection: Offline, outcome: Outcome) -> str:
 
 def row_id(connection: Offline, outcome: Outcome) -> str:
     """Return the `id` that the card of a change has in the emulator's book."""
-    return book_id(connection.project, connection.mapping.crm, outcome.card)
+    return book_id(connection.project, connection.origin, outcome.card)
 
 
 def book_id(project: int, origin: str, card: str) -> str:
@@ -134,7 +134,7 @@ def row(event: Arrival) -> dict[str, Any]:
         "mark": event.mark,
         "time": event.time,
         "connection": event.connection,
-        "origin": event.known.mapping.crm if event.known else "",
+        "origin": event.known.origin if event.known else "",
         "method": event.method,
         "bytes": len(event.sample.body),
         "contentType": event.sample.content_type,

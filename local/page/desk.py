@@ -115,7 +115,7 @@ class Desk:
     def _personal_ids(self, project: int, origin: str) -> IsPersonal:
         """Return which ids are hashes in keys, by the connection that a contact came by."""
         for one in filter(None, map(self._find, self._entries)):
-            if (one.project, one.mapping.crm) == (project, origin):
+            if (one.project, one.origin) == (project, origin):
                 return personal_ids(one.settings) if one.mapping.free_ids else None
         return None
 

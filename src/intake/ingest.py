@@ -150,9 +150,9 @@ def mapped(event: Event, connection: Connection, mapping: Loaded, stores: Stores
         staff=_staff(loader.answers_of(mapping) if event.lookup else mapping, connection, stores),
     )
     is_personal = personal_ids(connection.settings) if reader.free_ids else None
+    origin = connection.origin or reader.crm
     keys = [
-        key_of(connection.project, reader.crm, outcome.card, is_personal) if outcome.card else ""
-        for outcome in outcomes
+        key_of(connection.project, origin, outcome.card, is_personal) if outcome.card else "" for outcome in outcomes
     ]
     return Mapped(event, connection, reader, outcomes, keys, is_personal)
 
@@ -253,14 +253,16 @@ def _debts(events: Sequence[Mapped]) -> "dict[Want, Debt]":
     from lookup.wanted import Debt  # noqa: PLC0415 - the same
 
     return {
-        want: Debt(
-            one.event.depth + 1 if one.event.lookup else 0,
-            key_of(one.connection.project, one.mapping.crm, want.card, one.is_personal) if want.card else "",
-        )
+        want: Debt(one.event.depth + 1 if one.event.lookup else 0, _card_of(one, want.card) if want.card else "")
         for one in events
         for outcome in one.outcomes
         for want in outcome.wants
     }
+
+
+def _card_of(one: Mapped, card: str) -> str:
+    origin = one.connection.origin or one.mapping.crm
+    return key_of(one.connection.project, origin, card, one.is_personal)
 
 
 def _news(events: Sequence[Mapped]) -> dict[str, list[Fields]]:

@@ -2,6 +2,7 @@ import json
 import re
 import runpy
 import shutil
+import time
 import tomllib
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import pytest
 
 from access import fault
 from access.schemes import SCHEMES
-from cli.commands import connect
-from cli.guides import steps
+from cli.entry import Wish, verify
+from cli.guides import rendered, steps
+from cli.questions import Questions
+from cli.terminal import Cell
 from local.in_process import CONNECTIONS
 from mapping.language import loader
 from ops.stack import CONNECTIONS_THAT_FIT, LARGEST_SECRET
+from tests.cli.people import person
 
 ROOT = Path(__file__).parents[2]
 GIVEN = ["--name", "new", "--project", 106, "--country", "UA", "--time-zone", "Europe/Kyiv"]
@@ -41,7 +45,7 @@ def test_a_connection_is_stored_beside_the_others_and_its_address_is_printed(onl
         "verify": {"scheme": "basic", "username": "crm"},
     }
     assert len(password) >= 32
-    assert "Paste into the CRM  http://127.0.0.1:9/crm/new\n" in done.out
+    assert "Paste into the CRM:\nhttp://127.0.0.1:9/crm/new\n" in done.out
     assert password in done.out
     assert "Tools and apps > Webhooks > Create" in done.out
 
@@ -58,16 +62,16 @@ def test_as_many_connections_fit_the_secret_as_is_said(online):
 
 
 def test_what_is_not_given_is_asked_with_suggestions(online):
-    answers = ["asked", "107", "", "", "", "path-token", ""]
+    answers = ["asked", "107", "", "", "https://acme.bitrix24.eu", "path-token", ""]
 
-    done = online("connect", "pipedrive", input="\n".join(answers) + "\n")
+    done = online("connect", "bitrix24", input="\n".join(answers) + "\n")
 
     assert done.code == 0, done.err
     new = entries()["asked"]
     token = new["verify"]["token"]
     assert (new["project"], new["country"], new["time_zone"]) == (107, "UA", "Europe/Kyiv")
     assert new["verify"] == {"scheme": "path-token", "token": token}
-    assert f"Paste into the CRM  http://127.0.0.1:9/crm/asked/{token}\n" in done.out
+    assert f"Paste into the CRM:\nhttp://127.0.0.1:9/crm/asked/{token}\n" in done.out
 
 
 def test_two_secrets_are_never_the_same(online):
@@ -137,6 +141,7 @@ def test_each_webhook_of_espocrm_has_its_own_key(online):
     online("connect", "espocrm", *GIVEN, "--yes", "--verify", "hooks=one:a:b,two:c")
 
     assert entries()["new"]["verify"]["hooks"] == {"one": "a:b", "two": "c"}
+    assert "id:key,id:key" in online("connect", "espocrm", *GIVEN, "--yes", "--replace", "--verify", "hooks=x").err
 
 
 def test_what_is_left_empty_is_said_with_the_option_that_gives_it(online):
@@ -157,11 +162,13 @@ def test_a_connection_of_the_queue_alone_gets_no_address(online):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_with_every_answer_each_scheme_is_complete(scheme):
-    class Answers(connect.Questions):
-        def text(self, *_, **__):
-            return "id:key"
+    class Answers(Questions):
+        def ask(self, _question, _given, check, *_, **__):
+            return check("id:key")
 
-    assert not fault(Answers(silent=False).verify(scheme, "https://bridge.example.com/crm/acme", "generic", {}))
+    wish = Wish(None, loader.load("generic"), Answers(silent=False), {"preset": "generic", "verify": ()})
+
+    assert not fault(verify(wish, scheme, "https://bridge.example.com/crm/acme"))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +186,7 @@ def test_with_every_answer_each_scheme_is_complete(scheme):
         (["--verify", "pasword=x"], "did you mean 'password'?"),
         (["--verify", "password="], "is empty"),
         (["--scheme", "queue", "--verify", "token=x"], "it needs nothing"),
-        (["--scheme", "espocrm", "--verify", "hooks=x"], "--verify: "),
+        (["--scheme", "queue", "--verify", "hooks=x"], "it needs nothing"),
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_is_stored(online, words, reason):
@@ -293,3 +300,240 @@ def test_broken_connections_are_told(online):
         "keyless": "bridge project add 999",
     }.items():
         assert any(line.startswith(f"{name}: ") and words in line for line in done.out.splitlines())
+
+
+ASKED = ["bitrix24", "asked", "107", "UA", "Europe/Kyiv", "https://acme.bitrix24.eu", "path-token", ""]
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "reason"),
+    [
+        (1, "Acme Kommo", "small letters"),
+        (1, "acme", "there is a connection 'acme' already"),
+        (2, "abc", "by its number"),
+        (2, "0", "by its number"),
+        (2, "999", "bridge project add 999"),
+        (3, "Ukraine", "two letters"),
+        (4, "Kyiv", "no such zone"),
+        (5, "acme.bitrix24.eu", "must begin with https://"),
+        (5, "https://", "must begin with https://"),
+        (6, "token", "there is no scheme 'token'"),
+        (6, "hubspot", "Bitrix24 cannot send what the scheme hubspot proves"),
+        (7, "http://10.0.0.1/rest/1/x/", "must be https://HOST"),
+    ],
+)
+def test_n9_a_wrong_answer_says_what_is_wrong_and_is_asked_again(online, place, wrong, reason):
+    preset, *answers = [*ASKED[:place], wrong, *ASKED[place:]]
+
+    done = online("connect", preset, input="\n".join(answers) + "\n")
+
+    assert done.code == 0, done.err
+    assert reason in done.out
+    new = entries()["asked"]
+    assert new.pop("verify").keys() == {"scheme", "token"}
+    assert new == {
+        "mapping": "bitrix24",
+        "project": 107,
+        "country": "UA",
+        "time_zone": "Europe/Kyiv",
+        "crm_url": "https://acme.bitrix24.eu",
+    }
+
+
+def test_n9_the_suggested_name_is_one_that_none_has(online):
+    online("connect", "kommo", *GIVEN[2:], "--name", "kommo", "--yes")
+
+    done = online("connect", "kommo", *GIVEN[2:], "--crm-url", "https://acme.kommo.com", input="\n\n")
+
+    assert done.code == 0, done.err
+    assert "[kommo-2]" in done.out
+    assert "kommo-2" in entries()
+
+
+@pytest.mark.parametrize("scheme", ["hubspot", "body-token", "basic"])
+def test_n9_a_scheme_that_the_crm_cannot_do_is_refused_before_anything_is_asked(online, scheme):
+    done = online("connect", "odoo", "--scheme", scheme)
+
+    assert (done.code, done.out) == (1, "")
+    assert f"Odoo cannot send what the scheme {scheme} proves" in done.err
+    assert "it can do path-token, queue" in done.err
+
+
+def test_n9_only_what_the_crm_can_do_is_offered(online):
+    answers = ["odoo-1", "106", "", "", "https://acme.odoo.com", ""]
+
+    done = online("connect", "odoo", input="\n".join(answers) + "\n")
+
+    assert "How requests are verified" not in done.out
+    assert "(path-token, body-token)" in online("connect", "bitrix24", input="x1\n106\n\n\n\n\n\n").out
+    assert entries()["odoo-1"]["verify"]["scheme"] == "path-token"
+
+
+def test_n9_a_missing_address_of_the_crm_is_said(online):
+    without = online("connect", "pipedrive", *GIVEN, "--yes", "--no-wait")
+    given = online("connect", "pipedrive", *GIVEN, "--yes", "--replace", "--crm-url", "https://acme.pipedrive.com")
+
+    assert "Without the address of your CRM" in without.out
+    assert "--crm-url" in without.out
+    assert "Without the address" not in given.out
+
+
+def test_n2_a_project_without_an_auth_key_is_refused_to_a_script(online):
+    words = ["connect", "odoo", "--name", "new", "--project", 999, "--yes"]
+
+    refused = online(*words)
+    assert refused.code == 1
+    assert "project 999 has no auth key" in refused.err
+    assert "bridge project add 999" in refused.err
+    assert entries() == CONNECTIONS
+    assert online(*words, "--no-check").code == 0
+
+
+def test_n10_the_output_is_steps_for_this_connection_and_the_next_command(online):
+    done = online("connect", "kommo", *GIVEN, "--yes")
+
+    address = f"http://127.0.0.1:9/crm/new/{entries()['new']['verify']['token']}"
+    lines = done.out.splitlines()
+    assert lines.count(address) == 1
+    assert "1. " in done.out
+    assert "**" not in done.out
+    assert "bridge status new ID" in lines
+    assert "bridge doctor" in lines
+
+
+@pytest.mark.parametrize("preset", loader.presets())
+def test_n10_no_markdown_is_left_in_any_guides_steps(preset):
+    text = "\n".join(
+        first + "".join(part if isinstance(part, str) else part.text for part in parts)
+        for first, parts in rendered(steps(preset, "https://x.example.com/crm/new"))
+    )
+
+    assert not re.search(r"\*\*|```|\]\(|^\s*\|", text, re.MULTILINE)
+
+
+def test_n10_a_table_a_link_and_a_fence_become_plain():
+    told = list(
+        rendered(["1. See **[a](b.md)**, `x`:", "", "   | `a` | b |", "   |---|---|", "   ```json", "   {}", "   ```"])
+    )
+
+    assert told == [
+        ("1. ", ["See ", Cell("a", "bold"), ", ", Cell("x", "cyan"), ":"]),
+        ("", []),
+        ("     ", ["", Cell("a", "cyan"), "    ", "b"]),
+        ("     ", ["{}"]),
+    ]
+
+
+def test_n11_replacing_keeps_the_secret_and_the_settings_unless_a_new_one_is_wanted(online):
+    online("connect", "pipedrive", *GIVEN, "--setting", "responsible=7", "--origin", "Pipedrive-2", "--yes")
+    first = entries()["new"]
+
+    done = online("connect", "pipedrive", "--name", "new", "--crm-url", "https://b.example.com", "--replace", "--yes")
+    second = entries()["new"]
+    online("connect", "pipedrive", "--name", "new", "--replace", "--new-secret", "--yes")
+
+    assert done.code == 0, done.err
+    assert second == {**first, "crm_url": "https://b.example.com"}
+    assert entries()["new"]["verify"]["password"] != first["verify"]["password"]
+    assert {**entries()["new"], "verify": first["verify"]} == second
+
+
+def test_a_second_account_of_the_same_crm_is_warned_of_and_kept_apart_by_its_origin(online):
+    warned = online("connect", "pipedrive", *GIVEN, "--yes")
+    listed, examined = online("connections").out, online("doctor").out
+    apart = online("connect", "pipedrive", *GIVEN, "--origin", "Pipedrive-2", "--yes", "--replace")
+
+    words = "acme, basic, header, new bring contacts of Pipedrive to project 106"
+    assert words in warned.out
+    assert "--origin NAME" in warned.out
+    assert words in listed
+    assert words in examined
+    assert "The same CRM twice" not in apart.out
+    assert entries()["new"]["origin"] == "Pipedrive-2"
+
+
+@pytest.mark.parametrize("origin", ["a#b", " ", "x" * 61])
+def test_an_origin_that_no_key_can_hold_is_refused(online, origin):
+    assert "without '#'" in online("connect", "pipedrive", *GIVEN, "--origin", origin, "--yes").err
+
+
+@pytest.fixture
+def door(online, entrance, bridge):
+    """The bridge's real address; the functions read a new connection when they are waited for the third time."""
+    online.stack.hooks_url = entrance
+    bridge.clock.time = time.time_ns() // 1_000_000
+    bridge.post("unknown", {})  # with what is stored now in their memory
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            bridge.put_connections(entries())
+
+    online.stack.sleep = sleep
+    return slept
+
+
+@pytest.mark.parametrize("preset", ["kommo", "pipedrive", "direct"])
+def test_n12_it_waits_until_the_functions_know_the_connection(online, door, bridge, preset):
+    done = online("connect", preset, *GIVEN, "--yes")
+
+    assert done.code == 0, done.err
+    assert "Ready in 30 s" in done.out
+    assert "5 minutes" not in done.out
+    assert door == [10, 10, 10]
+    assert online.stack.depth("InboxQueue") == online.stack.depth("RejectedQueue") == 0
+
+
+def test_n12_it_does_not_wait_for_what_no_harmless_request_can_show(online, door):
+    done = online("connect", "copper", *GIVEN, "--yes")
+
+    assert "within a minute" in done.out
+    assert "within 5 minutes" in online("connect", "copper", *GIVEN, "--yes", "--replace").out
+    assert online("connect", "kommo", *GIVEN[2:], "--name", "other", "--yes", "--no-wait").code == 0
+    assert door == []
+
+
+def test_n12_with_wait_it_ends_with_the_first_event(online, door, bridge):
+    def sleep(seconds):
+        door.append(seconds)
+        bridge.put_connections(entries())
+        if seconds == 5:
+            bridge.post("new", {"id": "7", "name": "Олена", "phone": "0670000001"}, token=token())
+
+    def token():
+        return entries()["new"]["verify"]["token"]
+
+    online.stack.sleep = sleep
+    done = online("connect", "generic", *GIVEN, "--scheme", "path-token", "--yes", "--wait")
+
+    assert done.code == 0, done.err
+    assert "The first event came and changed a card.\n" in done.out
+    assert door == [10, 5]
+
+
+def test_n12_with_wait_an_event_that_is_rejected_ends_it_too(online, door, bridge):
+    def sleep(_):
+        bridge.put_connections(entries())
+        if len(entries()) > len(CONNECTIONS):
+            bridge.post("new", {}, token=entries()["new"]["verify"]["token"])
+
+    online.stack.sleep = sleep
+    done = online("connect", "generic", *GIVEN, "--scheme", "path-token", "--yes", "--wait")
+
+    assert done.code == 2
+    assert "bridge rejected list --connection new" in done.out
+
+
+def test_two_accounts_of_one_crm_that_have_their_own_origins_keep_two_cards_of_one_id(online, bridge, ringostat):
+    for name in ("one", "two"):
+        given = ["--name", name, *GIVEN[2:], "--crm-url", "https://acme.pipedrive.com", "--scheme", "path-token"]
+        online("connect", "pipedrive", *given, "--origin", f"Pipedrive-{name}", "--yes")
+    bridge.put_connections(entries())
+
+    for name in ("one", "two"):
+        bridge.post(name, person(), token=entries()[name]["verify"]["token"])
+    bridge.deliver()
+
+    assert sorted(card["origin"] for card in ringostat.state()["contacts"]) == ["Pipedrive-one", "Pipedrive-two"]
+    assert "106#Pipedrive-two#contact:42" in online("status", "two", "42").out

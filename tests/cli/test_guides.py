@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from access.schemes import SCHEMES
-from cli.commands.connect import OURS
+from cli.entry import OURS
 from connections import connection_of
 from local.template import ROOT
 from mapping.language import loader
@@ -67,8 +67,9 @@ def test_the_first_command_of_a_guide_stores_the_entry_that_it_shows(guide, onli
     scheme = shown.get("verify", {}).get("scheme")
     needs = SCHEMES[scheme].needs if scheme else ()
     theirs = [f"--verify={field}=one:key" for field in needs if field not in (*OURS, "url", "field")]
+    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
 
-    done = online(*words[:where], *words[where + 2 :], "--project", 106, "--yes", "--replace", *theirs)
+    done = online(*words[:where], *words[where + 2 :], "--project", 106, "--yes", *theirs)
 
     secrets = json.loads(boto3.client("secretsmanager").get_secret_value(SecretId="connections")["SecretString"])
     assert done.code == 0, done.err

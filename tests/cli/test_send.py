@@ -105,3 +105,22 @@ def test_an_entrance_that_is_down_is_told(online, tmp_path):
 
 def put(bridge, entries):
     boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString=json.dumps(entries))
+
+
+def test_n12_a_connection_that_the_functions_do_not_know_yet_is_tried_again_for_a_minute(sending, online, bridge):
+    entry = connection("pipedrive")
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 4:
+            bridge.put_connections({"new": entry})
+
+    bridge.post("unknown", {})  # the functions have read what is stored now
+    put(bridge, {"new": entry})
+    online.stack.sleep = sleep
+    done = sending(person(), "--connection", "new")
+
+    assert done.code == 0, done.err
+    assert "it is tried again for a minute" in done.err
+    assert sum(slept) == 40

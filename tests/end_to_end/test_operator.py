@@ -124,7 +124,9 @@ def test_from_connect_to_a_delivered_card_in_three_commands(bridge, operate):
     name = f"new-{crm.person().id}"
     link = "https://new.example.com"
 
-    connected = operate("connect", "pipedrive", "--name", name, "--project", 106, "--crm-url", link, "--yes")
+    connected = operate(
+        "connect", "pipedrive", "--name", name, "--project", 106, "--crm-url", link, "--yes", "--no-wait"
+    )
     bridge.world.kill("api")  # which may have read the connections before, and keeps them for five minutes
     sent = wait_for(lambda: admitted(operate, name), 20, "The new connection")
     bridge.settled(crm.person(id=8))
@@ -146,7 +148,7 @@ def test_a_crm_without_a_preset_from_a_sample_to_a_card_then_one_field_changed_w
 
     mapping.write_text(operate("new", sample, "--crm", name, where=())[1].partition("\nfound: ")[0] + "\n", "utf-8")
     stored = operate("mapping", "put", mapping, "--name", name, "--yes")
-    connected = operate("connect", name, "--name", name, "--project", 106, "--yes")
+    connected = operate("connect", name, "--name", name, "--project", 106, "--yes", "--no-wait")
     bridge.world.kill("api")  # as if five minutes had passed
     wait_for(lambda: admitted(operate, name, sample), 20, "The new connection")
     bridge.settled(one)
