@@ -85,10 +85,10 @@ def test_a4_a_mass_edit_passes_the_door_with_its_defaults_and_is_delivered(world
 
 def test_a4_what_a_door_of_ten_copies_refuses_is_counted_and_healed_by_a_sync(world, tmp_path, show):
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    world.front.door = Door(template.throttle(template.load()), copies=10)
+    usual, world.front.door = world.front.door, Door(template.throttle(template.load()), copies=10)
     statuses, slowest = mass_edit(world, "Друга")
     refused = world.front.door.refused
-    world.front.door = None
+    world.front.door = usual
 
     output = Sync(world, tmp_path, CONNECTION).finished("--kind", "contact", "--since", since, "--rate", "0")
     seconds = arrived(world, "Друга")

@@ -64,7 +64,8 @@ def test_with_roles_enforced_everything_still_works(some):
         world.ringostat.faults({"refuse": {"externalId": str(refused.id)}}, {"status": 503, "times": 2})
         world.post("demo-kommo", crm.kommo([refused, late]), crm.FORM)
         bridge.arrived(late, seconds=20)
-        bridge.settled(*people, one, inbox, refused, late)
+        bridge.settled(*people, one, inbox, late)
+        wait_for(lambda: bridge.row(refused, "Kommo").get("refusals"), what="The first refusal")
         wait_for(lambda: world.depth("rejected"), what="The rejected event")
         assert world.depth("dead-delivery") == 0
         lines = [line.text for line in world.logs.all()]
