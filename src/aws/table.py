@@ -6,8 +6,10 @@ always read and written whole and DynamoDB's own maps cost more to decode than t
 """
 
 import json
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -182,32 +184,32 @@ class Cards:
                 return True
         raise Unavailable("Other requests kept writing to a card that is to be erased.")
 
-    def write_all(self, writes: Sequence[Write], in_time: Callable[[], bool] = lambda: True) -> dict[str, Card | None]:
+    def write_all(self, writes: Sequence[Write], until: float = math.inf) -> dict[str, Card | None]:
         """Do writes of different rows; return the rows, as they are, of those that did not happen (None: no row).
 
         One write is one call, many are one call per hundred. A transaction is all or nothing: the writes for which one
         was cancelled are done by themselves, the others by another transaction, before an error is raised. Raise
-        Unavailable when `in_time` says that time is up, or while the table is throttled.
+        Unavailable when it is `until` (of time.monotonic), or while the table is throttled.
         """
         if len(writes) == 1:
-            return self._write_each(writes, in_time)
+            return self._write_each(writes, until)
         conflicts: dict[str, Card | None] = {}
         for chunk in chunks(writes, BATCH):
-            conflicts |= self._write_chunk(chunk, in_time)
+            conflicts |= self._write_chunk(chunk, until)
         return conflicts
 
-    def _write_chunk(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
+    def _write_chunk(self, writes: Sequence[Write], until: float) -> dict[str, Card | None]:
         ones: list[Write] = []
-        while writes and (named := self._transact(writes, in_time)):
+        while writes and (named := self._transact(writes, until)):
             ones += named
             writes = [write for write in writes if write not in named]
-        return self._write_each(ones, in_time)
+        return self._write_each(ones, until)
 
-    def _write_each(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> dict[str, Card | None]:
+    def _write_each(self, writes: Sequence[Write], until: float) -> dict[str, Card | None]:
         conflicts: dict[str, Card | None] = {}
         failure: Failure | NewerSchema | None = None
         for write in writes:
-            if not in_time():
+            if time.monotonic() >= until:
                 raise Unavailable("DynamoDB takes too long.")
             try:
                 done, item = self._tried(write)
@@ -224,14 +226,14 @@ class Cards:
             raise failure
         return conflicts
 
-    def _transact(self, writes: Sequence[Write], in_time: Callable[[], bool]) -> Sequence[Write]:
+    def _transact(self, writes: Sequence[Write], until: float) -> Sequence[Write]:
         """Do all writes, or return those for which it was cancelled; wait while DynamoDB throttles.
 
         It is all of them where together they are larger than the 4 MB of one transaction.
         """
         items = [{"Update": self._update(write)} for write in writes]
         for longest in LONGEST_SECONDS:
-            if not in_time():
+            if time.monotonic() >= until:
                 raise Unavailable("DynamoDB takes too long.")
             try:
                 self._client.call("TransactWriteItems", TransactItems=items)

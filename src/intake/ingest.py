@@ -184,10 +184,6 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
     Raise whatever a store raises: then some of them may be in the table, and all may come again.
     """
     until = time.monotonic() + stores.seconds
-
-    def in_time() -> bool:
-        return time.monotonic() < until
-
     if wanting := _wanting(events, stores):
         events = [one._replace(outcomes=wanting.admitted(one.event, one.outcomes)) for one in events]
     merging = Merging(
@@ -196,21 +192,21 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
         mapping=_named(events),
         now=now,
         expires_at=expiry(stores.retention_days, now),
-        in_time=in_time,
+        until=until,
         is_personal=events[0].is_personal,
     )
     erased = _erased(events, stores.cards, now)
     merged = merging.merge(_news(events))
     _wake(merged.due, stores.delivery)
     if wanting:
-        wanting.want(_debts(events), now, in_time)
+        wanting.want(_debts(events), now, until)
     found = {key: iter(verdicts) for key, verdicts in merged.verdicts.items()}  # in the order of the changes
     verdicts = [
         [_verdict(outcome, key, found, erased) for outcome, key in zip(one.outcomes, one.keys, strict=True)]
         for one in events
     ]
     _report(events, list(chain.from_iterable(verdicts)))
-    if in_time():
+    if time.monotonic() < until:
         _hear(events, verdicts, stores)
     return verdicts
 

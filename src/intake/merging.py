@@ -7,7 +7,8 @@ first members, and the sweep to all of them once every contact that was being wr
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ class Merged(NamedTuple):
 class Merging:
     """Merge news, given by the keys of their cards. `now` is in ms, `expires_at` in seconds since 1970, UTC.
 
-    `in_time` says whether there is time for one more call, `is_personal` is that of `key_of`.
+    `until` is how long there is time for calls (of time.monotonic), `is_personal` is that of `key_of`.
     """
 
     cards: Cards
@@ -46,7 +47,7 @@ class Merging:
     connection: str
     now: int
     expires_at: int | None
-    in_time: Callable[[], bool] = lambda: True
+    until: float = math.inf
     is_personal: IsPersonal = None
     mapping: str = ""  # what read the news; empty if no event brought it
     known: dict[str, Card] = field(default_factory=dict)
@@ -64,7 +65,7 @@ class Merging:
         self._read([*news, *chain.from_iterable(named)])
         verdicts = self._write(news)
         for organization in self.renamed:
-            if self.in_time():
+            if time.monotonic() < self.until:
                 self.spread(organization, list(chain.from_iterable(self.cards.members(organization)))[:AT_ONCE])
         return Merged(verdicts, self.due)
 
@@ -104,7 +105,7 @@ class Merging:
             self.known |= {key: card for key, (card, _) in absorbed.items()}
             employers = {key: self._employers(key, self.known[key].fields) for key in todo}
             self._prepare(before, employers)
-            conflicts = self.cards.write_all(list(self._writes(before, employers)), self.in_time)
+            conflicts = self.cards.write_all(list(self._writes(before, employers)), self.until)
             self.known |= {key: self._owned(key, card) for key, card in conflicts.items()}
             todo = [key for key in todo if key in conflicts]
             if not todo:
@@ -125,7 +126,7 @@ class Merging:
         notes = [renaming(key, self.now) for key in renamed]
         notes += [Write(page, {}, members=frozenset(keys)) for page, keys in members.items()]
         if notes:
-            self.cards.write_all(notes, self.in_time)
+            self.cards.write_all(notes, self.until)
             self._read(employed_by)
 
     def _writes(self, before: Mapping[str, Card], employers: Mapping[str, Employers]) -> Iterator[Write]:

@@ -1,6 +1,7 @@
 """What a connection may want from its CRM, and how events that only name a record leave a row for it."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from aws.queues import Queue
@@ -77,10 +78,10 @@ class Wanting(NamedTuple):
         too_deep = outcome._replace(result="skip", code="lookup-depth", reason="it is too far from the event")
         return outcome if wants or outcome.result != "lookup" else too_deep
 
-    def want(self, debts: Mapping[Want, Debt], now: int, in_time: Callable[[], bool]) -> None:
+    def want(self, debts: Mapping[Want, Debt], now: int, until: float) -> None:
         """Write rows for records that are wanted, those that are wanted only if unknown if they are, and wake up."""
         asked = [debt.card for debt in debts.values() if debt.card]
-        known = self.cards.read(asked) if asked and in_time() else {}
+        known = self.cards.read(asked) if asked and time.monotonic() < until else {}
         writes = [
             wanted(self.connection, want.lookup, want.id, debt.depth, now)
             for want, debt in debts.items()
@@ -89,7 +90,7 @@ class Wanting(NamedTuple):
         if not writes or self.wakeups is None:
             return
         self.cards.enrol(self.connection, "wanting")
-        self.cards.write_all(writes, in_time)
+        self.cards.write_all(writes, until)
         # What an answer wants is read by the worker that got the answer: it must not feed its own queue.
         if not all(debt.depth for debt in debts.values()):
             wake(self.wakeups, [self.connection], SETTLE_SECONDS)

@@ -121,10 +121,10 @@ class Late:
     def __getattr__(self, name):
         return getattr(self._cards, name)
 
-    def write_all(self, writes, in_time):
+    def write_all(self, writes, until):
         if writes[0].key == ORGANIZATION:
             merge(self._cards, {CONTACT: [contact()]})
-        return self._cards.write_all(writes, in_time)
+        return self._cards.write_all(writes, until)
 
 
 def test_a_contact_that_asks_while_the_name_is_written_gets_it(nowhere):
@@ -143,9 +143,7 @@ def test_a_contact_that_is_gone_gets_no_name(nowhere):
 
 def test_when_time_is_up_the_event_is_given_back(nowhere):
     with pytest.raises(Unavailable):
-        Merging(nowhere.cards, connection="acme", now=1, expires_at=None, in_time=lambda: False).merge(
-            {CONTACT: [contact()]}
-        )
+        Merging(nowhere.cards, connection="acme", now=1, expires_at=None, until=0).merge({CONTACT: [contact()]})
 
 
 def test_verdicts_are_of_the_changes_alone(nowhere):
@@ -165,13 +163,13 @@ class Contended:
     def __getattr__(self, name):
         return getattr(self._cards, name)
 
-    def write_all(self, writes, in_time):
+    def write_all(self, writes, until):
         cards = [write.key for write in writes if "rev" in write.changes]
         if self._times and cards:
             self._times -= 1
             at = 100 - self._times
             merge(self._cards, {key: [stamped({"staffId": str(at)}, changed_at=at, received_at=at)] for key in cards})
-        return self._cards.write_all(writes, in_time)
+        return self._cards.write_all(writes, until)
 
 
 def test_a_card_that_another_request_changes_is_merged_again(nowhere):

@@ -1,6 +1,7 @@
 """Events that only name a record, the rows that they leave, and the worker that reads the records from the CRM."""
 
 import json
+import math
 from collections import Counter
 from itertools import pairwise
 from typing import NamedTuple
@@ -203,7 +204,7 @@ def test_a_wake_up_of_a_connection_that_is_new_reads_the_secret_afresh(quick):
     quick.reader = quick.reader._replace(connections=Renewed({}, entries))
     quick.put_api_keys({"acme-new": {"url": quick.crm.url}})
     wanted = Wanting(quick.cards, quick.reader.wakeups, "acme-new", "")
-    wanted.want({Want("contact", "89"): Debt(0, "")}, quick.clock.now(), lambda: True)
+    wanted.want({Want("contact", "89"): Debt(0, "")}, quick.clock.now(), math.inf)
 
     quick.look_up("acme-new")
 
