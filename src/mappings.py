@@ -33,14 +33,14 @@ class Version(NamedTuple):
     text: str
     others: Mapping[
         str, tuple[str, str, Tables]
-    ] = {}  # by name: which version it holds (`base@2`), its text and tables
+    ] = {}  # by name: which version it holds (`base v2`), its text and tables
     tables: Tables = {}  # `[lookups]` that stand outside the text
     put_at: int = 0
     note: str = ""
     format: int = FORMAT  # who reads only an older one cannot read this version
 
     def __str__(self) -> str:
-        return f"{self.name}@{self.version}"
+        return f"{self.name} v{self.version}"  # an @ would look like an e-mail address to the log
 
     @classmethod
     def of(cls, name: str, row: Mapping[str, Any]) -> "Version | None":

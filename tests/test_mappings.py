@@ -52,9 +52,9 @@ def test_an_event_is_read_by_the_stored_mapping_and_log_and_card_say_which_versi
     second = bridge.post("mine", {**PERSON, "at": "2026-05-02T10:00:00Z"})
 
     assert (first.body["accepted"], second.body["accepted"]) == (1, 1)
-    assert [record.mapping for record in caplog.records if hasattr(record, "mapping")] == ["own@1", "own@2"]
+    assert [record.mapping for record in caplog.records if hasattr(record, "mapping")] == ["own v1", "own v2"]
     card = bridge.cards.read([KEY])[KEY]
-    assert (card.mapping, card.fields["fullName"].value) == ("own@2", "Оленка")
+    assert (card.mapping, card.fields["fullName"].value) == ("own v2", "Оленка")
 
 
 def test_a_later_reading_of_the_same_moment_heals_what_an_older_version_mapped_worse(bridge):
@@ -97,7 +97,7 @@ def test_a_stored_mapping_is_read_every_five_minutes_and_serves_on_while_dynamod
         with pytest.raises(Unavailable):
             Mappings(bridge.cards).of(one)
 
-    assert names == ["own@1", "own@1", "own@2", "own@2"]
+    assert names == ["own v1", "own v1", "own v2", "own v2"]
 
 
 def test_a_preset_goes_before_a_stored_mapping_of_its_name_unless_the_connection_says_so(bridge):
@@ -105,7 +105,7 @@ def test_a_preset_goes_before_a_stored_mapping_of_its_name_unless_the_connection
     mappings = Mappings(bridge.cards)
 
     assert mappings.of(mine("generic")) is loader.load("generic")
-    assert mappings.of(mine("generic", stored=True)).name == "generic@1"
+    assert mappings.of(mine("generic", stored=True)).name == "generic v1"
 
 
 @pytest.mark.parametrize(("format_", "error"), [(1, BadMapping), (2, NewerMapping)])
@@ -118,7 +118,7 @@ def test_what_this_version_cannot_read_is_named_and_its_events_stay_in_the_queue
     assert answer.status == 202
     assert bridge.take_inbox() == 1
     assert {record.error for record in caplog.records if hasattr(record, "error")} == {error.__name__}
-    with pytest.raises(error, match="own@1"):
+    with pytest.raises(error, match="own v1"):
         Mappings(bridge.cards).of(mine("own"))
 
 
@@ -131,22 +131,22 @@ def test_an_event_of_a_mapping_that_is_nowhere_stays_in_the_queue_and_the_error_
 
 def test_a_version_holds_what_it_extends_and_its_tables_so_nothing_changes_it(bridge):
     text = 'format = 1\nextends = "base"\n[contact]\nstaffId = { from = "owner", lookup = "staff" }\n'
-    version = own(1, text, others={"base": ("base@2", OWN, {"staff": {"a": "1"}})}, tables={"staff": {"Iryna": "12"}})
+    version = own(1, text, others={"base": ("base v2", OWN, {"staff": {"a": "1"}})}, tables={"staff": {"Iryna": "12"}})
     stored(bridge, version)
 
     found = Mappings(bridge.cards).of(mine("own"))
 
-    assert (found.name, found.crm, found.lookups, found.warnings) == ("own@1", "Own", {"staff": {"Iryna": "12"}}, ())
+    assert (found.name, found.crm, found.lookups, found.warnings) == ("own v1", "Own", {"staff": {"Iryna": "12"}}, ())
 
 
 def test_a_stored_mapping_may_name_a_stored_one_that_asks_the_crm(bridge):
     asking = (loader.PRESETS / "keycrm-api.toml").read_text("utf-8")
     text = 'format = 1\nextends = "keycrm"\napi = "own-api"\n'
-    stored(bridge, own(1, text, others={"own-api": ("own-api@3", asking, {})}))
+    stored(bridge, own(1, text, others={"own-api": ("own-api v3", asking, {})}))
 
     found = Mappings(bridge.cards).of(mine("own"))
 
-    assert loader.answers_of(found).name == "own-api@3"
+    assert loader.answers_of(found).name == "own-api v3"
     assert loader.answers_of(found).api is not None
 
 

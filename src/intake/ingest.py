@@ -355,8 +355,8 @@ def _report(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> None:
 
 
 def _named(events: Sequence[Mapped]) -> str:
-    """Return which mapping read the events, a stored one with its version: `my@3`."""
-    return " ".join(dict.fromkeys(one.mapping.name for one in events))
+    """Return which mapping read the events, a stored one with its version: `my v3`."""
+    return ", ".join(dict.fromkeys(one.mapping.name for one in events))
 
 
 def _odd(events: Sequence[Mapped], verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def test_from_a_pasted_sample_to_a_card_and_a_field_changed_without_a_deployment
     assert entries()["mine"]["stored"] is True
     assert "Олена Коваль  ->  Оленка" in changed.out
     shown = online("status", "mine", "7").out
-    assert "mapped by own@2" in shown
+    assert "mapped by own v2" in shown
     assert "Оленка" in shown
 
 
@@ -100,7 +100,7 @@ def test_nothing_is_stored_without_a_yes_and_nothing_new_is_no_version(online, p
     put(OWN, input="y\n")
     again = put(OWN)
 
-    assert "nothing is new: it is what own@1 says" in again.out
+    assert "nothing is new: it is what own v1 says" in again.out
     assert newest(bridge.cards, "own").version == 1
 
 
@@ -164,11 +164,11 @@ def test_a_stored_mapping_extends_another_as_it_was_when_it_was_put(online, put,
     put(NICK, "--yes", name="base")
 
     kept = newest(bridge.cards, "own")
-    assert kept.others["base"][0] == "base@1"
-    assert "with base@1" in online("mapping", "list").out
+    assert kept.others["base"][0] == "base v1"
+    assert "with base v1" in online("mapping", "list").out
     assert kept.others["base"][1] == OWN
     assert put(child, "--yes").code == 0  # put again, it takes base as it is now
-    assert newest(bridge.cards, "own").others["base"][0] == "base@2"
+    assert newest(bridge.cards, "own").others["base"][0] == "base v2"
 
 
 def test_versions_are_listed_compared_printed_and_taken_back(online, put, bridge):
@@ -180,7 +180,7 @@ def test_versions_are_listed_compared_printed_and_taken_back(online, put, bridge
     assert online("mapping", "rollback", "own", "--yes").code == 0
     assert newest(bridge.cards, "own").text == OWN
     listed = online("mapping", "list", "own").out
-    assert [line.split()[0] for line in listed.splitlines()] == ["own@3", "own@2", "own@1"]
+    assert [line[:6] for line in listed.splitlines()] == ["own v3", "own v2", "own v1"]
     assert "as version 1" in listed
 
 
@@ -192,7 +192,7 @@ def test_a_mapping_in_use_is_not_removed_and_its_number_never_comes_again(online
 
     assert online("mapping", "rm", "own", "--yes").code == 0
     assert "No mapping is stored" in online("mapping", "list").out
-    assert "own@2 is stored" in put(OWN, "--yes").out
+    assert "own v2 is stored" in put(OWN, "--yes").out
 
 
 def test_a_version_that_came_meanwhile_is_not_overwritten(online, put, bridge, monkeypatch):
@@ -215,9 +215,9 @@ def test_a_version_of_a_newer_format_is_named_by_doctor_and_rolled_back(online, 
     bridge.cards.write_all(puts(newest(bridge.cards, "own")._replace(version=2, format=2), 1))
     online.stack.mappings.forget()
 
-    assert "the stored mapping own@2 has format 2, and this version of the bridge reads 1" in online("doctor").out
+    assert "the stored mapping own v2 has format 2, and this version of the bridge reads 1" in online("doctor").out
     assert online("mapping", "rollback", "own", "--yes").code == 0
-    assert newest(bridge.cards, "own").loaded().name == "own@3"
+    assert newest(bridge.cards, "own").loaded().name == "own v3"
 
 
 def test_a_mapping_that_is_too_large_is_refused_with_its_size(online, put):

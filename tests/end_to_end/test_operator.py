@@ -164,7 +164,7 @@ def test_a_crm_without_a_preset_from_a_sample_to_a_card_then_one_field_changed_w
     assert f"{one.name}  ->  {one.name} II" in changed[1]
     assert first["fullName"] == one.name
     assert bridge.contacts([one])[str(one.id)]["fullName"] == f"{one.name} II"
-    assert f"mapped by {name}@2" in operate("status", name, one.id)[1]
+    assert f"mapped by {name} v2" in operate("status", name, one.id)[1]
 
 
 def admitted(operate, name, sample="events/pipedrive/person-with-odd-phones.json"):
