@@ -60,10 +60,9 @@ class Version(NamedTuple):
                 f"the stored mapping {self} has format {self.format}, and this version of the bridge reads {FORMAT}: "
                 f"deploy the version that stored it, or bridge mapping rollback {self.name}"
             )
-        others = {name: Source(known, text) for name, (known, text, _) in self.others.items()}
-        tables = {name: table for *_, known in self.others.values() for name, table in known.items()}
-        source = Source(shown or str(self), self.text)
-        return loader.load_text(source, others, {**tables, **self.tables}, whole=whole)
+        others = {name: loader.Stored(Source(*known[:2]), known[2]) for name, known in self.others.items()}
+        own = loader.Stored(Source(shown or str(self), self.text), self.tables)
+        return loader.load_stored(own, others, whole=whole)
 
 
 class Mappings:

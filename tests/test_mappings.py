@@ -165,6 +165,46 @@ def test_an_event_needs_no_compiled_answers_so_only_a_look_up_meets_their_faults
         version.loaded()
 
 
+def test_a_table_goes_before_those_of_what_is_extended_and_of_what_asks_the_crm_wherever_it_stands(bridge):
+    uses = '[[record]]\nwhen = "$lookup == \'buyer\'"\n[contact]\nstaffId = { from = "owner", lookup = "staff" }\n'
+    asking = 'format = 1\nextends = "keycrm-api"\n' + uses
+    text = 'format = 1\nextends = "base"\napi = "own-api"\n[lookups.staff]\n"Iryna" = "12"\n'
+    base = OWN.replace('"Own"', '"KeyCRM"') + '[lookups.staff]\n"Iryna" = "10"\n'
+    base = base.replace('"name"\n', '"name"\nstaffId = { from = "owner", lookup = "staff" }\n')
+    others = {
+        "base": ("base v2", base, {"staff": {"Iryna": "11"}}),
+        "own-api": ("own-api v3", asking, {"staff": {"Olena@Example.com": "13"}}),
+    }
+
+    found = own(1, text, others=others).loaded()
+
+    assert found.lookups["staff"] == {"Iryna": "12"}
+    assert loader.answers_of(found).lookups["staff"] == {"olena@example.com": "13"}
+    assert own(1, text, others=others, tables={"staff": {"Iryna": "14"}}).loaded().lookups["staff"] == {"Iryna": "14"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            'format = 1\nextends = "bsae"\n',
+            "own v1:2:1: error: extends: 'bsae' is neither a preset nor a stored mapping",
+        ),
+        ('format = 1\nextends = "bitrix24"\napi = "bitrix24-ap"\n', "own v1:3:8: error: api: 'bitrix24-ap' is neither"),
+        ('format = 1\nextends = "own"\n', "own v1:2:1: error: extends: mappings extend each other in a circle"),
+    ],
+)
+def test_a_name_that_is_nowhere_and_a_circle_are_one_error_at_its_line(text, told):
+    others = {"own": ("own v1", text, {})} if '"own"' in text else {}
+
+    with pytest.raises(BadMapping) as bad:
+        own(1, text, others=others).loaded()
+
+    assert str(bad.value).startswith(told)
+    assert str(bad.value).count("error: ") == 1
+    assert ("did you mean" in str(bad.value)) is ("-ap" in text)
+
+
 def test_of_two_versions_put_at_the_same_moment_one_is_stored(bridge):
     bridge.cards.write_all(puts(own(1), 0))
     first, second = (puts(own(2, OWN + f"# {who}\n"), 1) for who in ("first", "second"))

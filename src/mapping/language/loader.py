@@ -5,7 +5,7 @@ from collections.abc import Mapping as Table
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from errors import BadMapping, did_you_mean
 from mapping.language.calls import CallReader
@@ -13,15 +13,21 @@ from mapping.language.model import ID_FIELDS, Also, Lookup, Mapping, Named, Part
 from mapping.language.parser import Reader
 from mapping.language.positions import Place, Source
 from mapping.language.reading import Problem
-
-if TYPE_CHECKING:
-    from mapping.language.rule import Rule
+from mapping.language.rule import Rule, spelt
 
 PRESETS = Path(__file__).parents[1] / "presets"
 DEEPEST_EXTENDS = 5
 SUFFIX = ".toml"
 API_SUFFIX = "-api"
 _NONE: Table[str, Any] = MappingProxyType({})
+Tables = Table[str, Table[str, str]]
+
+
+class Stored(NamedTuple):
+    """A mapping outside the bundle: its text, and the `[lookups]` that stand outside the text and replace its own."""
+
+    source: Source
+    tables: Tables = _NONE
 
 
 class _Asking(NamedTuple):
@@ -35,7 +41,7 @@ class _Asking(NamedTuple):
 @lru_cache(maxsize=64)
 def load(name: str) -> Mapping:
     """Return the mapping of a preset's or user's file in `presets/`; raises BadMapping with all its problems."""
-    return _checked(_preset(name), name)
+    return _checked(Stored(_preset(name)), name)
 
 
 def answers_of(mapping: Mapping) -> Mapping:
@@ -51,18 +57,15 @@ def load_file(path: str | Path) -> Mapping:
         text = Path(path).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadMapping(f"{path}: error: cannot be read as UTF-8 text ({type(error).__name__})") from None
-    return _checked(Source(str(path), text), Path(path).stem)
+    return _checked(Stored(Source(str(path), text)), Path(path).stem)
 
 
-def load_text(
-    source: Source, others: Table[str, Source], tables: Table[str, dict[str, str]], *, whole: bool = True
-) -> Mapping:
-    """Return the mapping of a text; its `extends` and `api` name one of `others`, or one of the bundle.
+def load_stored(stored: Stored, others: Table[str, Stored], *, whole: bool = True) -> Mapping:
+    """Return a stored mapping; its `extends` and `api` name one of `others`, or one of the bundle.
 
-    `tables` are `[lookups]` that stand outside the text, and replace its own. What `api` names is checked where it is
-    `whole`, else once it is asked for. Raise BadMapping with all its problems.
+    What `api` names is checked where it is `whole`, else once it is asked for. Raise BadMapping with all its problems.
     """
-    return _checked(source, source.name, others, tables, whole=whole)
+    return _checked(stored, stored.source.name, others, whole=whole)
 
 
 def mappings() -> list[str]:
@@ -81,16 +84,9 @@ def _preset(name: str) -> Source:
     return Source(f"presets/{name}.toml", (PRESETS / f"{name}.toml").read_text("utf-8-sig"))
 
 
-def _checked(
-    source: Source,
-    name: str,
-    others: Table[str, Source] = _NONE,
-    tables: Table[str, dict[str, str]] = _NONE,
-    *,
-    whole: bool = False,
-) -> Mapping:
+def _checked(stored: Stored, name: str, others: Table[str, Stored] | None = None, *, whole: bool = False) -> Mapping:
     problems: list[Problem] = []
-    mapping = _Assembly(source, problems, others, tables, whole=whole).mapping(name)
+    mapping = _Assembly(stored, problems, others, whole=whole).mapping(name)
     problems.sort(key=lambda problem: (problem.source.name, problem.line, problem.column))
     errors = [str(problem) for problem in problems if problem.severity == "error"]
     if errors or mapping is None:
@@ -102,32 +98,27 @@ class _Assembly:
     """Reads a file and those it extends, and checks what only the whole can show."""
 
     def __init__(
-        self,
-        source: Source,
-        problems: list[Problem],
-        others: Table[str, Source],
-        tables: Table[str, dict[str, str]],
-        *,
-        whole: bool,
+        self, stored: Stored, problems: list[Problem], others: Table[str, Stored] | None, *, whole: bool
     ) -> None:
-        self.reader = Reader(source, problems)
+        self.reader = Reader(stored.source, problems)
         self.problems = problems
-        self.others = others
-        self.tables = tables
+        self.tables = stored.tables
+        self.others = others or _NONE
+        self.is_stored = others is not None
         self.whole = whole  # whether what `api` names is checked too
         self.answers: Callable[[], Mapping] | None = None  # gives what `api` names, if that is outside the bundle
 
     def mapping(self, name: str) -> Mapping | None:
         """Return the mapping, for use only if no error was noted."""
-        parts = self._parts(self.reader, 0)
+        parts = self._parts(self.reader, self.tables, 0)
         if parts is None:
             return None
-        parts = parts._replace(lookups={**parts.lookups, **self.tables})
         values = parts.values
         calls = self._calls(parts)
-        records = tuple(_completed(record, values, calls) for record in self._records(parts))
+        records = tuple(_completed(record, values, calls or {}) for record in self._records(parts))
         self._check(parts, records)
-        self._check_lookups(parts, records, calls)
+        if calls is not None:
+            self._check_lookups(parts, records, calls)
         return Mapping(
             name,
             self.reader.source,
@@ -146,12 +137,13 @@ class _Assembly:
             values.get("api", ""),
             parts.api,
             parts.calls,
-            {} if values.get("freeIds") else {call.kind: call.ids for call in calls.values() if call.kind},
+            {} if values.get("freeIds") else {one.kind: one.ids for one in (calls or {}).values() if one.kind},
             (),
             self.answers,
+            tuple(self.tables.keys() - {name for name, _ in self.reader.lookups_used}),
         )
 
-    def _parts(self, reader: Reader, depth: int, *, replaced: bool = False) -> Parts | None:
+    def _parts(self, reader: Reader, tables: Tables, depth: int, *, replaced: bool = False) -> Parts | None:
         """Read a file and those it extends; records that are `replaced` by a file that extends it are not read."""
         data = reader.toml()
         if data is None:
@@ -159,21 +151,21 @@ class _Assembly:
         if replaced:
             data.pop("record", None)
         parts = reader.parts(data)
+        parts = parts._replace(lookups={**parts.lookups, **_spelt(tables)})
         if (extended := parts.values.get("extends")) is None:
             return parts
-        known = [*self.others, *mappings()]
-        if extended not in known or depth == DEEPEST_EXTENDS:
-            message = (
-                f"there is no preset '{extended}'"
-                if depth < DEEPEST_EXTENDS
-                else "mappings extend each other in a circle"
-            )
-            reader.wrong(("extends",), message, did_you_mean(extended, known))
+        if depth == DEEPEST_EXTENDS:
+            reader.wrong(("extends",), "mappings extend each other in a circle")
             return None
-        parent_reader = Reader(self.others.get(extended) or _preset(extended), self.problems)
-        parent = self._parts(parent_reader, depth + 1, replaced=replaced or parts.records is not None)
+        known = [*self.others, *mappings()]
+        if extended not in known:
+            reader.wrong(("extends",), self._absent("preset", extended), did_you_mean(extended, known))
+            return None
+        parent = self.others.get(extended) or Stored(_preset(extended))
+        parent_reader = Reader(parent.source, self.problems)
+        inherited = self._parts(parent_reader, parent.tables, depth + 1, replaced=replaced or parts.records is not None)
         reader.lookups_used += parent_reader.lookups_used
-        return parent and parts.over(parent)
+        return inherited and parts.over(inherited)
 
     def _records(self, parts: Parts) -> tuple[Record, ...]:
         nothing = (None,) * 4
@@ -198,14 +190,17 @@ class _Assembly:
         for name in parts.lookups.keys() - self.tables.keys() - {name for name, _ in self.reader.lookups_used}:
             self._at(Place(self.reader.source, ("lookups", name)), "no rule uses this table", warning=True)
 
-    def _calls(self, parts: Parts) -> Table[str, Lookup | Named]:
-        """Return what can be looked up: of this file if it says how to ask, else of the one that `api` names."""
+    def _calls(self, parts: Parts) -> Table[str, Lookup | Named] | None:
+        """Return what can be looked up: of this file if it says how to ask, else of the one that `api` names.
+
+        None where that one cannot be read, which is one error at `api`.
+        """
         name = parts.values.get("api")
         if parts.api or name is None:
             return parts.calls
         asking = self._asking(name)
         if asking is None:
-            return {}
+            return None
         if not asking.has_api:
             self.reader.wrong(("api",), f"'{name}' has no [api], so it says nothing of how to ask", offset=0)
         elif asking.crm != parts.values.get("crm"):
@@ -216,21 +211,21 @@ class _Assembly:
     def _asking(self, name: str) -> _Asking | None:
         """Return what `api` names, which is compiled only for a whole check: events do not need it."""
         if name in self.others:
-            self.answers = cache(partial(load_text, self.others[name], self.others, self.tables))
+            self.answers = cache(partial(load_stored, self.others[name], self.others))
         try:
             if self.whole:
                 self.answers() if self.answers else load(name)
             return self._asking_of(name, 0)
         except BadMapping as error:
-            known = [known for known in mappings() if known.endswith(API_SUFFIX)]
+            known = [known for known in (*self.others, *mappings()) if known.endswith(API_SUFFIX)]
             broken = name in self.others or name in mappings()
-            message = f"the mapping '{name}' is broken:\n{error}" if broken else f"there is no mapping '{name}'"
+            message = f"the mapping '{name}' is broken:\n{error}" if broken else self._absent("mapping", name)
             self.reader.wrong(("api",), message, "" if broken else did_you_mean(name, known), offset=0)
             return None
 
     def _asking_of(self, name: str, depth: int) -> _Asking:
         problems: list[Problem] = []
-        source = self.others.get(name) or _preset(name)
+        source = self.others[name].source if name in self.others else _preset(name)
         data = Reader(source, problems).toml() or {}
         calls = CallReader(source, problems).named(data.get("lookup"))
         if problems:
@@ -239,6 +234,11 @@ class _Assembly:
         below = _Asking() if is_last else self._asking_of(data["extends"], depth + 1)
         has_api = below.has_api or isinstance(data.get("api"), dict)
         return _Asking(data.get("crm", below.crm), has_api, {**below.calls, **calls})
+
+    def _absent(self, what: str, name: str) -> str:
+        if self.is_stored:
+            return f"'{name}' is neither a preset nor a stored mapping"
+        return f"there is no {what} '{name}'"
 
     def _check_lookups(self, parts: Parts, records: tuple[Record, ...], calls: Table[str, Lookup | Named]) -> None:
         if parts.calls and not parts.api:
@@ -302,6 +302,10 @@ class _Assembly:
     def _at(self, place: Place, message: str, hint: str = "", *, warning: bool = False) -> None:
         reader = Reader(place.source, self.problems)
         (reader.doubtful if warning else reader.wrong)(place.path, message, hint)
+
+
+def _spelt(tables: Tables) -> dict[str, dict[str, str]]:
+    return {name: {spelt(key): value for key, value in table.items()} for name, table in tables.items()}
 
 
 def _completed(record: Record, values: dict[str, Any], calls: Table[str, Lookup | Named]) -> Record:

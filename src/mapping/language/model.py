@@ -255,3 +255,4 @@ class Mapping(NamedTuple):
     ids: Table[str, re.Pattern[str]]  # of the cards of each kind, where its CRM's look-ups say what they are like
     warnings: tuple[str, ...]
     answers: "Callable[[], Mapping] | None" = None  # gives the one that `api_name` names, if none of the bundle
+    unused: tuple[str, ...] = ()  # tables outside its text that no rule uses

@@ -274,7 +274,13 @@ class Reader(Reading):
         for key, value in data.items():
             if not isinstance(value, str):
                 self.wrong((*path, key), f"must be a text, not {kind_of(value)}", f'write "{value}" in quotes')
-        return {spelt(key): value for key, value in data.items() if isinstance(value, str)}
+        found: dict[str, str] = {}
+        for key, value in data.items():
+            if spelt(key) in found:
+                self.wrong((*path, key), "another key is the same address but for its case", "keep one of them")
+            elif isinstance(value, str):
+                found[spelt(key)] = value
+        return found
 
     def _answer(self, data: Any) -> Reply:
         given = data if self.known(("answer",), data, ANSWER, "[answer]") else {}

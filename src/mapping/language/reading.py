@@ -10,6 +10,7 @@ from mapping.language.positions import Path, Place, Source
 from mapping.language.rule import Template
 
 BRACE = re.compile(r"[{}]")
+AROUND = 200  # characters of a long line that are shown before and after its fault
 _BRACE_OR_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|[{}]""")
 
 Read = Callable[[Path, str, int], Expression | None]  # compiles what stands in braces, from its offset on
@@ -28,10 +29,11 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         """Return the problem as people read it, with the line and a caret."""
         shown = [*self.source.text.split("\n"), ""][self.line - 1]
+        start = max(0, self.column - AROUND) if len(shown) > 2 * AROUND else 0
         lines = [
             f"{self.source.name}:{self.line}:{self.column}: {self.severity}: {self.message}",
-            f"{self.line:6} | {shown}",
-            f"{'':6} | {' ' * (self.column - 1)}^",
+            f"{self.line:6} | {shown[start : start + 2 * AROUND]}",
+            f"{'':6} | {' ' * (self.column - 1 - start)}^",
         ]
         return "\n".join([*lines, f"{'':6} = {self.hint}"] if self.hint else lines)
 

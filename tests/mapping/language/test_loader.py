@@ -255,6 +255,18 @@ def test_doubtful_things_are_warnings(mapped):
     assert warnings[0].startswith("bad.toml:4:17: warning: ")
 
 
+def test_a_fault_far_inside_a_line_is_shown_without_the_whole_line(problems):
+    told = problems(GOOD.replace('"Good"', f'"{"x" * 100_000}#"'))
+
+    assert max(map(len, told.splitlines())) < 1_000
+
+
+def test_keys_of_a_table_that_are_the_same_address_are_an_error(problems):
+    told = problems(GOOD + '[lookups.staff]\n"a@example.com" = "1"\n"A@example.com" = "2"\n')
+
+    assert "bad.toml:8:1: error: lookups.staff.A@example.com: another key is the same address but for its case" in told
+
+
 def test_problems_of_what_is_extended_are_told_with_its_name(monkeypatch, tmp_path):
     (tmp_path / "a.toml").write_text('format = 1\nextends = "b"\n')
     (tmp_path / "b.toml").write_text('format = 1\nextends = "a"\ncrm = 5\n')
