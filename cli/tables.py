@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from mapping import names, normalize
+from mapping.language import rule
 
 DELIMITERS = ",;\t|"
 SCALARS = ("externalId", "fullName", "responsible", "leadId", "contactLink", "leadLink", "dealLink", "googleClientId")
@@ -37,12 +38,17 @@ class Row(NamedTuple):
     problem: str = ""
 
 
-def text_of(path: Path, encoding: str) -> str:
+ENCODING = click.option(
+    "--encoding", default="utf-8", show_default=True, help="Of the file; cp1251 for old spreadsheets."
+)
+
+
+def text_of(path: Path, encoding: str, hint: str = "say --encoding, cp1251 for instance") -> str:
     """Return the text of a file; raise click's UsageError, which quotes nothing."""
     try:
         return path.read_bytes().decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except (UnicodeDecodeError, LookupError):
-        raise click.UsageError(f"{path.name} is not {encoding}: say --encoding, cp1251 for instance") from None
+        raise click.UsageError(f"{path.name} is not {encoding}: {hint}") from None
 
 
 def json_rows(text: str) -> Iterator[Row]:
@@ -202,3 +208,39 @@ def _company(found: Mapping[str, Sequence[str]], reading: Reading) -> dict[str, 
     if reading.id_from and name and not identity:
         identity = "name-" + hashlib.sha256(name.casefold().encode()).hexdigest()[:16]
     return {"organization": {"externalId": identity, **({"name": name} if name else {})}} if identity else {}
+
+
+def table_of(path: Path, encoding: str) -> dict[str, str]:
+    """Return a table of `[lookups]`, a CSV of two columns; raise ClickException, which quotes no cell.
+
+    A first line whose second cell alone has no digit is a header: Ringostat's ids are numbers.
+    """
+    rows = _pairs(path, text_of(path, encoding))
+    digits = [any(map(str.isdigit, value)) for _, _, value in rows]
+    if len(digits) > 1 and not digits[0] and all(digits[1:]):
+        rows.pop(0)
+    found: dict[str, str] = {}
+    for number, key, value in rows:
+        if rule.spelt(key) in found:
+            raise click.ClickException(f"{path.name}:{number}: what the CRM says stands in an earlier line too")
+        found[rule.spelt(key)] = value
+    if not found:
+        raise click.ClickException(f"{path.name} has no line; bridge mapping table rm removes a table")
+    return found
+
+
+def _pairs(path: Path, text: str) -> list[tuple[int, str, str]]:
+    """Return the lines that are not empty, each with its number."""
+    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows = []
+    try:
+        for cells in reader:
+            if line := [cell.strip() for cell in cells if any(map(str.strip, cells))]:
+                if len(line) != 2 or not all(line):  # noqa: PLR2004 - a key and a value
+                    what = "it needs two cells, what the CRM says and what it means"
+                    raise click.ClickException(f"{path.name}:{reader.line_num}: {what}")
+                rows.append((reader.line_num, line[0], line[1]))
+    except csv.Error:
+        raise click.ClickException(f"{path.name}:{reader.line_num}: a quote has no end, or text follows it") from None
+    return rows

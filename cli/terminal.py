@@ -20,6 +20,11 @@ class Cell(NamedTuple):
 Part = str | Cell
 
 
+def count(number: int, what: str, several: str = "") -> str:
+    """Return how many there are of something: `1 card`, `2 cards`, `2 addresses`."""
+    return f"{number} {what if number == 1 else several or f'{what}s'}"
+
+
 def say(*parts: Part, error: bool = False) -> None:
     """Print one line."""
     # 40 ms that `--help`, `--json` and a plain error never pay

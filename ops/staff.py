@@ -5,6 +5,7 @@ result is an object keyed by staffId is seen in public code alone, so a list is 
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -50,7 +51,7 @@ def _entries(result: Any) -> Iterator[tuple[str, str]]:
     keyed = result.items() if isinstance(result, dict) else (("", one) for one in result)
     for key, entry in keyed:
         identity = normalize.identity(entry.get("staffId") or key) if isinstance(entry, dict) else None
-        if identity:
+        if identity and re.fullmatch("[0-9]+", identity):
             email = normalize.identity(entry.get("email")) or ""
             yield identity, spelt(email) if "@" in email else ""
 

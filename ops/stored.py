@@ -7,11 +7,14 @@ from typing import Any
 
 import click
 
-from cards.key import PROJECTS, mapping_key
+from cards.key import PROJECTS, mapping_key, staff_key
 from connections import Connection, connection_of
 from errors import BadConnection, OperatorError
+from intake.employees import ids_of
 from mapping.language import loader
+from mapping.language.rule import STAFF
 from mappings import Bundle, Tables, Version, newest, puts
+from ops.offline import Offline
 from ops.stack import Stack
 
 LARGEST_BYTES = 350_000  # DynamoDB ends at 400 KiB an item
@@ -44,9 +47,15 @@ def absent(name: str) -> str:
     )
 
 
-def names(stack: Stack) -> list[str]:
-    """Return the names of stored mappings, those of removed ones too."""
-    return sorted(stack.cards.row(PROJECTS).get(ENROLLED, ()))
+def kept(stack: Stack) -> list[Version]:
+    """Return the newest version of each stored mapping."""
+    names = sorted(stack.cards.row(PROJECTS).get(ENROLLED, ()))
+    return [version for name in names if (version := newest(stack.cards, name))]
+
+
+def holders(stack: Stack, name: str) -> list[Version]:
+    """Return the versions that hold a text of another stored mapping, which they extend or ask with."""
+    return [version for version in kept(stack) if name in version.others and version.name != name]
 
 
 def readers(stack: Stack, name: str) -> list[Connection]:
@@ -60,6 +69,14 @@ def readers(stack: Stack, name: str) -> list[Connection]:
         if connection and connection.mapping == name:
             those.append(connection)
     return those
+
+
+def staffed(stack: Stack, connection: Offline) -> Offline:
+    """Return a connection with Ringostat's employees, if its mapping finds any."""
+    readers = (connection.mapping, loader.answers_of(connection.mapping))
+    if not any(STAFF in one.lookups for one in readers):
+        return connection
+    return connection._replace(staff=ids_of(stack.cards.row(staff_key(connection.project))))
 
 
 def last(stack: Stack, name: str) -> tuple[int, Version | None]:
@@ -84,11 +101,10 @@ def version_of(stack: Stack, name: str, number: int | None = None) -> Version:
 
 def drafted(stack: Stack, name: str, number: int, text: str, tables: Tables) -> Version:
     """Return a version with the stored mappings that its text names, each as it is now."""
-    others: dict[str, Any] = {}
-    for other in _named(text) - {name, *bundled(stack)}:
-        if one := newest(stack.cards, other):
-            others |= {**one.others, other: (str(one), one.text, one.tables)}
-    return Version(name, number, text, others, tables, stack.clock())
+    found = [one for other in _named(text) - {name, *bundled(stack)} if (one := newest(stack.cards, other))]
+    theirs: dict[str, Any] = {other: held for one in found for other, held in one.others.items()}
+    named = {one.name: (str(one), one.text, one.tables) for one in found}
+    return Version(name, number, text, theirs | named, tables, stack.clock())
 
 
 def _named(text: str) -> set[str]:

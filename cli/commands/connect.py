@@ -22,7 +22,7 @@ from ops import offline as valid
 from ops.completion import presets
 from ops.crm import Crm, api_of
 from ops.stack import Stack, of_stack
-from ops.stored import absent, bundled, names
+from ops.stored import absent, bundled, kept
 
 SAID = "they do within a minute of a deployment; older ones keep the events in the inbox queue"
 
@@ -94,14 +94,22 @@ def _mapping(stack: Stack, name: str) -> Loaded:
     if version := newest(stack.cards, name):
         if Bundle(stack.cards).asked() is None:
             say(Cell("The functions have not said that they read stored mappings: ", "yellow"), SAID)
-        return version.loaded()
+        return _reading(name, version.loaded())
     if name in bundled(stack):
-        return loader.load(name)
+        return _reading(name, loader.load(name))
     if name.endswith(".toml"):
         own = Path(name).stem
         raise click.UsageError(f"store the file first: bridge mapping put {name} --name {own}, then connect {own}")
-    hint = did_you_mean(name, [*loader.presets(), *names(stack)])
+    stored = [one.name for one in kept(stack) if not one.name.endswith(loader.API_SUFFIX)]
+    hint = did_you_mean(name, [*loader.presets(), *stored])
     raise click.UsageError(absent(name) + (f"; {hint}" if hint else ""))
+
+
+def _reading(name: str, mapping: Loaded) -> Loaded:
+    """Return a mapping that reads events; raise UsageError for one that only says how to ask the CRM."""
+    if name.endswith(loader.API_SUFFIX) and mapping.api:
+        raise click.UsageError(f"'{name}' reads no events, but what {mapping.crm}'s API answers; connect what names it")
+    return mapping
 
 
 def _existing(entries: Mapping[str, Any], name: str, preset: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import click
 from aws.queues import BATCH
 from cli import checkpoint, exits, progress, workbook
 from cli.rate import Rate
-from cli.tables import LISTS, Line, Reading, Row, Table, csv_lines, json_rows, text_of
+from cli.tables import ENCODING, LISTS, Line, Reading, Row, Table, csv_lines, json_rows, text_of
 from cli.terminal import Cell, columns, say
 from event import Event, wrapped
 from mapping.meaning import OURS
@@ -81,7 +81,7 @@ class Message(NamedTuple):
 @click.option("--dry-run", is_flag=True, help="Match and map everything; send nothing.")
 @click.option("--map", "mapped", multiple=True, metavar="HEADER=FIELD", help="What a header means.")
 @click.option("--id-from", type=click.Choice(tuple(LISTS)), help="What stands for the id, where there is none.")
-@click.option("--encoding", default="utf-8", show_default=True, help="Of a CSV; cp1251 for old spreadsheets.")
+@ENCODING
 @click.option("--as-of", metavar="WHEN", help="When the file was exported; its own time if not given.")
 @click.option("--rate", default=250.0, show_default=True, type=click.FloatRange(0), help="Records a second; 0: all.")
 @click.option("--restart", is_flag=True, help="Begin from the start, whatever an interrupted import did.")

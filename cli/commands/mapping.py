@@ -4,37 +4,37 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cli import exits
+from cli.preview import OTHER_CARDS, preview
 from cli.problems import show_problems
-from cli.tables import DELIMITERS, text_of
-from cli.terminal import Cell, columns, say
+from cli.tables import ENCODING, table_of, text_of
+from cli.terminal import Cell, columns, count, say
 from connections import Connection
 from errors import BadMapping, BridgeError, did_you_mean
-from mapping.language.model import Mapping as Loaded
+from mapping.language.loader import API_SUFFIX
+from mapping.language.rule import STAFF
 from mappings import Tables, Version, removed
 from ops import stored
 from ops.completion import connections
-from ops.dry_run import document, tried
-from ops.offline import Offline
-from ops.rejected_queue import Held
-from ops.samples import Given, Sample, read
+from ops.samples import Given, read
 from ops.stack import Stack, of_stack
 from ops.times import local
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-SETTINGS = {"country": "UA", "time_zone": "Europe/Kyiv"}  # of samples, where no connection reads with the mapping
+NAME_OF_TABLE = re.compile(r"[A-Za-z0-9_-]+")  # a key that TOML writes without quotes
 MADE: Mapping[str, Any] = {"version": 0, "put_at": 0, "note": ""}  # of a version, beside its content
-MOST_SHOWN = 20  # rejected events
-COMPARED = ("result", "code", "reason", "card", "changed_at")
+AS_VERSION = "as version "  # begins the note of a version that a rollback made
 
-FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE = click.argument("file", type=PATH)
 OPTIONAL_TABLE = click.option("--table", "name_of_table", help="Of [lookups]; the file's name if not given.")
+CHANGES_CRM = click.option("--changes-crm", is_flag=True, help=f"Allow another crm: {OTHER_CARDS}.")
 
 
 @click.group(short_help="Store mappings of your own, which need no deployment.")
@@ -45,7 +45,8 @@ def command() -> None:
 @command.command("put", short_help="Store a mapping file as the newest version.")
 @FILE
 @click.option("--name", required=True, help="By which connections name the mapping.")
-@click.option("--table", "tables", multiple=True, metavar="CSV", help="A table of [lookups], staff.csv for staff.")
+@click.option("--table", "tables", multiple=True, type=PATH, help="A CSV as table of [lookups], staff.csv for staff.")
+@ENCODING
 @click.option("--sample", "samples", multiple=True, metavar="FILE", help="An event to show it with.")
 @click.option(
     "--connection",
@@ -54,9 +55,10 @@ def command() -> None:
     metavar="NAME",
     help="Whose rejected events are shown, if not its readers'.",
 )
+@CHANGES_CRM
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @of_stack
-def put(stack: Stack, file: Path, name: str, tables: tuple[str, ...], **given: Any) -> int:
+def put(stack: Stack, file: Path, name: str, tables: Sequence[Path], encoding: str, **given: Any) -> int:
     """Store FILE as the newest version of the mapping NAME.
 
     It must have no problem that `bridge validate --strict` would list. What it makes of the rejected events of its
@@ -68,8 +70,11 @@ def put(stack: Stack, file: Path, name: str, tables: tuple[str, ...], **given: A
     if name in stored.bundled(stack):
         raise click.UsageError(f"'{name}' is a preset; choose another name, and write extends = \"{name}\" in the file")
     before, known = stored.last(stack, name)
-    brought = dict(_table(Path(path)) for path in tables)
-    version = stored.drafted(stack, name, before + 1, text_of(file, "utf-8"), {**_own(known), **brought})
+    brought = {_name_of_table(path): table_of(path, encoding) for path in tables}
+    if len(brought) < len(tables):
+        raise click.UsageError("--table: two of these files have one name")
+    text = text_of(file, "utf-8", "TOML is; save it so")
+    version = stored.drafted(stack, name, before + 1, text, {**(known.tables if known else {}), **brought})
     try:
         warnings = version.loaded(str(file)).warnings
     except BadMapping as error:
@@ -78,11 +83,25 @@ def put(stack: Stack, file: Path, name: str, tables: tuple[str, ...], **given: A
     if warnings:
         show_problems("\n".join(warnings), "yellow")
         return exits.WRONG
+    _check_used(version, brought)
     return _stored(stack, version, before, known, **given)
 
 
-def _own(version: Version | None) -> Tables:
-    return version.tables if version else {}
+def _name_of_table(path: Path, given: str | None = None) -> str:
+    """Return how a table is named; raise UsageError where rules could not."""
+    name = path.stem if given is None else given
+    if not NAME_OF_TABLE.fullmatch(name):
+        raise click.UsageError(f"{name!r} is no name of a table: it has letters without accents, digits, - and _")
+    return name
+
+
+def _check_used(version: Version, brought: Iterable[str]) -> None:
+    """Raise UsageError for a table that no rule uses."""
+    mapping = version.loaded()
+    if unused := next((name for name in brought if name in mapping.unused), None):
+        used = sorted(mapping.lookups.keys() - {STAFF, *mapping.unused})
+        hint = did_you_mean(unused, used) or f"the mapping's tables are {', '.join(used) or 'none'}"
+        raise click.UsageError(f"no rule uses a table {unused!r}; {hint}")
 
 
 def _stored(  # noqa: PLR0913 - what is put, in place of what, and what is shown of it
@@ -93,15 +112,18 @@ def _stored(  # noqa: PLR0913 - what is put, in place of what, and what is shown
     *,
     samples: Sequence[str] = (),
     tried_on: str | None = None,
+    changes_crm: bool = False,
     yes: bool = False,
 ) -> int:
     """Show what a version changes, and store it."""
+    events = [sample for path in samples for sample in read(path, Given())]
+    readers = stored.readers(stack, version.name)
+    on = [stack.connection(tried_on)] if tried_on else readers
     if known and known._replace(**MADE) == version._replace(**MADE):
         say(f"nothing is new: it is what {known} says")
         return exits.FINE
-    readers = stored.readers(stack, version.name)
-    on = [stack.connection(tried_on)] if tried_on else readers
-    _preview(stack, known, version, on, [sample for path in samples for sample in read(path, Given())])
+    preview(stack, known, version, on, events)
+    _check_crm(known, version, changes_crm=changes_crm)
     if not yes:
         click.confirm(f"Store {version}?", default=True, abort=True)
     stored.put(stack, version, before)
@@ -109,86 +131,40 @@ def _stored(  # noqa: PLR0913 - what is put, in place of what, and what is shown
         Cell(str(version), "bold"),
         f" is stored, {stored.size(version):,} of {stored.LARGEST_BYTES:,} bytes; it counts within 5 minutes.",
     )
-    for line in _next(version, readers):
+    for line in (*_next(version, readers), *_left(stack, version)):
         say(line)
     return exits.FINE
 
 
+def _check_crm(known: Version | None, version: Version, *, changes_crm: bool) -> None:
+    """Raise UsageError where cards would get other keys, and it is not said that they may."""
+    try:
+        before = known.loaded().crm if known else None
+    except BridgeError:  # of a newer format, or of a key that this version lacks
+        before = None
+    if before and before != version.loaded().crm and not changes_crm:
+        raise click.UsageError(
+            f"{version} has another crm than {before!r}, so {OTHER_CARDS}, and Ringostat deletes none: "
+            f"write crm as it was, or say --changes-crm"
+        )
+
+
+def _left(stack: Stack, version: Version) -> Iterator[str]:
+    """Yield what is not as it may be expected: tables without a rule, and mappings that hold an older version."""
+    for name in version.loaded().unused:
+        yield f"No rule uses the table {name}: bridge mapping table rm {name} --name {version.name} removes it."
+    for one in stored.holders(stack, version.name):
+        yield f"{one} holds {one.others[version.name][0]}: put {one.name} again to take this one."
+
+
 def _next(version: Version, readers: Sequence[Connection]) -> Iterator[str]:
     """Yield what may be done now."""
-    if not readers:
+    if not readers and not version.name.endswith(API_SUFFIX):
         yield f"No connection reads with it: bridge connect {version.name} --name … makes one."
     for one in readers:
         yield f"Rejected events: bridge rejected replay --connection {one.name}"
         if one.lookups:
             yield f"What was mapped otherwise before: bridge sync {one.name} reads all records again."
-
-
-def _preview(
-    stack: Stack, known: Version | None, version: Version, readers: Sequence[Connection], samples: Sequence[Sample]
-) -> None:
-    """Show what a version makes of rejected events and samples, beside what is made of them now."""
-    after = version.loaded()
-    before = {one.name: _readable(stack, one, known) for one in readers}
-    if readers:
-        _show_rejected(stack, readers, before, after)
-    first = readers[0] if readers else None
-    for number, sample in enumerate(samples, 1):
-        say(Cell(f"sample {number}", "bold"))
-        settings, project = (first.settings, first.project) if first else (SETTINGS, 106)
-        now = before[first.name] if first else _readable(stack, None, known)
-        _show(now and Offline(now, project, settings), Offline(after, project, settings), sample)
-    old = next(filter(None, before.values()), None)
-    if old and old.crm != after.crm:
-        say(Cell("crm changes", "bold red"), f" from {old.crm} to {after.crm}: every contact becomes another card")
-
-
-def _readable(stack: Stack, connection: Connection | None, known: Version | None) -> Loaded | None:
-    """Return the mapping that counts now, None where there is none that can be read."""
-    try:
-        if connection and not (known and connection.mapping == known.name):
-            return stack.mappings.of(connection)
-        return known.loaded() if known else None
-    except BridgeError:
-        return None
-
-
-def _show_rejected(
-    stack: Stack, readers: Sequence[Connection], before: Mapping[str, Loaded | None], after: Loaded
-) -> None:
-    entries = {one.name: one for one in readers}
-    with Held(stack) as held:
-        found = [one for one in held.all() if one.connection in entries]
-    for one in found[:MOST_SHOWN]:
-        connection, now = entries[one.connection], before[one.connection]
-        say(Cell(f"rejected {one.identity[:8]}", "bold"), f"  {local(one.received_at)}, {one.connection}")
-        settings, project = connection.settings, connection.project
-        _show(now and Offline(now, project, settings), Offline(after, project, settings), one.sample)
-    say(f"{len(found)} rejected events" + (f", {MOST_SHOWN} are shown" if len(found) > MOST_SHOWN else ""))
-
-
-def _show(before: Offline | None, after: Offline, sample: Sample) -> None:
-    """Show each field of a sample's records before and after."""
-    old, new = _facts(before, sample) if before else {}, _facts(after, sample)
-    changed = [field for field in {**old, **new} if old.get(field) != new.get(field)]
-    rows = [(f"  {field}", Cell(_text(old, field), "red"), "->", Cell(_text(new, field), "green")) for field in changed]
-    for row in columns(rows) or [[Cell("  the same as now")]]:
-        say(*row)
-
-
-def _text(facts: Mapping[str, Any], field: str) -> str:
-    return "null" if facts.get(field) is None else str(facts[field])
-
-
-def _facts(connection: Offline, sample: Sample) -> dict[str, Any]:
-    """Return what a sample's records become, by names such as `fullName`, with a number where there are several."""
-    outcomes = document(connection, [tried(connection, sample)])["outcomes"]
-    return {
-        f"{number}. {name}" if len(outcomes) > 1 else name: value
-        for number, outcome in enumerate(outcomes, 1)
-        for name, value in {**{name: outcome[name] for name in COMPARED}, **outcome["fields"]}.items()
-        if value is not None
-    }
 
 
 @command.command("get", short_help="Print a stored mapping.")
@@ -216,10 +192,10 @@ def get(stack: Stack, name: str, number: int | None, table: str | None) -> int:
 def list_(stack: Stack, name: str | None) -> int:
     """List the stored mappings with the connections that read with them, or the versions of NAME."""
     if name:
-        count = stored.version_of(stack, name).version
-        rows = [_row(one) for number in range(count, 0, -1) if (one := stored.found(stack, name, number))]
+        newest = stored.version_of(stack, name).version
+        rows = [_row(one) for number in range(newest, 0, -1) if (one := stored.found(stack, name, number))]
     else:
-        kept = [one for known in stored.names(stack) if (one := stored.last(stack, known)[1])]
+        kept = stored.kept(stack)
         rows = [(*_row(one), ", ".join(reader.name for reader in stored.readers(stack, one.name))) for one in kept]
     for row in columns(rows):
         say(*row)
@@ -262,16 +238,28 @@ def _lines(version: Version) -> list[str]:
 
 @command.command("rollback", short_help="Store an older version as the newest one.")
 @click.argument("name")
-@click.option("--to", "number", type=click.IntRange(min=1), help="The version; the one before the newest if not given.")
+@click.option("--to", "number", type=click.IntRange(min=1), help="The version; the one before if not given.")
+@CHANGES_CRM
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @of_stack
-def rollback(stack: Stack, name: str, number: int | None, *, yes: bool) -> int:
-    """Store an older version of NAME, with its tables and what it extends, as the newest one."""
+def rollback(stack: Stack, name: str, number: int | None, **given: Any) -> int:
+    """Store an older version of NAME, with its tables and what it extends, as the newest one.
+
+    Called again it goes one version further back.
+    """
     before, known = stored.last(stack, name)
-    older = stored.version_of(stack, name, number or max(1, before - 1))
-    version = older._replace(version=before + 1, put_at=stack.clock(), note=f"as version {older.version}")
+    number = number or _origin(stored.version_of(stack, name)) - 1
+    if not number:
+        raise click.ClickException(f"there is no version before version 1 of '{name}'")
+    older = stored.version_of(stack, name, number)
+    version = older._replace(version=before + 1, put_at=stack.clock(), note=f"{AS_VERSION}{_origin(older)}")
     version.loaded()  # of a format that this version reads
-    return _stored(stack, version, before, known, yes=yes)
+    return _stored(stack, version, before, known, **given)
+
+
+def _origin(version: Version) -> int:
+    """Return which version a rollback took the content from, else the version's own number."""
+    return int(version.note.removeprefix(AS_VERSION)) if version.note.startswith(AS_VERSION) else version.version
 
 
 @command.command("rm", short_help="Remove a stored mapping with all its versions.")
@@ -284,8 +272,13 @@ def rm(stack: Stack, name: str, *, yes: bool) -> int:
     if readers := stored.readers(stack, name):
         named = ", ".join(one.name for one in readers)
         raise click.ClickException(f"{named} reads with '{name}': bridge connect … --name {readers[0].name} --replace")
+    if holders := stored.holders(stack, name):
+        named = ", ".join(one.name for one in holders)
+        raise click.ClickException(
+            f"{named} could not be put again without '{name}', which `extends` or `api` names: change that first"
+        )
     if not yes:
-        click.confirm(f"Remove all {newest.version} versions of {name} for good?", abort=True)
+        click.confirm(f"Remove {name} with {count(newest.version, 'version')} for good?", abort=True)
     stack.cards.write_all(removed(name, newest.version, stack.clock()))
     say(f"{name} is removed")
     return exits.FINE
@@ -300,17 +293,21 @@ def table() -> None:
 @FILE
 @click.option("--name", required=True, help="The mapping.")
 @OPTIONAL_TABLE
+@ENCODING
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @of_stack
-def put_table(stack: Stack, file: Path, name: str, name_of_table: str | None, *, yes: bool) -> int:
+def put_table(  # noqa: PLR0913 - click calls it with each option by its name
+    stack: Stack, file: Path, name: str, name_of_table: str | None, encoding: str, *, yes: bool
+) -> int:
     """Store FILE, what the CRM says and what it means in each line, as `[lookups.TABLE]` of the mapping NAME.
 
     It replaces the table whole, and makes a version of the mapping.
     """
     known = stored.version_of(stack, name)
-    named, rows = _table(file)
-    tables = {**known.tables, (name_of_table or named): rows}
-    return _stored(stack, _with(stack, known, tables), known.version, known, yes=yes)
+    named = _name_of_table(file, name_of_table)
+    version = _with(stack, known, {**known.tables, named: table_of(file, encoding)})
+    _check_used(version, [named])
+    return _stored(stack, version, known.version, known, yes=yes)
 
 
 @table.command("rm", short_help="Remove a table.")
@@ -332,29 +329,3 @@ def _with(stack: Stack, known: Version, tables: Tables) -> Version:
     version = known._replace(version=known.version + 1, tables=tables, put_at=stack.clock(), note="table")
     version.loaded()
     return version
-
-
-def _table(path: Path) -> tuple[str, dict[str, str]]:
-    """Return a table and its name; raise ClickException, which quotes no cell.
-
-    A first line whose second cell alone has no digit is a header: Ringostat's ids are numbers.
-    """
-    try:
-        text = text_of(path, "utf-8")
-    except OSError as error:
-        raise click.UsageError(f"{path} cannot be read ({type(error).__name__})") from None
-    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
-    lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
-    rows = {number: line for number, line in enumerate(lines, 1) if any(line)}
-    for number, line in rows.items():
-        if len(line) != 2 or not all(line):  # noqa: PLR2004 - a key and a value
-            raise click.ClickException(f"{path.name}:{number}: it needs two cells, what the CRM says and what it means")
-    digits = [any(map(str.isdigit, value)) for _, value in rows.values()]
-    if len(digits) > 1 and not digits[0] and all(digits[1:]):
-        rows.pop(min(rows))
-    found: dict[str, str] = {}
-    for number, (key, value) in rows.items():
-        if key in found:
-            raise click.ClickException(f"{path.name}:{number}: what the CRM says stands in an earlier line too")
-        found[key] = value
-    return path.stem, found

@@ -7,6 +7,7 @@ import pytest
 
 from cards.key import BUNDLE, mapping_key
 from cards.write import Write
+from intake import employees
 from mappings import Bundle, newest, puts
 
 OWN = """#:schema ../mapping.schema.json
@@ -111,19 +112,38 @@ def test_rejected_events_of_its_connections_are_shown_before_and_after(online, p
 
     done = put(OWN, "--yes")
 
-    assert "1 rejected events" in done.out
+    assert "1 rejected event\n" in done.out
     assert "reject  ->  change" in done.out
     assert "null    ->  Олена Коваль" in done.out
     assert "bridge rejected replay --connection mine" in done.out
 
 
-def test_another_crm_is_announced_because_every_contact_becomes_another_card(online, put):
+def test_another_crm_is_refused_unless_it_is_wanted_because_every_contact_becomes_another_card(online, put, bridge):
     put(OWN, "--yes")
     online("connect", "own", *GIVEN)
+    other = OWN.replace('"Own"', '"Other"')
 
-    done = put(OWN.replace('"Own"', '"Other"'), "--yes")
+    refused = put(other, "--yes")
+    wanted = put(other, "--yes", "--changes-crm")
+    back = online("mapping", "rollback", "own", "--yes")
 
-    assert "crm changes from Own to Other: every contact becomes another card" in done.out
+    assert "crm changes from Own to Other: every contact becomes another card" in refused.out
+    assert (refused.code, wanted.code, back.code) == (1, 0, 1)
+    assert "another crm than 'Own'" in refused.err
+    assert newest(bridge.cards, "own").text == other
+    assert online("mapping", "rollback", "own", "--yes", "--changes-crm").code == 0
+
+
+def test_the_preview_finds_the_employees_that_the_functions_find(online, put, post, bridge):
+    staffed = OWN.replace('"name"\n', '"name"\nstaffId = { from = "owner", staff = "email" }\n')
+    bridge.cards.write(employees.stored(106, {"olena@example.com": "501"}, 0))
+    put(staffed.replace('"id"', '"number"'), "--yes")
+    online("connect", "own", *GIVEN)
+    post(owner="Olena@Example.com")
+
+    shown = put(staffed, "--yes").out
+
+    assert "staffId            null    ->  501" in shown
 
 
 def test_a_table_is_part_of_the_mapping_and_is_changed_alone(online, put, post, bridge, tmp_path):
@@ -146,7 +166,17 @@ def test_a_table_is_part_of_the_mapping_and_is_changed_alone(online, put, post, 
     assert "there is no [lookups.staff]" in refused.err
 
 
-@pytest.mark.parametrize("text", ["Iryna\n", "Iryna,12,x\n", "Iryna,\n", "Iryna,12\nIryna,13\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Iryna\n",
+        "Iryna,12,x\n",
+        "Iryna,\n",
+        "Iryna,12\nIryna,13\n",
+        "Iryna@example.com,12\niryna@example.com,13\n",
+        'Olha,"11\nIryna,12\n',
+    ],
+)
 def test_a_table_that_is_none_is_refused_with_its_line_and_without_its_cells(online, put, tmp_path, text):
     (tmp_path / "staff.csv").write_text(text, "utf-8")
 
@@ -155,6 +185,56 @@ def test_a_table_that_is_none_is_refused_with_its_line_and_without_its_cells(onl
     assert done.code == 1
     assert f"staff.csv:{text.count(chr(10))}: " in done.err
     assert "Iryna" not in done.err
+
+
+def test_a_table_without_a_line_a_rule_or_a_good_name_is_refused(online, put, bridge, tmp_path):
+    for name, text in (("staff", "Iryna,12\n"), ("staf", "Iryna,13\n"), ("my staff", "Iryna,13\n"), ("empty", "\n")):
+        (tmp_path / f"{name}.csv").write_text(text, "utf-8")
+    put(STAFF, "--table", tmp_path / "staff.csv", "--yes")
+
+    def table(name, *more):
+        return online("mapping", "table", "put", tmp_path / f"{name}.csv", "--name", "own", "--yes", *more)
+
+    assert "no rule uses a table 'staf'; did you mean 'staff'?" in table("staf").err
+    assert "no rule uses a table 'staf'" in put(STAFF, "--table", tmp_path / "staf.csv", "--yes").err
+    assert "'my staff' is no name of a table" in table("my staff").err
+    assert "empty.csv has no line" in table("empty", "--table", "staff").err
+    assert "--table: two of these files" in put(STAFF, *("--table", tmp_path / "staff.csv") * 2, "--yes").err
+    assert newest(bridge.cards, "own").version == 1
+    assert table("staf", "--table", "staff").code == 0
+    assert "No rule uses the table staff: bridge mapping table rm staff --name own" in put(OWN, "--yes").out
+
+
+def test_what_changes_in_a_table_is_counted_before_the_question(online, put, tmp_path):
+    (tmp_path / "staff.csv").write_text("Iryna,12\nOlha,13\n", "utf-8")
+    put(STAFF, "--table", tmp_path / "staff.csv", "--yes")
+    (tmp_path / "staff.csv").write_bytes("Ірина,14\nIryna,15\n".encode("cp1251"))
+    given = ["mapping", "table", "put", tmp_path / "staff.csv", "--name", "own"]
+
+    assert "say --encoding" in online(*given).err
+    done = online(*given, "--encoding", "cp1251", input="n\n")
+
+    assert "table staff  1 added, 1 changed, 1 removed" in done.out
+    assert put(STAFF, "--table", tmp_path / "staff.csv", "--encoding", "cp1251", "--yes").code == 0
+    assert online("mapping", "get", "own", "--table", "staff").out == "Ірина,14\nIryna,15\n"
+
+
+def test_a_sample_or_connection_that_is_not_there_is_noticed_though_nothing_is_new(online, put, tmp_path):
+    put(OWN, "--yes")
+
+    assert "nosuch" in put(OWN, "--sample", tmp_path / "nosuch.json").err
+    assert "there is no connection 'nosuch'" in put(OWN, "--connection", "nosuch").err
+
+
+def test_a_mapping_that_says_how_to_ask_is_offered_to_no_connection(online, put):
+    put('format = 1\nextends = "keycrm-api"\n', "--yes", name="shop-api")
+    put(OWN, "--yes", name="gone")
+    online("mapping", "rm", "gone", "--yes")
+
+    assert "bridge connect" not in put('format = 1\nextends = "copper-api"\n', "--yes", name="copper-own-api").out
+    assert "'shop-api' reads no events" in online("connect", "shop-api", *GIVEN).err
+    assert "did you mean" not in online("connect", "shop-ap", *GIVEN).err
+    assert "did you mean" not in online("connect", "gonee", *GIVEN).err
 
 
 def test_a_stored_mapping_extends_another_as_it_was_when_it_was_put(online, put, bridge):
@@ -169,6 +249,12 @@ def test_a_stored_mapping_extends_another_as_it_was_when_it_was_put(online, put,
     assert kept.others["base"][1] == OWN
     assert put(child, "--yes").code == 0  # put again, it takes base as it is now
     assert newest(bridge.cards, "own").others["base"][0] == "base v2"
+    assert "own v2 holds base v2: put own again to take this one" in put(OWN, "--yes", name="base").out
+    refused = online("mapping", "rm", "base", "--yes")
+    assert refused.code == 1
+    assert "own could not be put again without 'base'" in refused.err
+    online("mapping", "rm", "own", "--yes")
+    assert online("mapping", "rm", "base", "--yes").code == 0
 
 
 def test_versions_are_listed_compared_printed_and_taken_back(online, put, bridge):
@@ -182,6 +268,19 @@ def test_versions_are_listed_compared_printed_and_taken_back(online, put, bridge
     listed = online("mapping", "list", "own").out
     assert [line[:6] for line in listed.splitlines()] == ["own v3", "own v2", "own v1"]
     assert "as version 1" in listed
+
+
+def test_a_second_rollback_goes_further_back_and_never_to_what_was_taken_back(online, put, bridge):
+    for text in (OWN, NICK, STAFF.replace('lookup = "staff"', 'ignore = ["0"]'), OWN + "# bad\n"):
+        put(text, "--yes")
+
+    for expected in (STAFF.replace('lookup = "staff"', 'ignore = ["0"]'), NICK, OWN):
+        assert online("mapping", "rollback", "own", "--yes").code == 0
+        assert newest(bridge.cards, "own").text == expected
+    assert "there is no version before version 1" in online("mapping", "rollback", "own", "--yes").err
+    put(NICK + "# bad\n", "--yes")
+    online("mapping", "rollback", "own", "--yes")
+    assert newest(bridge.cards, "own").note == "as version 1"
 
 
 def test_a_mapping_in_use_is_not_removed_and_its_number_never_comes_again(online, put, bridge):

@@ -115,6 +115,8 @@ def test_a_list_of_people_is_many_records(drafted):
 
 def test_what_was_not_found_is_said(run):
     done = run("new", "-", input='{"a": 1}')
+    assert "bridge mapping put" not in done.err
+    assert "next: fill in what was not found" in done.err
 
     assert done.code == 0
     assert "not found: externalId" in done.err
