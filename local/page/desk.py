@@ -12,10 +12,9 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cards.endpoints import ENDPOINTS
-from cards.key import IsPersonal, key_of, staff_key
+from cards.key import IsPersonal, key_of
 from connections import Connection, connection_of
 from errors import BridgeError
-from intake.employees import ids_of
 from local.emulator import Emulator
 from local.emulator.server import PART
 from local.front import Passage
@@ -24,11 +23,11 @@ from local.page.arrivals import Arrival, Arrivals, row
 from local.page.delivery import Delivery
 from local.page.samples import Try
 from mapping.identity import personal_ids
-from mapping.language.rule import STAFF
 from ops import sending
 from ops.offline import Offline
 from ops.samples import Sample, delivered
 from ops.stack import Stack
+from ops.stored import staffed
 from ops.views import whole
 from ops.web.reply import Reply, said
 
@@ -142,24 +141,18 @@ class Desk:
     def _told(self, event: Arrival, cards: Mapping[str, Any], *, only: str = "") -> dict[str, Any]:
         known, received_at = event.known, int(event.time * 1000)
         outcomes = (
-            explained.outcomes(self._staffed(known), event.sample, cards, only=only, received_at=received_at)
+            explained.outcomes(staffed(self._stack, known), event.sample, cards, only=only, received_at=received_at)
             if known and not event.refusal
             else []
         )
         return {**explained.request(event), "outcomes": outcomes}
-
-    def _staffed(self, connection: Offline) -> Offline:
-        """Return a connection with Ringostat's employees, if its mapping asks for them."""
-        if STAFF not in connection.mapping.lookups:
-            return connection
-        return connection._replace(staff=ids_of(self._stack.cards.row(staff_key(connection.project))))
 
     def _explain(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Return what would become of an event, without sending it."""
         connection = self._find(_name(wanted))
         if connection is None:
             raise ValueError("This connection is gone.")
-        connection = self._staffed(connection)
+        connection = staffed(self._stack, connection)
         event = _tried(wanted)
         sample = Sample(delivered(event.body, event.content_type), _headers(event), event.query)
         found = explained.outcomes(connection, sample, {})
