@@ -275,7 +275,7 @@ def rm(stack: Stack, name: str, *, yes: bool) -> int:
     if holders := stored.holders(stack, name):
         named = ", ".join(one.name for one in holders)
         raise click.ClickException(
-            f"{named} could not be put again without '{name}', which `extends` or `api` names: change that first"
+            f"{named} holds '{name}', which its `extends` or `api` names: put it again without that first"
         )
     if not yes:
         click.confirm(f"Remove {name} with {count(newest.version, 'version')} for good?", abort=True)

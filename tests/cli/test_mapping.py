@@ -252,7 +252,7 @@ def test_a_stored_mapping_extends_another_as_it_was_when_it_was_put(online, put,
     assert "own v2 holds base v2: put own again to take this one" in put(OWN, "--yes", name="base").out
     refused = online("mapping", "rm", "base", "--yes")
     assert refused.code == 1
-    assert "own could not be put again without 'base'" in refused.err
+    assert "own holds 'base', which its `extends`" in refused.err
     online("mapping", "rm", "own", "--yes")
     assert online("mapping", "rm", "base", "--yes").code == 0
 

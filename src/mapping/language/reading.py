@@ -31,11 +31,16 @@ class Problem(NamedTuple):
         shown = [*self.source.text.split("\n"), ""][self.line - 1]
         start = max(0, self.column - AROUND) if len(shown) > 2 * AROUND else 0
         lines = [
-            f"{self.source.name}:{self.line}:{self.column}: {self.severity}: {self.message}",
+            f"{self.source.name}:{self.line}:{self.column}: {self.severity}: {_cut(self.message)}",
             f"{self.line:6} | {shown[start : start + 2 * AROUND]}",
             f"{'':6} | {' ' * (self.column - 1 - start)}^",
         ]
-        return "\n".join([*lines, f"{'':6} = {self.hint}"] if self.hint else lines)
+        return "\n".join([*lines, f"{'':6} = {_cut(self.hint)}"] if self.hint else lines)
+
+
+def _cut(text: str) -> str:
+    """Return a text with a `…` for the middle of each line without end, which quotes the file."""
+    return re.sub(f"(?m)^(.{{{2 * AROUND}}}).+(.{{{AROUND}}})$", r"\1…\2", text)
 
 
 class Reading:

@@ -255,10 +255,20 @@ def test_doubtful_things_are_warnings(mapped):
     assert warnings[0].startswith("bad.toml:4:17: warning: ")
 
 
-def test_a_fault_far_inside_a_line_is_shown_without_the_whole_line(problems):
-    told = problems(GOOD.replace('"Good"', f'"{"x" * 100_000}#"'))
+@pytest.mark.parametrize(
+    ("old", "new", "cause"),
+    [
+        ('"Good"', f'"{"x" * 2_000}#"', "cannot hold '#'"),
+        ('"id"', f'"{"x" * 2_000}."', "': it ends too early"),
+        ('"Good"', f'"Good"\nextends = "{"x" * 2_000}"', "there is no preset 'xxx"),
+    ],
+    ids=["text", "expression", "name"],
+)
+def test_a_fault_far_inside_a_line_is_shown_without_the_whole_line(problems, old, new, cause):
+    told = problems(GOOD.replace(old, new))
 
     assert max(map(len, told.splitlines())) < 1_000
+    assert cause in told
 
 
 def test_keys_of_a_table_that_are_the_same_address_are_an_error(problems):
