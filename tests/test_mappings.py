@@ -153,7 +153,7 @@ def test_a_stored_mapping_may_name_a_stored_one_that_asks_the_crm(bridge):
 def test_an_event_needs_no_compiled_answers_so_only_a_look_up_meets_their_faults(bridge):
     asking = (loader.PRESETS / "keycrm-api.toml").read_text("utf-8") + '[[contact.emails]]\nvalue = "email ||"\n'
     text = 'format = 1\nextends = "keycrm"\napi = "own-api"\n'
-    version = own(1, text, others={"own-api": ("own-api@3", asking, {})})
+    version = own(1, text, others={"own-api": ("own-api v3", asking, {})})
     stored(bridge, version)
 
     found = Mappings(bridge.cards).of(mine("own"))
