@@ -282,4 +282,4 @@ def test_ringostats_employees_are_read_stored_and_set_against_the_owners(bridge,
     assert (tried[0], listed[0]) == (0, 0), tried[1] + listed[1]
     assert "501  olena@example.com" in tried[1]
     assert "1 with an e-mail address, read" in listed[1]
-    assert "owners matched" in listed[1]
+    assert listed[1].rstrip().endswith((" owner matched", " owners matched"))  # others may have made some
