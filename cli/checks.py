@@ -100,7 +100,7 @@ def connections(stack: Stack) -> Iterator[Finding]:
     if not wrong:
         yield Finding("fine", f"{len(entries)} connections can be read")
     if versions := sorted(
-        {own.name for name in entries if (own := _mapping(stack, entries, name)) and "@" in own.name}
+        {own.name for name in entries if (own := _mapping(stack, entries, name)) and own.name not in loader.mappings()}
     ):
         yield Finding("note", f"stored mappings in use: {listed(versions)}")
     for (project, origin), those in origins.shared(stack, entries).items():
