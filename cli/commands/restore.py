@@ -11,8 +11,7 @@ from cards.card import Card, apply
 from cards.write import Write, merged
 from cli import exits
 from cli.terminal import say
-from intake.ingest import expiry
-from intake.merging import Merging
+from intake.merging import Merging, expiry
 from ops.scan import cost, scanned
 from ops.stack import Stack, of_stack
 
@@ -55,7 +54,7 @@ class Restoring(NamedTuple):
         days = int(self.stack.environment.get("CARD_RETENTION_DAYS", "0"))
         if self.instead:
             return self._replaced(cards, expiry(days, now), now)
-        merging = Merging(self.stack.cards, connection=connection, now=now, expires_at=expiry(days, now))
+        merging = Merging(self.stack.cards, connection=connection, now=now, retention_days=days)
         return Counter(
             verdict
             for found in merging.merge({card.key: [card.fields] for card in cards}).verdicts.values()
