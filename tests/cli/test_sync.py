@@ -208,6 +208,33 @@ def test_a_limit_ends_it_after_a_page_and_resume_goes_on(syncing, crm):
     assert not syncing.checkpoint.exists()
 
 
+def test_a_run_that_is_resumed_says_and_reads_what_is_left_of_it(syncing, crm):
+    crm.records["company"] = [company(number) for number in range(1, 61)]
+    crm.records["contact"] = [contact(number) for number in range(1, 161)]
+    syncing("--yes", "--kind", "contact", "--limit", 60)
+
+    second = syncing("--yes", "--resume")
+
+    assert "contact: 60 of 160 records are left" in second.out
+    assert "160 read, 160 sent" in second.out
+    assert ids(sent(), "company") == []
+
+
+@pytest.mark.parametrize("words", [("--kind", "organization"), ("--since", "2026-02-01"), ("--since", "3d")])
+def test_what_contradicts_an_interrupted_run_is_refused_and_nothing_of_it_is_lost(syncing, crm, words):
+    crm.records["contact"] = [contact(number) for number in range(1, 161)]
+    syncing("--yes", "--kind", "contact", "--since", "2026-01-01", "--limit", 60)
+    before, asked = syncing.checkpoint.read_bytes(), len(crm.asked)
+
+    done = syncing("--yes", "--resume", *words)
+
+    assert done.code == 1
+    assert f"{words[0]} is not that of the interrupted run" in done.err
+    assert syncing.checkpoint.read_bytes() == before
+    assert len(crm.asked) == asked
+    assert syncing("--yes", "--resume", "--kind", "contact", "--since", "2026-01-01").code == 0
+
+
 def test_a_dry_run_leaves_the_checkpoint_of_an_interrupted_run(syncing, crm):
     crm.records["contact"] = [contact(number) for number in range(1, 121)]
     cut(syncing.stack, 2, "after")
