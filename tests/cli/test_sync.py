@@ -380,6 +380,16 @@ def test_a_key_that_is_refused_ends_the_run_unless_there_is_a_new_one(syncing, c
     assert taken.code == 0, taken.err
 
 
+@pytest.mark.parametrize("status", [307, 404])
+def test_an_address_that_leads_elsewhere_is_not_told_to_be_the_key(syncing, crm, status):
+    crm.faults = [(status, {}, {})] * 9
+
+    done = syncing("--yes", "--kind", "contact")
+
+    assert done.code == 1
+    assert f"API is not at this address ({status}); bridge connect … --api-only stores the right one" in done.err
+
+
 def test_a_key_that_is_replaced_meanwhile_is_taken_up(syncing, crm):
     crm.records["contact"] = [contact(number) for number in range(1, 61)]
     put, answer = syncing.stack.put, crm.answer
