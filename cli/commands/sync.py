@@ -12,7 +12,7 @@ import click
 from cli import checkpoint, exits, progress
 from cli.patience import Patient
 from cli.rate import Rate
-from cli.terminal import Cell, say
+from cli.terminal import Cell, counted, say
 from connections import api_key_of
 from errors import did_you_mean
 from event import answered, wrapped
@@ -185,7 +185,7 @@ class Sync:
         if self._send and kind is None and not self._is_cut:
             self._path.unlink(missing_ok=True)
         elif self._send and self._path.exists():
-            say(f"stopped after {self.state.read:,} records: --resume goes on from there", error=True)
+            say(f"stopped after {counted(self.state.read, 'record')}: --resume goes on from there", error=True)
 
     def announce(self, lookups: Sequence[Lookup]) -> int | None:
         """Say how many records there are and what it takes to read them; return their number if the CRM gives it."""
@@ -193,9 +193,9 @@ class Sync:
         totals = [self._total(lookup) for lookup in lookups]
         for lookup, total in zip(lookups, totals, strict=True):
             left = None if total is None else self._left(lookup, total)
-            number = "an unknown number of" if total is None else f"{total:,}"
+            number = "an unknown number of records" if total is None else counted(total, "record")
             of_them = f"{left:,} of " if left != total else ""
-            say(f"{lookup.name}: {of_them}{number} records{since}{' are left' if of_them else ''}")
+            say(f"{lookup.name}: {of_them}{number}{since}{' left' if of_them else ''}")
         known = [self._left(lookup, total) for lookup, total in zip(lookups, totals, strict=True) if total is not None]
         if len(known) < len(totals):
             say(f"{self._crm.name} does not say how many there are; it is asked {_pace(self._crm)}.")
@@ -205,9 +205,12 @@ class Sync:
         rate = self._crm.api.rate
         seconds = max(calls * rate.seconds / rate.calls, sum(known) / self._a_second if self._a_second else 0)
         limit = "" if self._most == math.inf else f" for at most {sum(known):,} of them"
-        say(f"That takes about {calls:,} calls and {math.ceil(seconds / 60):,} min{limit}.")
+        say(f"That takes about {counted(calls, 'call')} and {math.ceil(seconds / 60):,} min{limit}.")
         if 0 < self._crm.api.per_day < calls:
-            say(Cell(f"It allows {self._crm.api.per_day:,} calls a day.", "yellow"), " --resume goes on the next day.")
+            say(
+                Cell(f"It allows {counted(self._crm.api.per_day, 'call')} a day.", "yellow"),
+                " --resume goes on the next day.",
+            )
         return sum(known) + self.state.read
 
     def _left(self, lookup: Lookup, total: int) -> int:

@@ -215,7 +215,7 @@ def test_a_run_that_is_resumed_says_and_reads_what_is_left_of_it(syncing, crm):
 
     second = syncing("--yes", "--resume")
 
-    assert "contact: 60 of 160 records are left" in second.out
+    assert "contact: 60 of 160 records left" in second.out
     assert "160 read, 160 sent" in second.out
     assert ids(sent(), "company") == []
 
@@ -476,7 +476,7 @@ def test_number_calls_and_minutes_are_said_before_it_begins(syncing, crm):
     since = syncing("--since", "2026-04-01", input="n\n")
 
     assert done.code == 130
-    assert "organization: 1 records\ncontact: 6,000 records\nlead: 0 records\n" in done.out
+    assert "organization: 1 record\ncontact: 6,000 records\nlead: 0 records\n" in done.out
     assert "about 121 calls and 2 min" in done.out
     assert "contact: 0 records that changed since" in since.out
     assert crm.asked == []
@@ -510,6 +510,12 @@ def test_a_page_that_is_too_large_is_read_in_smaller_ones(online, tmp_path, monk
         sizes = [one.path.partition("limit=")[2].partition("&")[0] for one in crms.requests()]
     assert "61 read, 54 sent to the inbox queue; left out: 7 too-large" in done.out
     assert list(dict.fromkeys(sizes)) == ["50", "25", "5", "1"]
+
+
+def test_one_record_is_one_record(syncing, crm):
+    crm.records["contact"] = [contact(1)]
+
+    assert "contact: 1 record\nThat takes about 1 call and 1 min.\n" in syncing("--yes", "--kind", "contact").out
 
 
 def test_an_interrupted_run_is_named_before_it_is_forgotten(syncing, crm):
