@@ -217,7 +217,7 @@ def test_a_run_that_is_resumed_says_and_reads_what_is_left_of_it(syncing, crm):
 
     assert "contact: 60 of 160 records left" in second.out
     assert "160 read, 160 sent" in second.out
-    assert ids(sent(), "company") == []
+    assert ids(sent(), "organization") == []
 
 
 @pytest.mark.parametrize("words", [("--kind", "organization"), ("--since", "2026-02-01"), ("--since", "3d")])
