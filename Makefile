@@ -57,7 +57,9 @@ deploy: build samconfig.toml ## deploy it to your AWS account: make deploy ENV=p
 samconfig.toml:
 	cp samconfig.example.toml samconfig.toml
 
-package: build ## put it into a bucket, and print a link with which others deploy it: make package BUCKET=name
+package: $(VENV)/bin/bridge ## put it into a bucket, and print a link with which others deploy it: make package BUCKET=name
+	$(RUN) -m tools.package --check $(BUCKET)
+	$(MAKE) --no-print-directory build
 	$(RUN) -m tools.package $(BUCKET)
 
 lint: $(VENV)/dev ## check style, types and templates

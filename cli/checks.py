@@ -17,6 +17,7 @@ from connections import Connection, api_key_of, auth_key_of, connection_of, has_
 from delivery.policy import EVER_MS, GIVE_UP_DAYS, LEFT_COUNTED, LOOKED_AT
 from errors import BadConnection, BridgeError, NewerSchema, OperatorError
 from intake.employees import ids_of
+from lookup.pace import is_elsewhere
 from lookup.request import needs
 from mapping.language import loader
 from mapping.language.model import Mapping as Loaded
@@ -340,6 +341,8 @@ def _asked(name: str, crm: Crm, again: str) -> Finding:
         return Finding("wrong", f"{name}: {error}", remedies["key"])
     if read.kind == "ok":
         return Finding("fine", f"{name}: {crm.name} takes the API key")
+    if is_elsewhere(read):
+        remedies["key"] = f"nothing is lost, but its records are not read: give the right address, {again}"
     return Finding("wrong", f"{name}: {crm.trouble(read)}", remedies.get(read.kind) or REMEDIES[read.kind])
 
 

@@ -78,7 +78,11 @@ class Verbs(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a verb and leave with its exit code; click's own code for wrong usage is the one of a rejection here."""
-        sys.exit(self._code(*args, **{**extra, "standalone_mode": False}))
+        try:
+            code = self._code(*args, **{**extra, "standalone_mode": False})
+        except KeyboardInterrupt:  # pressed again, while something was told
+            code = exits.INTERRUPTED
+        sys.exit(code)
 
     def _code(self, *args: Any, **extra: Any) -> int:
         try:

@@ -5,6 +5,8 @@ import click
 from cli.rate import Rate
 from cli.terminal import say
 from connections import api_key_of
+from lookup.answer import Read
+from lookup.pace import is_elsewhere
 from lookup.paging import State
 from mapping.language.model import Lookup
 from ops import api_keys
@@ -17,6 +19,7 @@ REMEDIES = {
     "key": "bridge connect … --api-only stores a new key",
     "wait": "that is more than an hour of waiting for one page: go on later, with --resume where a part was read",
     "retry": f"{TRIES} tries failed: go on later, with --resume where a part was read",
+    "address": "bridge connect … --api-only stores the right one; no redirect is followed",
     "bad": "see that the key may read these records, and that the preset fits this version of the CRM",
     "gone": "see that the address of the API is right",
 }
@@ -43,7 +46,7 @@ class Patient:
             may_help = tries < TRIES and waited <= LONGEST_WAIT_SECONDS
             trouble = self._crm.trouble(page.read)
             if not may_help or not (seconds or self._has_new_key(page)):
-                raise click.ClickException(f"{trouble}; {REMEDIES[page.read.kind]}")
+                raise click.ClickException(f"{trouble}; {remedy(page.read)}")
             if seconds:
                 number = f"; try {tries} of {TRIES}" if tries else ""
                 say(f"{trouble}{number}; asked again in {seconds} s", error=True)
@@ -56,6 +59,11 @@ class Patient:
         fresh = api_key_of(api_keys.of(self._stack), self._crm.connection.name)
         changed, self._crm.key = fresh != self._crm.key, fresh
         return changed
+
+
+def remedy(read: Read) -> str:
+    """Return what to do about an answer that holds no records."""
+    return REMEDIES["address" if read.kind == "key" and is_elsewhere(read) else read.kind]
 
 
 def _seconds(page: Page, tries: int) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cli.terminal import Cell, columns, count, say
+from cli.terminal import Cell, columns, counted, say
 from connections import Connection
 from errors import BridgeError
 from mapping.language.model import Mapping as Loaded
@@ -86,7 +86,7 @@ def _show_rejected(stack: Stack, changes: Mapping[str, Change]) -> None:
     for one in found[:MOST_SHOWN]:
         say(Cell(f"rejected {one.identity[:8]}", "bold"), f"  {local(one.received_at)}, {one.connection}")
         _show(changes[one.connection], one.sample)
-    say(count(len(found), "rejected event") + (f", {MOST_SHOWN} are shown" if len(found) > MOST_SHOWN else ""))
+    say(counted(len(found), "rejected event") + (f", {MOST_SHOWN} are shown" if len(found) > MOST_SHOWN else ""))
 
 
 def _show(change: Change, sample: Sample) -> None:

@@ -20,11 +20,6 @@ class Cell(NamedTuple):
 Part = str | Cell
 
 
-def count(number: int, what: str, several: str = "") -> str:
-    """Return how many there are of something: `1 card`, `2 cards`, `2 addresses`."""
-    return f"{number} {what if number == 1 else several or f'{what}s'}"
-
-
 def say(*parts: Part, error: bool = False) -> None:
     """Print one line."""
     # 40 ms that `--help`, `--json` and a plain error never pay
@@ -53,6 +48,11 @@ def _visible(parts: Iterable[Part]) -> list[tuple[str, str]]:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """Return a number with its noun; `more` is a plural that is not made by an s."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def say_json(value: Any) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from itertools import count
 from pathlib import Path
 from types import FrameType
 
@@ -16,6 +17,7 @@ from local.world import AUTH_KEY, PROJECT, TOKEN, Ports, World, variable
 PORTS = Ports(bridge=8080, ringostat=8081, crm=8082)
 EXAMPLE = "events/pipedrive/person-with-odd-phones.json"
 FOLLOW_SECONDS = 0.2
+DOOR_ROUNDS = 5  # a burst that the door refuses is one line a second
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -42,8 +44,10 @@ Ctrl-C ends it and {left}. What the functions log:
 
 
 def follow(world: World) -> None:
-    """Print the functions' logs until interrupted."""
-    while True:
+    """Print the functions' logs, and what the door refuses, until interrupted."""
+    for number in count():
+        if number % DOOR_ROUNDS == 0 and world.front.door and (text := world.front.door.told()):
+            print(text, flush=True)
         for line in world.logs.fresh():
             if text := readable(line):
                 print(text, flush=True)

@@ -30,6 +30,13 @@ class Door:
         self._tokens, self._at = float(throttle.burst), clock()
         self._inside = 0
 
+    def told(self) -> str:
+        """Return a line on what was refused since the last call, empty where nothing was."""
+        with self._lock:
+            refused, self.refused = self.refused, Counter()
+        found = ", ".join(f"{number} with {status}" for status, number in sorted(refused.items()))
+        return f"{'':8} {'door':8}refused before any function: {found}" if found else ""
+
     @contextmanager
     def passing(self) -> Iterator[int | None]:
         """Give the status with which a request is refused, None for one that is inside until the end."""

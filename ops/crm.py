@@ -8,6 +8,7 @@ from lookup import paging
 from lookup.answer import TOO_LARGE, Read, content, records_of
 from lookup.asking import Asking, Question
 from lookup.fetch import Fetcher
+from lookup.pace import is_elsewhere
 from lookup.tokens import Tokens
 from mapping import engine
 from mapping.language import loader
@@ -108,6 +109,8 @@ class Crm:
         """Return what an answer that holds no records means, empty for one that does."""
         if (read.kind, read.code) == ("key", "address"):
             return f"the host of {self.name}'s API is one of a private network, which is never asked (address)"
+        if read.kind == "key" and is_elsewhere(read):
+            return f"{self.name}'s API is not at this address ({read.code})"
         return {
             "ok": "",
             "key": f"{self.name} does not take the API key ({read.code})",

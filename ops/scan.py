@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
+import click
+
 from aws.table import Item
 from ops.stack import Stack
 
 SEGMENTS = 8
 PAGE_BYTES = 1024**2  # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html#Scan.Pagination
 PAGES_A_SECOND = 5  # of one segment, from far away
-UNIT_BYTES = 4096  # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+UNIT_BYTES = 8192  # half a unit for 4 KB, for a scan need not be consistent: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 T = TypeVar("T")
 
 
@@ -32,8 +34,14 @@ class Cost(NamedTuple):
 
 
 def cost(stack: Stack, table: str) -> Cost:
-    """Return what AWS knows of the size of a table."""
-    described = stack.client("dynamodb").describe_table(TableName=table)["Table"]
+    """Return what AWS knows of the size of a table; raise ClickException where it cannot be read."""
+    client = stack.client("dynamodb")
+    try:
+        described = client.describe_table(TableName=table)["Table"]
+    except client.exceptions.ResourceNotFoundException:
+        raise click.ClickException(f"there is no table {table} in {client.meta.region_name}") from None
+    if described["TableStatus"] == "CREATING":
+        raise click.ClickException(f"the table {table} is still being made: try again when its status is ACTIVE")
     return Cost(described.get("ItemCount", 0), described.get("TableSizeBytes", 0))
 
 

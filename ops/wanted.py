@@ -99,7 +99,7 @@ def overdue(found: Wanted, now: int) -> bool:
 def since(row: Row, now: int, *, is_held: bool) -> str:
     """Return since when a record is wanted, and when it is read."""
     coming = "when it is held up no more" if is_held else "now" if row.due_at <= now else away(row.due_at, now)
-    tries = f", {row.tries} tries failed" if row.tries else ""
+    tries = f", {row.tries} {'try' if row.tries == 1 else 'tries'} failed" if row.tries else ""
     again = ", once more because it had neither phone nor e-mail" if row.again else ""
     return f" since {shown(row.since, now)}, read {coming}{tries}{again}"
 

@@ -10,10 +10,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import boto3
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.build import BUILT, PROGRAM
 
 KEY = "ringostat-bridge.yaml"
+CHECK = "--check"  # only whether the bucket can be reached: it is asked before the build, which takes minutes
 
 
 def link(bucket: str, region: str) -> str:
@@ -26,10 +29,14 @@ def link(bucket: str, region: str) -> str:
     return f"https://{region}.console.aws.amazon.com/cloudformation/home?region={region}#/stacks/quickcreate?{query}"
 
 
+def region_of(bucket: str) -> str:
+    """Return a bucket's region; raise what boto3 raises where it cannot be reached."""
+    return boto3.client("s3").get_bucket_location(Bucket=bucket)["LocationConstraint"] or "us-east-1"
+
+
 def uploaded(bucket: str, built: Path = BUILT) -> str:
     """Package what was built, upload it, and return the link; raise CalledProcessError if SAM CLI fails."""
-    s3 = boto3.client("s3")
-    region = s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] or "us-east-1"
+    s3, region = boto3.client("s3"), region_of(bucket)
     packaged = built.parent / KEY
     options = ["--s3-bucket", bucket, "--region", region, "--output-template-file", packaged]
     command = [PROGRAM, "package", "--template-file", built / "template.yaml", *options]
@@ -39,12 +46,18 @@ def uploaded(bucket: str, built: Path = BUILT) -> str:
 
 
 def main() -> int:
-    """Package, upload, print the link; return an exit code."""
+    """Package, upload, print the link, or only check the bucket; return an exit code."""
     try:
-        (bucket,) = sys.argv[1:]
-        print(uploaded(bucket))
+        (bucket,) = (word for word in sys.argv[1:] if word != CHECK)
+        if CHECK in sys.argv:
+            region_of(bucket)
+        else:
+            print(uploaded(bucket))
     except ValueError:
         print("Name the bucket: make package BUCKET=name", file=sys.stderr)
+        return 1
+    except (Boto3Error, BotoCoreError, ClientError) as error:
+        print(f"The bucket cannot be reached, see AWS_PROFILE: {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
         return error.returncode

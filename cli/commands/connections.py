@@ -7,7 +7,7 @@ import click
 
 from cli import exits
 from cli.checks import problems
-from cli.terminal import Cell, json_option, say, say_json, say_table
+from cli.terminal import Cell, counted, json_option, say, say_json, say_table
 from ops import origins
 from ops.stack import Stack, of_stack
 from ops.views import described
@@ -33,7 +33,7 @@ def command(stack: Stack, *, as_json: bool) -> int:
         say(Cell(problem, "red"))
     for (project, origin), those in origins.shared(stack, entries).items():
         say(Cell(origins.words(project, origin, those), "yellow"))
-    say("1 connection" if len(entries) == 1 else f"{len(entries)} connections")
+    say(counted(len(entries), "connection"))
     return exits.WRONG if wrong else exits.FINE
 
 

@@ -6,7 +6,7 @@ import click
 
 from cards.card import Card
 from cli import exits
-from cli.terminal import Cell, json_option, say, say_json, say_table
+from cli.terminal import Cell, counted, json_option, say, say_json, say_table
 from delivery.policy import EVER_MS
 from ops import wanted
 from ops.blockers import Trouble, troubles
@@ -68,5 +68,5 @@ def _row(card: Card, now: int) -> tuple[str, ...]:
 
 def _counted(number: int, limit: int) -> str:
     if number > limit:
-        return f"{limit} cards shown, there are more: --limit shows them"
-    return "no card is due" if number == 0 else "1 card is due" if number == 1 else f"{number} cards are due"
+        return f"{counted(limit, 'card')} shown, there are more: --limit shows them"
+    return "no card is due" if number == 0 else f"{counted(number, 'card')} {'is' if number == 1 else 'are'} due"

@@ -15,7 +15,7 @@ from aws.queues import BATCH
 from cli import checkpoint, exits, progress, workbook
 from cli.rate import Rate
 from cli.tables import ENCODING, LISTS, Line, Reading, Row, Table, csv_lines, json_rows, text_of
-from cli.terminal import Cell, columns, say
+from cli.terminal import Cell, columns, counted, say
 from event import Event, wrapped
 from mapping.meaning import OURS
 from ops import inbox
@@ -101,7 +101,7 @@ def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], 
     if not given["dry_run"] and not given["restart"]:
         start = _resumed(file, start)
     if start.line:
-        say(f"going on after line {start.line}, {start.sent} records are sent already")
+        say(f"going on after line {start.line}, {counted(start.sent, 'record')} sent already")
     say("Import only people whose data you may pass on to Ringostat.")
     sending = Import(stack, mapping, connection, start, file, send=not given["dry_run"], is_table=contents.is_table)
     with sending as run, progress.shown(contents.lines, "lines") as at:

@@ -14,7 +14,7 @@ from cli import exits
 from cli.preview import OTHER_CARDS, preview
 from cli.problems import show_problems
 from cli.tables import ENCODING, table_of, text_of
-from cli.terminal import Cell, columns, count, say
+from cli.terminal import Cell, columns, counted, say
 from connections import Connection
 from errors import BadMapping, BridgeError, did_you_mean
 from mapping.language.loader import API_SUFFIX
@@ -278,7 +278,7 @@ def rm(stack: Stack, name: str, *, yes: bool) -> int:
             f"{named} holds '{name}', which its `extends` or `api` names: put it again without that first"
         )
     if not yes:
-        click.confirm(f"Remove {name} with {count(newest.version, 'version')} for good?", abort=True)
+        click.confirm(f"Remove {name} with {counted(newest.version, 'version')} for good?", abort=True)
     stack.cards.write_all(removed(name, newest.version, stack.clock()))
     say(f"{name} is removed")
     return exits.FINE

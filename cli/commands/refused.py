@@ -23,7 +23,7 @@ from ops.times import since as parsed
 def command() -> None:
     """List and retry cards that Ringostat refused.
 
-    Each is tried again by itself three times within a day, and as soon as its content changes.
+    Each is tried again by itself a minute, an hour and a day later, and as soon as its content changes.
     """
 
 

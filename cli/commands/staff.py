@@ -6,7 +6,7 @@ import click
 
 from cards.key import staff_key
 from cli import exits
-from cli.terminal import Cell, Part, columns, count, say
+from cli.terminal import Cell, Part, columns, counted, say
 from connections import auth_key_of
 from delivery.classify import shape
 from delivery.ringostat import Ringostat
@@ -66,7 +66,7 @@ def _ask(stack: Stack, project: int, *, yes: bool) -> None:
 def _counted(found: Employees) -> str:
     parts = [f"{found.number} at Ringostat", f"{len(found.ids)} with an e-mail address"]
     parts += [f"{found.without_email} without one"] if found.without_email else []
-    parts += [f"{count(found.shared, 'address', 'addresses')} left out that several have"] if found.shared else []
+    parts += [f"{counted(found.shared, 'address', 'addresses')} left out that several have"] if found.shared else []
     return ", ".join(parts)
 
 
@@ -82,7 +82,7 @@ def _list(stack: Stack, project: int) -> None:
     for line in columns(list(_owner(owner, known)) for owner in found):
         say(*line)
     matched = sum(any(_is_employee(staff_id, known) for staff_id in owner.cards) for owner in found)
-    say(f"{matched} of {count(len(found), 'owner')} matched")
+    say(f"{matched} of {counted(len(found), 'owner')} matched")
 
 
 def _is_employee(staff_id: str | None, known: Collection[str]) -> bool:
@@ -98,5 +98,5 @@ def _owner(owner: Owner, known: Collection[str]) -> Iterator[Part]:
     yield Cell("matched", "green") if good else Cell("unmatched", "yellow")
     yield f"{owner.origin} {owner.responsible}"
     yield " ".join(map(str, good))
-    yield f"{sum(good.values())} of {count(number, 'card')}" if good else count(number, "card")
+    yield f"{sum(good.values())} of {counted(number, 'card')}" if good else counted(number, "card")
     yield f"not in the list: {' '.join(odd)}" if odd else ""

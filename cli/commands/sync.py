@@ -12,7 +12,7 @@ import click
 from cli import checkpoint, exits, progress
 from cli.patience import Patient
 from cli.rate import Rate
-from cli.terminal import Cell, say
+from cli.terminal import Cell, counted, say
 from connections import api_key_of
 from errors import did_you_mean
 from event import answered, wrapped
@@ -39,6 +39,7 @@ class Progress(NamedTuple):
     where: str  # the inbox queue and the connection
     since: int  # ms since 1970: only what changed later; 0: everything
     started: int  # ms since 1970
+    chosen: tuple[str, ...]  # the look-ups that it reads
     done: tuple[str, ...] = ()  # look-ups that were read whole
     lookup: str = ""  # the one that is being read
     state: dict[str, Any] = {}  # of its pages
@@ -54,7 +55,12 @@ class Progress(NamedTuple):
 @click.option("--since", metavar="WHEN", help="Only what changed since then, such as 3d or 2026-03-01.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run was.")
 @click.option("--dry-run", is_flag=True, help="Read and map everything; send nothing.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="End after the page with the N-th record.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="End after the page with the N-th record, of those that are left.",
+)
 @click.option("--rate", default=100.0, show_default=True, type=click.FloatRange(0), help="Records a second; 0: all.")
 @click.option("--yes", is_flag=True, help="Begin without a question.")
 @of_stack
@@ -68,12 +74,18 @@ def command(stack: Stack, connection: str, *, kinds: tuple[str, ...], resume: bo
     _check_clock(stack)
     path = Path(f"{connection}.sync.json")
     now = stack.clock()
-    fresh = Progress(f"{stack.queue_url('InboxQueue')} {connection}", parsed(given["since"], now), now)
+    chosen = _chosen(crm, kinds)
+    fresh = Progress(
+        f"{stack.queue_url('InboxQueue')} {connection}",
+        parsed(given["since"], now),
+        now,
+        tuple(lookup.name for lookup in chosen),
+    )
     if fresh.since > now:
         raise click.UsageError("--since lies in the future, so nothing can have changed since then")
-    start = _resumed(path, fresh) if resume else fresh
+    start = _resumed(path, fresh, has_kinds=bool(kinds), has_since=bool(given["since"])) if resume else fresh
     run = Sync(stack, crm, start, path, dry_run=given["dry_run"], limit=given["limit"], rate=given["rate"])
-    lookups = [lookup for lookup in _chosen(crm, kinds) if lookup.name not in start.done]
+    lookups = [lookup for lookup in crm.syncs() if lookup.name in start.chosen and lookup.name not in start.done]
     total = run.announce(lookups)
     if path.exists() and not resume:
         say(
@@ -123,12 +135,20 @@ def _chosen(crm: Crm, kinds: Sequence[str]) -> list[Lookup]:
     return [lookup for lookup in known if not kinds or {lookup.kind, lookup.name} & set(kinds)]
 
 
-def _resumed(path: Path, fresh: Progress) -> Progress:
+def _resumed(path: Path, fresh: Progress, *, has_kinds: bool, has_since: bool) -> Progress:
+    """Return an interrupted run; raise where it is none of this stack, or what is given contradicts it."""
     known = checkpoint.read(path, Progress, "a call without --resume")
     if known is None:
         raise click.ClickException(f"there is no {path} here, so nothing was interrupted")
     if known.where != fresh.where:
         raise click.ClickException(f"{path} is of another stack: a call without --resume begins from the start")
+    known = known._replace(chosen=tuple(known.chosen))
+    contradicted = {
+        "--kind": has_kinds and known.chosen != fresh.chosen,
+        "--since": has_since and known.since != fresh.since,
+    }
+    for option in (option for option, is_so in contradicted.items() if is_so):
+        raise click.UsageError(f"{option} is not that of the interrupted run: leave it out, or --resume")
     return known
 
 
@@ -165,16 +185,18 @@ class Sync:
         if self._send and kind is None and not self._is_cut:
             self._path.unlink(missing_ok=True)
         elif self._send and self._path.exists():
-            say(f"stopped after {self.state.read:,} records: --resume goes on from there", error=True)
+            say(f"stopped after {counted(self.state.read, 'record')}: --resume goes on from there", error=True)
 
     def announce(self, lookups: Sequence[Lookup]) -> int | None:
         """Say how many records there are and what it takes to read them; return their number if the CRM gives it."""
         since = f" that changed since {_when(self.state.since)}" if self.state.since else ""
         totals = [self._total(lookup) for lookup in lookups]
         for lookup, total in zip(lookups, totals, strict=True):
-            number = "an unknown number of" if total is None else f"{total:,}"
-            say(f"{lookup.name}: {number} records{since}")
-        known = [total for total in totals if total is not None]
+            left = None if total is None else self._left(lookup, total)
+            number = "an unknown number of records" if total is None else counted(total, "record")
+            of_them = f"{left:,} of " if left != total else ""
+            say(f"{lookup.name}: {of_them}{number}{since}{' left' if of_them else ''}")
+        known = [self._left(lookup, total) for lookup, total in zip(lookups, totals, strict=True) if total is not None]
         if len(known) < len(totals):
             say(f"{self._crm.name} does not say how many there are; it is asked {_pace(self._crm)}.")
             return None
@@ -183,10 +205,18 @@ class Sync:
         rate = self._crm.api.rate
         seconds = max(calls * rate.seconds / rate.calls, sum(known) / self._a_second if self._a_second else 0)
         limit = "" if self._most == math.inf else f" for at most {sum(known):,} of them"
-        say(f"That takes about {calls:,} calls and {math.ceil(seconds / 60):,} min{limit}.")
+        say(f"That takes about {counted(calls, 'call')} and {math.ceil(seconds / 60):,} min{limit}.")
         if 0 < self._crm.api.per_day < calls:
-            say(Cell(f"It allows {self._crm.api.per_day:,} calls a day.", "yellow"), " --resume goes on the next day.")
+            say(
+                Cell(f"It allows {counted(self._crm.api.per_day, 'call')} a day.", "yellow"),
+                " --resume goes on the next day.",
+            )
         return sum(known) + self.state.read
+
+    def _left(self, lookup: Lookup, total: int) -> int:
+        """Return how many of a look-up's records an interrupted run has not read."""
+        read = self.state.state.get("records", 0) if self.state.lookup == lookup.name else 0
+        return max(0, total - read)
 
     def _total(self, lookup: Lookup) -> int | None:
         since = self.state.since

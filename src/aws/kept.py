@@ -46,6 +46,10 @@ class Kept(Generic[T]):
             self._fetch(now)
         return self.read()
 
+    def age(self) -> float:
+        """Return how many seconds ago the value was read."""
+        return self._clock() - self._read_at
+
     def forget(self) -> None:
         """Read the value at the next call, whatever was read before."""
         self._read_at = self._tried_at = float("-inf")

@@ -87,12 +87,12 @@ class Cards:
 
     def row(self, key: str) -> dict[str, Any]:
         """Return the plain attributes of a row that is no card, empty if there is none."""
-        return _plain_row(self._item(key))
+        return row_of(self._item(key))
 
     def rows(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the plain attributes of rows that are no cards, of those that exist: one call per hundred."""
         items = self._items(keys) if keys else ()
-        return {item["key"]["S"]: _plain_row(item) for item in items}
+        return {item["key"]["S"]: row_of(item) for item in items}
 
     def _item(self, key: str) -> Item:
         answer = self._client.call("GetItem", TableName=self._table, Key=_key(key), ConsistentRead=True)
@@ -365,7 +365,8 @@ def _typed(value: Any) -> Item:
     return {"BOOL": value} if kind is bool else {"S": _COMPACT.encode(value)}
 
 
-def _plain_row(item: Item) -> dict[str, Any]:
+def row_of(item: Item) -> dict[str, Any]:
+    """Return the plain attributes of a row that is no card; raise NewerSchema where a newer version wrote it."""
     if _is_newer(item):
         raise NewerSchema
     return {name: _plain(value) for name, value in item.items()}

@@ -136,3 +136,15 @@ def heard(key: str) -> str:
 def pace_key(connection: str) -> str:
     """Return the key of the row that says how a connection's look-ups are held back."""
     return f"lookup#{connection}"
+
+
+def mapping_of(key: str) -> tuple[str, int]:
+    """Return the key of the row that counts of a stored mapping, and the version that a key is of (0: that one)."""
+    kind, _, name = key.partition("#")
+    name, _, version = name.partition("#")
+    return mapping_key(name), int(version or 0) if kind == "mapping" else 0
+
+
+def is_stored(key: str) -> bool:
+    """Return whether a row that is no card holds what a person gave: mappings, employees, or the names of them."""
+    return key == PROJECTS or key.startswith("mapping#") or key.endswith("#staff")

@@ -20,4 +20,4 @@ STORES = Stores.of(SETTINGS, PATIENT, seconds=20)
 @flushing
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's own
     """Take a batch of messages, and name those that Lambda must hand out again."""
-    return Batch(CONNECTIONS, STORES, clock.now()).take(event["Records"])
+    return Batch(CONNECTIONS, STORES, clock.now).take(event["Records"])

@@ -1,23 +1,23 @@
 """A batch of messages of the inbox queue: the events of a connection are merged at once, or alone if that fails."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from aws.secrets import Secret
 from connections import Connection, connection_of
-from errors import AllRejected, BadBody, SenderError, TooLarge, UnknownConnection
-from event import Event, Record, queued
+from errors import AllRejected, BadBody, SenderError, TooLarge, Unavailable, UnknownConnection
+from event import Event, Record, plain, queued
 from intake.ingest import Mapped, Stores, Verdict, conclude, mapped, merge, reject, reject_unread
 from telemetry import count, failed, logger
 
 
 class Batch(NamedTuple):
-    """One invocation; `now` is in ms since 1970, UTC."""
+    """One invocation; `clock` gives ms since 1970, UTC."""
 
     connections: Secret
     stores: Stores
-    now: int
+    clock: Callable[[], int]
 
     def take(self, records: Sequence[Record]) -> dict[str, list[dict[str, str]]]:
         """Ingest messages; name those that Lambda must hand out again."""
@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     def _take_together(self, events: Sequence[tuple[Record, Mapped]]) -> list[Record]:
         """Ingest a connection's messages in one merge, or each alone if that fails; return the messages that stay."""
         try:
-            verdicts = merge([one for _, one in events], self.stores, self.now)
+            verdicts = merge([one for _, one in events], self.stores, self.clock())
         except Exception as error:  # noqa: BLE001 - see `_staying`
             if len(events) > 1:
                 return [record for event in events for record in self._take_together([event])]
@@ -54,7 +54,7 @@ class Batch(NamedTuple):
             reject_unread(record, self.stores.rejected, error.code, str(error))
             return None
         try:
-            return self._mapped(event)
+            return self._mapped(event, record)
         except TooLarge:
             raise  # wrapped in base64 it might not fit the rejected queue: the redrive moves it there as it is
         except SenderError as error:
@@ -62,13 +62,20 @@ class Batch(NamedTuple):
             self._reject(event, error)
         return None
 
-    def _mapped(self, event: Event) -> Mapped:
-        connection = self._connection(event)
+    def _mapped(self, event: Event, record: Record) -> Mapped:
+        connection = self._connection(event.connection, plain(record).received_at)
         return mapped(event, connection, self.stores.mappings.of(connection), self.stores)
 
-    def _connection(self, event: Event) -> Connection:
-        connection = connection_of(self.connections.read(), event.connection)
+    def _connection(self, name: str, sent_at: int) -> Connection:
+        """Return a connection; raise UnknownConnection only where the secret was read after the message was sent.
+
+        Of one that was read before, the connection may be new: the message stays, and the secret is read until then.
+        """
+        secret = self.connections
+        connection = connection_of(secret.read(), name) or connection_of(secret.refresh(), name)
         if connection is None:
+            if secret.age() * 1000 > self.clock() - sent_at:
+                raise Unavailable("The connection may be newer than what was read of the secret.")
             raise UnknownConnection
         return connection
 

@@ -15,7 +15,6 @@ from cards.card import CLOCK_TOLERANCE_MS, Absorbed, stamped
 from cards.endpoints import Fields
 from cards.key import IsPersonal, key_of
 from connections import Connection
-from delivery.policy import GIVE_UP_DAYS
 from delivery.wakeups import wake
 from errors import AllRejected, NewerSchema, Unavailable
 from event import WANTED, Event, Record, plain, wanted_again, wrapped
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from lookup.wanted import Debt, Wanting
 
 MERGED = ("change", "delete")  # outcomes whose fields go into a card
-DAY_SECONDS = 86_400
 MOST_LOGGED = 1000  # keys of cards in one line
 MOST_IDS = 20  # of events in one line
 # Ids of events that are logged: random ones, and texts with a digit but without digits that may be a phone number.
@@ -191,7 +189,7 @@ def merge(events: Sequence[Mapped], stores: Stores, now: int) -> list[list[Verdi
         connection=events[0].connection.name,
         mapping=_named(events),
         now=now,
-        expires_at=expiry(stores.retention_days, now),
+        retention_days=stores.retention_days,
         until=until,
         is_personal=events[0].is_personal,
     )
@@ -279,11 +277,6 @@ def _stamped(outcome: Outcome, event: Event) -> Fields:
         identity = {id_field: fields[id_field].value}
         return fields | stamped(identity, changed_at=None, received_at=event.received_at)
     return fields
-
-
-def expiry(retention_days: int, now: int) -> int | None:
-    """Return when a card expires (seconds since 1970): not while it may still be due, so 14 days later than asked."""
-    return now // 1000 + (retention_days + GIVE_UP_DAYS) * DAY_SECONDS if retention_days else None
 
 
 def _ahead(outcomes: Sequence[Outcome], received_at: int) -> int:

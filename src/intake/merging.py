@@ -18,14 +18,20 @@ from cards.card import UNNAMED, Absorbed, Card, absorb, is_confirmed, name_for_c
 from cards.endpoints import ORGANIZATION_NAME, Fields
 from cards.key import IsPersonal, employer_key, identity_in, members_page, project_of
 from cards.write import Write, merged, renaming
-from delivery.policy import REST_MS, SWEEP_AFTER_MS
+from delivery.policy import GIVE_UP_DAYS, REST_MS, SWEEP_AFTER_MS
 from errors import Unavailable
 
+DAY_SECONDS = 86_400
 TRIES = 5  # merges of one card that other requests change at the same time
 AT_ONCE = 100  # contacts that get a new name with the event that brings it; the sweep looks after all of them
 
 News = Mapping[str, Sequence[Fields]]
 Employers = dict[str, str]  # of a contact: keys of organizations, by id
+
+
+def expiry(retention_days: int, now: int) -> int | None:
+    """Return when a card expires (seconds since 1970): not while it may still be due, so 14 days later than asked."""
+    return now // 1000 + (retention_days + GIVE_UP_DAYS) * DAY_SECONDS if retention_days else None
 
 
 class Merged(NamedTuple):
@@ -37,7 +43,7 @@ class Merged(NamedTuple):
 
 @dataclass
 class Merging:
-    """Merge news, given by the keys of their cards. `now` is in ms, `expires_at` in seconds since 1970, UTC.
+    """Merge news, given by the keys of their cards. `now` is in ms since 1970, UTC; `retention_days` 0 keeps them.
 
     `until` is how long there is time for calls (of time.monotonic), `is_personal` is that of `key_of`.
     """
@@ -46,7 +52,7 @@ class Merging:
     _: KW_ONLY
     connection: str
     now: int
-    expires_at: int | None
+    retention_days: int = 0
     until: float = math.inf
     is_personal: IsPersonal = None
     mapping: str = ""  # what read the news; empty if no event brought it
@@ -149,7 +155,8 @@ class Merging:
     def _written(self, before: Card, after: Card) -> Write:
         due_at = None if after.hash == before.hash else max(self.now + SWEEP_AFTER_MS, after.not_before or 0)
         after = after._replace(mapping=self.mapping or after.mapping)
-        return merged(before, after, due_at=due_at, expires_at=self.expires_at, since=self.now)
+        expires_at = expiry(self.retention_days, self.now)
+        return merged(before, after, due_at=due_at, expires_at=expires_at, since=self.now)
 
 
 def _name(card: Card) -> Any:

@@ -9,7 +9,6 @@ from cards.key import renaming_key
 from cards.write import spread
 from delivery.policy import RENAMED_CARDS
 from delivery.wakeups import wake
-from intake.ingest import expiry
 from intake.merging import Merging
 from telemetry import failed, logger
 
@@ -48,7 +47,7 @@ class Spreader(NamedTuple):
         while end < len(pages) and sum(map(len, pages[row["page"] : end + 1])) <= most:
             end += 1
         contacts = list(chain.from_iterable(pages[row["page"] : end]))
-        merging = Merging(self.cards, connection="", now=now, expires_at=expiry(self.retention_days, now))
+        merging = Merging(self.cards, connection="", now=now, retention_days=self.retention_days)
         merging.spread(organization, contacts)
         wake(self.wakeups, merging.due)
         self.cards.write(spread(organization, row["due_at"], None if end == len(pages) else end))

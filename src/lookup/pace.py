@@ -81,7 +81,7 @@ def after(pace: Pace, read: "Read", now: int) -> Pace:
         case "key" if read.status in REDIRECTS and not pace.failures:  # a proxy, perhaps: the next one decides
             return pace._replace(failures=1, not_before=now + FIRST_BACKOFF_MS, why="unreachable")
         case "key":
-            why = "crm-address" if read.code == "address" or read.status in ELSEWHERE else "crm-key"
+            why = "crm-address" if is_elsewhere(read) else "crm-key"
             return pace._replace(not_before=now + KEY_REST_MS, why=why, circuit=why)
         case "retry" if pace.failures + 1 >= FAILURES_IN_A_ROW:
             failures = pace.failures + 1
@@ -90,6 +90,11 @@ def after(pace: Pace, read: "Read", now: int) -> Pace:
         case "retry":
             return pace._replace(failures=pace.failures + 1)
     return pace._replace(failures=0, circuit=None)
+
+
+def is_elsewhere(read: "Read") -> bool:
+    """Return whether it is the address that an answer is about, and not the key."""
+    return read.code == "address" or read.status in ELSEWHERE
 
 
 def ended(pace: Pace, now: int, *, is_owed: bool) -> Pace:

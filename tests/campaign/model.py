@@ -155,7 +155,7 @@ class Model:
     def __init__(self, world, rules=Rules()):  # noqa: B008 - never changed
         self.world = world
         self.rules = rules
-        self._merging = Merging(None, connection="", now=NOW, expires_at=None)
+        self._merging = Merging(None, connection="", now=NOW)
         self._absorbed = cache(self._absorb)
         truth, _ = cards.absorb(NEW, [fields_of(message, stamped) for message in world.messages])
         self.newest = truth.hash

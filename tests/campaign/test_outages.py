@@ -45,7 +45,7 @@ class World:
                 key_of(106, origin, f"contact:{one}"): [stamped(fields(one), changed_at=now, received_at=now)]
                 for one in range(first, min(first + 100, start + number))
             }
-            Merging(self.bridge.cards, connection="acme-direct", now=now, expires_at=None).merge(news)
+            Merging(self.bridge.cards, connection="acme-direct", now=now).merge(news)
 
     def dead(self):
         return sum(queue.dead for queue in self.aws.memory.queues.values())

@@ -13,6 +13,7 @@ from cards.card import stamped
 from cards.endpoints import compose
 from cards.key import key_of
 from cli.cases import found
+from cli.main import VERBS
 from mapping.language import loader
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -279,6 +280,14 @@ def test_the_offline_verbs_load_neither_aws_nor_settings(words):
 
     assert code == 0
     assert not modules & {"boto3", "botocore", "settings", "clients", "aws_lambda_powertools", "pydantic"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_verb_needs_the_environment_of_the_functions(verb):
+    code, modules = loaded_by(verb, "--help")
+
+    assert code == 0
+    assert not modules & {"settings", "aws.clients"}
 
 
 def test_help_loads_no_verb_and_no_rich():

@@ -137,6 +137,20 @@ def test_presets_are_listed_with_crm_title_and_where_to_click(run):
         assert preset.help in text
 
 
+def test_a_second_ctrl_c_while_the_first_is_told_shows_no_traceback(run, monkeypatch):
+    def pressed(_):
+        raise KeyboardInterrupt
+
+    @click.command()
+    def broken():
+        raise click.ClickException("no")
+
+    monkeypatch.setattr(click.ClickException, "show", pressed)
+    monkeypatch.setattr(Verbs, "get_command", lambda *_: broken)
+
+    assert run("explain").code == 130
+
+
 def test_a_fault_of_the_bridge_names_its_place_and_quotes_nothing(run, monkeypatch):
     @click.command()
     def broken():

@@ -208,6 +208,33 @@ def test_a_limit_ends_it_after_a_page_and_resume_goes_on(syncing, crm):
     assert not syncing.checkpoint.exists()
 
 
+def test_a_run_that_is_resumed_says_and_reads_what_is_left_of_it(syncing, crm):
+    crm.records["company"] = [company(number) for number in range(1, 61)]
+    crm.records["contact"] = [contact(number) for number in range(1, 161)]
+    syncing("--yes", "--kind", "contact", "--limit", 60)
+
+    second = syncing("--yes", "--resume")
+
+    assert "contact: 60 of 160 records left" in second.out
+    assert "160 read, 160 sent" in second.out
+    assert ids(sent(), "organization") == []
+
+
+@pytest.mark.parametrize("words", [("--kind", "organization"), ("--since", "2026-02-01"), ("--since", "3d")])
+def test_what_contradicts_an_interrupted_run_is_refused_and_nothing_of_it_is_lost(syncing, crm, words):
+    crm.records["contact"] = [contact(number) for number in range(1, 161)]
+    syncing("--yes", "--kind", "contact", "--since", "2026-01-01", "--limit", 60)
+    before, asked = syncing.checkpoint.read_bytes(), len(crm.asked)
+
+    done = syncing("--yes", "--resume", *words)
+
+    assert done.code == 1
+    assert f"{words[0]} is not that of the interrupted run" in done.err
+    assert syncing.checkpoint.read_bytes() == before
+    assert len(crm.asked) == asked
+    assert syncing("--yes", "--resume", "--kind", "contact", "--since", "2026-01-01").code == 0
+
+
 def test_a_dry_run_leaves_the_checkpoint_of_an_interrupted_run(syncing, crm):
     crm.records["contact"] = [contact(number) for number in range(1, 121)]
     cut(syncing.stack, 2, "after")
@@ -353,6 +380,16 @@ def test_a_key_that_is_refused_ends_the_run_unless_there_is_a_new_one(syncing, c
     assert taken.code == 0, taken.err
 
 
+@pytest.mark.parametrize("status", [307, 404])
+def test_an_address_that_leads_elsewhere_is_not_told_to_be_the_key(syncing, crm, status):
+    crm.faults = [(status, {}, {})] * 9
+
+    done = syncing("--yes", "--kind", "contact")
+
+    assert done.code == 1
+    assert f"API is not at this address ({status}); bridge connect … --api-only stores the right one" in done.err
+
+
 def test_a_key_that_is_replaced_meanwhile_is_taken_up(syncing, crm):
     crm.records["contact"] = [contact(number) for number in range(1, 61)]
     put, answer = syncing.stack.put, crm.answer
@@ -439,7 +476,7 @@ def test_number_calls_and_minutes_are_said_before_it_begins(syncing, crm):
     since = syncing("--since", "2026-04-01", input="n\n")
 
     assert done.code == 130
-    assert "organization: 1 records\ncontact: 6,000 records\nlead: 0 records\n" in done.out
+    assert "organization: 1 record\ncontact: 6,000 records\nlead: 0 records\n" in done.out
     assert "about 121 calls and 2 min" in done.out
     assert "contact: 0 records that changed since" in since.out
     assert crm.asked == []
@@ -473,6 +510,12 @@ def test_a_page_that_is_too_large_is_read_in_smaller_ones(online, tmp_path, monk
         sizes = [one.path.partition("limit=")[2].partition("&")[0] for one in crms.requests()]
     assert "61 read, 54 sent to the inbox queue; left out: 7 too-large" in done.out
     assert list(dict.fromkeys(sizes)) == ["50", "25", "5", "1"]
+
+
+def test_one_record_is_one_record(syncing, crm):
+    crm.records["contact"] = [contact(1)]
+
+    assert "contact: 1 record\nThat takes about 1 call and 1 min.\n" in syncing("--yes", "--kind", "contact").out
 
 
 def test_an_interrupted_run_is_named_before_it_is_forgotten(syncing, crm):

@@ -97,7 +97,7 @@ def test_status_names_a_record_that_is_wanted(online, wanting, bridge, crm):
     assert fresh.code == failed.code == 0
     assert first.startswith("contact 7 is wanted from the CRM since ")
     assert first.endswith("read now")
-    assert "1 tries failed" in then
+    assert "1 try failed" in then
     assert "read in " in then
     assert "There is no card" not in fresh.out
 

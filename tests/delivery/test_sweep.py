@@ -23,7 +23,7 @@ def fill(bridge, numbers, project=106, at=1):
         news = {
             key(number, project): [stamped({"externalId": str(number), "phones.0": phone}, changed_at=1, received_at=1)]
         }
-        Merging(bridge.cards, connection="acme", now=at + number, expires_at=None).merge(news)
+        Merging(bridge.cards, connection="acme", now=at + number).merge(news)
 
 
 def key(number, project=106):

@@ -33,7 +33,7 @@ def change(bridge, number=42, project=106, at=None, **values):
         **values,
     }
     news = {key(number, project): [stamped(fields, changed_at=at or now, received_at=now)]}
-    Merging(bridge.cards, connection="acme", now=now, expires_at=None).merge(news)
+    Merging(bridge.cards, connection="acme", now=now).merge(news)
     return key(number, project)
 
 
@@ -130,7 +130,7 @@ def test_cards_of_many_wakeups_share_a_post(bridge, ringostat):
 def test_projects_and_endpoints_have_their_own_posts_and_organizations_go_first(bridge, ringostat):
     organization = key_of(106, "Pipedrive", "organization:9")
     news = {organization: [stamped({"externalId": "9", "name": "Acme"}, changed_at=1, received_at=1)]}
-    Merging(bridge.cards, connection="acme", now=1, expires_at=None).merge(news)
+    Merging(bridge.cards, connection="acme", now=1).merge(news)
 
     woken(bridge, [change(bridge), change(bridge, project=107), organization])
 

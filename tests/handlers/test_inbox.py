@@ -5,7 +5,10 @@ import json
 
 import pytest
 
-from local.in_process import aws, counted, overheard, receive
+from aws.clients import PATIENT, secretsmanager
+from aws.secrets import Secret
+from handlers import inbox
+from local.in_process import CONNECTIONS, aws, counted, overheard, receive
 from settings import SETTINGS
 from tests.handlers.test_api import KEY, person
 
@@ -128,6 +131,28 @@ def test_messages_of_one_card_are_merged_in_one_batch_whatever_their_order(nowhe
     assert nowhere.take_inbox() == 0
     assert nowhere.card(KEY).fields["fullName"].value == "Olena 3"
     assert nowhere.wakeups() == [[KEY]]
+
+
+def test_a_connection_that_is_new_is_found_before_a_message_of_it_is_rejected(nowhere, monkeypatch):
+    seconds = [100.0]
+    known = Secret(secretsmanager(PATIENT), SETTINGS.connections_secret, lambda: seconds[0])
+    monkeypatch.setattr(inbox, "CONNECTIONS", known)
+    known.read()
+    seconds[0] += 30
+    aws("secretsmanager").put_secret_value(
+        SecretId=SETTINGS.connections_secret, SecretString=json.dumps({"fresh": CONNECTIONS["acme"]})
+    )
+    for name in ("fresh", "nobody"):
+        nowhere.put(person(), connection=name)
+
+    assert nowhere.take_inbox() == 2  # the secret was read half a minute before they were sent
+    assert nowhere.rejected() == []
+    seconds[0] += 60
+    for name in ("fresh", "nobody"):
+        nowhere.put(person(), connection=name)
+    assert nowhere.take_inbox() == 0
+    assert nowhere.card(KEY).connection == "fresh"
+    assert [told["code"] for told, _ in nowhere.rejected()] == ["unknown-connection"]
 
 
 def test_a_message_whose_card_cannot_be_written_leaves_the_others_in_peace(nowhere):

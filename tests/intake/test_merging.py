@@ -28,7 +28,7 @@ def organization(name="Acme", at=1):
 
 
 def merge(cards, news, now=1):
-    return Merging(cards, connection="acme", now=now, expires_at=None).merge(news)
+    return Merging(cards, connection="acme", now=now).merge(news)
 
 
 def employer(bridge, key=CONTACT):
@@ -143,7 +143,7 @@ def test_a_contact_that_is_gone_gets_no_name(nowhere):
 
 def test_when_time_is_up_the_event_is_given_back(nowhere):
     with pytest.raises(Unavailable):
-        Merging(nowhere.cards, connection="acme", now=1, expires_at=None, until=0).merge({CONTACT: [contact()]})
+        Merging(nowhere.cards, connection="acme", now=1, until=0).merge({CONTACT: [contact()]})
 
 
 def test_verdicts_are_of_the_changes_alone(nowhere):

@@ -35,7 +35,7 @@ def organization_key(identity):
 def merge(cards, kind, number, at, values, now=1):
     fields = stamped({"externalId": str(number), **values}, changed_at=at, received_at=at)
     key = contact_key(number) if kind == "contact" else organization_key(number)
-    return Merging(cards, connection="acme", now=now, expires_at=None).merge({key: [fields]})
+    return Merging(cards, connection="acme", now=now).merge({key: [fields]})
 
 
 def contact(cards, number, at, employer, now=1):
@@ -113,7 +113,7 @@ def test_of_very_many_contacts_a_sweep_does_a_thousand_and_the_next_the_rest():
     values = {"externalId": "1", "organizations.0": [{"externalId": "7", "name": None}]}
     values["phones.0"] = [{"value": "+380670000001", "name": None, "primary": True}]
     news = {contact_key(number): [stamped(values, changed_at=1, received_at=1)] for number in range(2_500)}
-    Merging(cards, connection="acme", now=1, expires_at=None).merge(news)
+    Merging(cards, connection="acme", now=1).merge(news)
     merge(cards, "organization", 7, 2, {"name": "Late"})
 
     def named():
@@ -155,7 +155,7 @@ def test_a_contact_that_was_being_written_with_the_old_name_gets_the_new_one():
     values = {"externalId": "1", "organizations.0": [{"externalId": "7", "name": None}]}
     values["phones.0"] = [{"value": "+380670000001", "name": None, "primary": True}]
     news = {contact_key(1): [stamped(values, changed_at=1, received_at=1)]}
-    Slow(cards, connection="acme", now=1, expires_at=None).merge(news)
+    Slow(cards, connection="acme", now=1).merge(news)
     before = employer_of(cards, 1)
     spread(cards, 1)
 

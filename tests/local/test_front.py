@@ -91,6 +91,8 @@ def test_a_throttle_lets_a_burst_in_and_then_its_rate():
 
     assert (at_once, later, much_later) == ([None, None, None, 429], [None, None, 429], [None, None, None, 429])
     assert door.refused == {429: 3}
+    assert door.told().split() == ["door", "refused", "before", "any", "function:", "3", "with", "429"]
+    assert door.told() == ""
 
 
 def test_no_request_waits_for_a_copy():

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import subprocess
 import sys
 from urllib.parse import parse_qs, urlsplit
 
@@ -75,6 +76,16 @@ def test_build_and_deployment_have_one_processor(by_uv):
     assert built["Globals"]["Function"]["Architectures"] == ["x86_64"]
     assert "Architecture" not in built["Parameters"]
     assert [name for name, one in template.functions(built).items() if "Architectures" in one] == []
+
+
+def test_without_credentials_one_line_says_it_before_anything_is_built(tmp_path):
+    env = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": "eu-central-1"}
+    command = [sys.executable, "-m", "tools.package", "--check", "a-bucket"]
+
+    done = subprocess.run(command, cwd=build.ROOT, env=env, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr == "The bucket cannot be reached, see AWS_PROFILE: Unable to locate credentials\n"
 
 
 def test_the_link_opens_the_page_that_creates_the_stack_of_the_uploaded_template():

@@ -30,7 +30,7 @@ def put(*rows):
 def say(bridge, one, at, **fields):
     """Merge some fields of a card, changed at a time; they are heard of then, too."""
     news = {one: [stamped(fields, changed_at=at, received_at=at)]}
-    Merging(bridge.cards, connection="acme", now=bridge.clock.now(), expires_at=None).merge(news)
+    Merging(bridge.cards, connection="acme", now=bridge.clock.now()).merge(news)
 
 
 def item(one):
