@@ -61,7 +61,7 @@ def test_editors_know_what_a_look_up_has():
         ('last  = "id"', 'lost  = "id"'),
         ("count = { json", "count = { jason"),
         ('when = "unknown"', 'when = "sometimes"'),
-        ('as      = "organization"', 'as      = "company"'),
+        ("[lookup.organization]\n", '[lookup.organization]\nas = "company"\n'),
     ):
         assert right in text
         assert VALIDATOR.is_valid(tomllib.loads(text))

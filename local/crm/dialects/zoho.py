@@ -7,7 +7,7 @@ from typing import Any
 from local.crm.dialect import Asked, Change, Crm, error, iso
 from local.crm.limits import Window
 from local.crm.records import Record, Records
-from local.emulator.reply import Reply, said
+from ops.web.reply import Reply, said
 
 MODULES = {"Contacts": "contact", "Accounts": "company"}
 TOKEN_SECONDS = 3_600
