@@ -8,7 +8,7 @@ from local import template
 from local.in_process import aws
 from mappings import Version, newest, puts
 from ops.scan import SEGMENTS, Cost
-from ops.stored import ENROLLED, names
+from ops.stored import ENROLLED, kept
 from settings import SETTINGS
 from tests.cli.people import person
 
@@ -104,12 +104,12 @@ def test_the_erased_stay_erased(online, bridge, back_up):
     assert bridge.card(key(2)).fields == {}
 
 
-def kept(number):
+def version(number):
     return Version("own", number, f"text {number}", put_at=number, note=f"note {number}")
 
 
 def store(bridge, number):
-    for write in puts(kept(number), number - 1):
+    for write in puts(version(number), number - 1):
         bridge.cards.write(write)
     bridge.cards.enrol("own", ENROLLED)
 
@@ -132,9 +132,9 @@ def test_stored_mappings_and_staff_lists_come_back_where_there_are_none(online, 
     assert done.code == 0, done.err
     assert "6 other rows" in online("restore", RESTORED, "--dry-run").out
     assert "4 rows that are no cards" in done.out
-    assert str(newest(bridge.cards, "own")) == "own@2"
+    assert str(newest(bridge.cards, "own")) == "own v2"
     assert Version.of("own", bridge.cards.row(mapping_key("own", 1))).note == "note 1"
-    assert names(online.stack) == ["own"]
+    assert list(map(str, kept(online.stack))) == ["own v2"]
     staff = [employees.ids_of(bridge.cards.row(staff_key(project))) for project in (106, 107)]
     assert staff == [{"olena@example.com": "7"}, {"new@example.com": "2"}]
 
@@ -152,7 +152,7 @@ def test_of_a_mapping_that_was_stored_anew_only_missing_versions_come_back(onlin
     online("restore", RESTORED)
 
     assert [bool(bridge.cards.row(mapping_key("own", number))) for number in (1, 2, 3)] == [True, True, False]
-    assert str(newest(bridge.cards, "own")) == "own@2"
+    assert str(newest(bridge.cards, "own")) == "own v2"
 
 
 def test_a_card_that_the_backup_lacks_and_a_table_that_is_none_are_named(online, bridge, back_up):
