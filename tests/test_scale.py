@@ -40,7 +40,7 @@ BEARS = {
 
 
 @pytest.mark.parametrize("what", BEARS)
-def test_a_stack_bears_what_the_page_says(what):
+def test_a12_a_stack_bears_what_the_page_says(what):
     assert ROWS[what][0].split()[0] == f"{math.floor(BEARS[what]):,}"
 
 

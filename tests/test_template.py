@@ -339,7 +339,7 @@ def test_the_presets_of_a_link_prove_themselves_by_their_address_and_need_no_key
     assert set(TEMPLATE["Parameters"]["FirstPreset"]["AllowedValues"]) == {"", "pipedrive"} | whole
 
 
-def test_cards_outlive_the_stack():
+def test_a6_a14_cards_outlive_the_stack():
     (table,) = of_type("AWS::DynamoDB::Table").values()
     properties = table["Properties"]
 
@@ -417,7 +417,7 @@ def alarm(name: str) -> dict:
     return RESOURCES[name]["Properties"]
 
 
-def test_there_is_an_alarm_for_each_promise_and_no_other():
+def test_a13_there_is_an_alarm_for_each_promise_and_no_other():
     found = {
         name: (
             alarm(name)["MetricName"],

@@ -48,7 +48,7 @@ def edited(number, words):
     return person(number, name=words, at="2026-06-01T10:00:00Z")
 
 
-def test_lost_cards_come_back_and_newer_ones_stay(online, bridge, ringostat, back_up):
+def test_a6_lost_cards_come_back_and_newer_ones_stay(online, bridge, ringostat, back_up):
     for number in range(1, 30):
         bridge.post("acme", person(number, name=f"Olena {number}"))
     back_up()

@@ -50,7 +50,7 @@ def upgraded(bridge):
     return bridge
 
 
-def test_what_the_version_before_owed_is_delivered(upgraded, ringostat):
+def test_a10_what_the_version_before_owed_is_delivered(upgraded, ringostat):
     upgraded.clock.pass_(61)
     upgraded.sweep()
     upgraded.settle()
@@ -63,7 +63,7 @@ def test_what_the_version_before_owed_is_delivered(upgraded, ringostat):
     assert upgraded.card(key(7)).refused.code == "400"
 
 
-def test_its_cards_are_merged_with_news_and_forget_nothing(upgraded):
+def test_a10_its_cards_are_merged_with_news_and_forget_nothing(upgraded):
     before = upgraded.card(key(3))
 
     say(upgraded, key(3), START, fullName="Older")
@@ -76,7 +76,7 @@ def test_its_cards_are_merged_with_news_and_forget_nothing(upgraded):
     assert upgraded.card(key(5)).fields == {}
 
 
-def test_a_row_that_was_born_as_a_wish_gets_the_connection_of_its_card(upgraded):
+def test_a10_a_row_that_was_born_as_a_wish_gets_the_connection_of_its_card(upgraded):
     """Two births of a row (review N1): the predecessor's wish for a name, and a tombstone before its card."""
     organization = "106#Pipedrive#organization:50"
     upgraded.cards.erase(key(11), upgraded.clock.now())
@@ -90,7 +90,7 @@ def test_a_row_that_was_born_as_a_wish_gets_the_connection_of_its_card(upgraded)
     assert upgraded.card(key(8)).fields["organizationName.50"].value == "Acme"
 
 
-def test_its_messages_are_understood(upgraded, ringostat):
+def test_a10_its_messages_are_understood(upgraded, ringostat):
     upgraded.put(PREDECESSOR["inbox"])
     aws("sqs").send_message(QueueUrl=SETTINGS.delivery_queue_url, MessageBody=PREDECESSOR["wakeup"])
 
@@ -105,7 +105,7 @@ def further(one, *elements):
     rewritten(one, fields={"S": json.dumps({name: [*stamp, *elements] for name, stamp in fields.items()})})
 
 
-def test_what_the_next_version_put_beside_is_kept_by_every_writer(bridge, ringostat):
+def test_a10_what_the_next_version_put_beside_is_kept_by_every_writer(bridge, ringostat):
     change(bridge)
     further(key(), "mapping-2", {"more": 1})
     rewritten(key(), invented={"M": {"deep": NUMBER}}, ratio=NUMBER)
@@ -120,7 +120,7 @@ def test_what_the_next_version_put_beside_is_kept_by_every_writer(bridge, ringos
     assert (item(key())["invented"], item(key())["ratio"]) == ({"M": {"deep": NUMBER}}, NUMBER)
 
 
-def test_a_repetition_does_not_take_away_what_the_next_version_said_of_a_stamp(bridge):
+def test_a10_a_repetition_does_not_take_away_what_the_next_version_said_of_a_stamp(bridge):
     say(bridge, key(), START, fullName="Olena")
     further(key(), "mapping-2")
     before = item(key())
@@ -130,13 +130,13 @@ def test_a_repetition_does_not_take_away_what_the_next_version_said_of_a_stamp(b
     assert item(key()) == before
 
 
-def test_a_refusal_with_more_to_say_is_read():
+def test_a10_a_refusal_with_more_to_say_is_read():
     row = {"key": {"S": key()}, "refused": {"S": '["hash", "400", "fullName", 7, 3, "more"]'}}
 
     assert card_of(row).refused == Refusal("hash", "400", "fullName", 7)
 
 
-def test_other_rows_of_the_next_version_are_read(nowhere):
+def test_a10_other_rows_of_the_next_version_are_read(nowhere):
     put({"key": {"S": "106#throttle"}, "circuit": {"S": "weather"}, "rests_until": {"N": "1"}, "half": NUMBER})
     put({"key": {"S": "wanted#acme#contact:1"}, "due": {"S": "wanted#acme"}, "due_at": {"N": "1"}, "since": {"N": "1"},
          "wanted_at": {"N": "1"}, "invented": {"L": [NUMBER]}})  # fmt: skip
@@ -146,7 +146,7 @@ def test_other_rows_of_the_next_version_are_read(nowhere):
     assert nowhere.wanted("acme") == [Row("wanted#acme#contact:1", "contact", "1", 1, 1, 1)]
 
 
-def test_a_card_of_a_greater_schema_is_left_to_the_next_version(bridge, ringostat, caplog):
+def test_a10_a_card_of_a_greater_schema_is_left_to_the_next_version(bridge, ringostat, caplog):
     for number in (1, 2, 3):
         change(bridge, number)
     rewritten(key(2), schema=LATER)
@@ -163,7 +163,7 @@ def test_a_card_of_a_greater_schema_is_left_to_the_next_version(bridge, ringosta
     assert item(key(2)) == before
 
 
-def test_an_event_of_such_a_card_waits_in_the_inbox_queue(bridge):
+def test_a10_an_event_of_such_a_card_waits_in_the_inbox_queue(bridge):
     person = [{"externalId": "1", "fullName": "Olena", "phones": ["+380670000001"]}]
     bridge.post("acme-direct", person)
     rewritten("106#Direct#contact:1", schema=LATER)
@@ -177,7 +177,7 @@ def test_an_event_of_such_a_card_waits_in_the_inbox_queue(bridge):
     assert bridge.rejected() == []
 
 
-def test_the_sweep_goes_on_beside_such_cards(bridge, ringostat):
+def test_a10_the_sweep_goes_on_beside_such_cards(bridge, ringostat):
     change(bridge, 1)
     change(bridge, 2)
     rewritten(key(2), schema=LATER)
@@ -189,7 +189,7 @@ def test_the_sweep_goes_on_beside_such_cards(bridge, ringostat):
     assert names(ringostat) == {"1": "Olena 1"}
 
 
-def test_a_plain_row_of_a_greater_schema_is_not_read_as_if_known(nowhere):
+def test_a10_a_plain_row_of_a_greater_schema_is_not_read_as_if_known(nowhere):
     put({"key": {"S": "lookup#acme"}, "schema": LATER})
 
     for read in (lambda cards: cards.row("lookup#acme"), lambda cards: cards.rows(["lookup#acme"])):
@@ -198,7 +198,7 @@ def test_a_plain_row_of_a_greater_schema_is_not_read_as_if_known(nowhere):
 
 
 @pytest.mark.parametrize("queue", ["delivery", "lookup"])
-def test_a_wake_up_of_a_greater_schema_stays_in_its_queue(bridge, queue):
+def test_a10_a_wake_up_of_a_greater_schema_stays_in_its_queue(bridge, queue):
     url = {"delivery": SETTINGS.delivery_queue_url, "lookup": SETTINGS.lookup_queue_url}[queue]
     body = json.dumps({"schema": 2, "keys": [key()], "connection": "acme"})
     aws("sqs").send_message(QueueUrl=url, MessageBody=body)
@@ -206,7 +206,7 @@ def test_a_wake_up_of_a_greater_schema_stays_in_its_queue(bridge, queue):
     assert (bridge.deliver() if queue == "delivery" else bridge.take_lookups()) == 1
 
 
-def test_further_fields_of_a_wake_up_are_ignored(bridge, ringostat):
+def test_a10_further_fields_of_a_wake_up_are_ignored(bridge, ringostat):
     change(bridge)
     message = json.dumps({"schema": 1, "keys": [key()], "sent_by": "api"})
     aws("sqs").send_message(QueueUrl=SETTINGS.delivery_queue_url, MessageBody=message)
@@ -219,7 +219,7 @@ def test_further_fields_of_a_wake_up_are_ignored(bridge, ringostat):
 NEXT = {"connection": "nobody", "body": {"contacts": []}, "tenant": "+380670000001", "mapping": {"version": 7}}
 
 
-def test_further_fields_of_an_inbox_message_survive_its_rejection(nowhere):
+def test_a10_further_fields_of_an_inbox_message_survive_its_rejection(nowhere):
     nowhere.put(NEXT)
     nowhere.take_inbox()
 
@@ -231,14 +231,14 @@ def test_further_fields_of_an_inbox_message_survive_its_rejection(nowhere):
     assert "380" not in json.dumps(attributes)
 
 
-def test_an_inbox_message_of_a_greater_schema_stays_in_its_queue(nowhere):
+def test_a10_an_inbox_message_of_a_greater_schema_stays_in_its_queue(nowhere):
     nowhere.put({"schema": 2, "anything": "else"})
 
     assert nowhere.take_inbox() == 1
     assert nowhere.rejected() == []
 
 
-def test_what_api_keeps_is_read_by_the_version_before():
+def test_a10_what_api_keeps_is_read_by_the_version_before():
     """It forbids fields that it does not know."""
     message = {"messageId": "m", "attributes": {"SentTimestamp": "1"}, "messageAttributes": {}}
     event = queued({**message, "body": PREDECESSOR["inbox"]})
