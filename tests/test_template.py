@@ -658,7 +658,7 @@ def test_what_the_door_refuses_is_counted_by_the_log_of_the_api():
 GUIDES = {path.stem: path.read_text("utf-8") for path in (template.ROOT / "docs" / "connect").glob("[!R]*.md")}
 
 
-def test_the_alarm_of_the_door_names_the_crms_that_lose_what_it_refuses():
+def test_r1_the_alarm_of_the_door_names_the_crms_that_lose_what_it_refuses():
     text = alarm("RequestsRefusedAlarm")["AlarmDescription"]["Fn::Sub"]
     line = re.compile(r"^- \*\*\[After 429 or an outage\]\(\.\./operations\.md#([a-z-]+)\)\*\*: (\w+)", re.MULTILINE)
 

@@ -71,7 +71,7 @@ def arrived(world, name):
     return time.monotonic() - begun
 
 
-def test_a4_a_mass_edit_passes_the_door_with_its_defaults_and_is_delivered(world, show):
+def test_a4_r1_a_mass_edit_passes_the_door_with_its_defaults_and_is_delivered(world, show):
     statuses, slowest = mass_edit(world, "Перша")
     assert statuses == {202: CONTACTS}
     assert not world.front.door.refused
@@ -83,7 +83,7 @@ def test_a4_a_mass_edit_passes_the_door_with_its_defaults_and_is_delivered(world
     )
 
 
-def test_a4_what_a_door_of_ten_copies_refuses_is_counted_and_healed_by_a_sync(world, tmp_path, show):
+def test_a4_r1_what_a_door_of_ten_copies_refuses_is_counted_and_healed_by_a_sync(world, tmp_path, show):
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     usual, world.front.door = world.front.door, Door(template.throttle(template.load()), copies=10)
     statuses, slowest = mass_edit(world, "Друга")
