@@ -148,8 +148,13 @@ def plain(record: Record) -> Event:
     """Return a message as the CRM's own body, whose attributes name connection and type."""
     attributes = {name: attribute.get("stringValue") or "" for name, attribute in record["messageAttributes"].items()}
     headers = {"content-type": attributes.get("content-type", "application/json")}
-    arrived, message_id = int(record["attributes"]["SentTimestamp"]), record["messageId"]
-    return Event(attributes.get("connection", ""), record["body"].encode(), headers, {}, arrived, message_id)
+    body, message_id = record["body"].encode(), record["messageId"]
+    return Event(attributes.get("connection", ""), body, headers, {}, sent_at(record), message_id)
+
+
+def sent_at(record: Record) -> int:
+    """Return when a message was sent (ms since 1970)."""
+    return int(record["attributes"]["SentTimestamp"])
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from aws.secrets import Secret
 from connections import Connection, connection_of
 from errors import AllRejected, BadBody, SenderError, TooLarge, Unavailable, UnknownConnection
-from event import Event, Record, plain, queued
+from event import Event, Record, queued, sent_at
 from intake.ingest import Mapped, Stores, Verdict, conclude, mapped, merge, reject, reject_unread
 from telemetry import count, failed, logger
 
@@ -63,10 +63,10 @@ class Batch(NamedTuple):
         return None
 
     def _mapped(self, event: Event, record: Record) -> Mapped:
-        connection = self._connection(event.connection, plain(record).received_at)
+        connection = self._connection(event.connection, sent_at(record))
         return mapped(event, connection, self.stores.mappings.of(connection), self.stores)
 
-    def _connection(self, name: str, sent_at: int) -> Connection:
+    def _connection(self, name: str, since: int) -> Connection:
         """Return a connection; raise UnknownConnection only where the secret was read after the message was sent.
 
         Of one that was read before, the connection may be new: the message stays, and the secret is read until then.
@@ -74,7 +74,7 @@ class Batch(NamedTuple):
         secret = self.connections
         connection = connection_of(secret.read(), name) or connection_of(secret.refresh(), name)
         if connection is None:
-            if secret.age() * 1000 > self.clock() - sent_at:
+            if secret.age() * 1000 > self.clock() - since:
                 raise Unavailable("The connection may be newer than what was read of the secret.")
             raise UnknownConnection
         return connection
