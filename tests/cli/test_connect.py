@@ -50,7 +50,7 @@ def test_a_connection_is_stored_beside_the_others_and_its_address_is_printed(onl
     assert "Tools and apps > Webhooks > Create" in done.out
 
 
-def test_as_many_connections_fit_the_secret_as_is_said(online):
+def test_a11_as_many_connections_fit_the_secret_as_is_said(online):
     """The entry is an average one; the text is what Secrets Manager holds."""
     given = ["--name", "acme-0001", *GIVEN[2:], "--crm-url", "https://acme-0001.pipedrive.com"]
     boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
