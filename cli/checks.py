@@ -418,7 +418,8 @@ def last_events(stack: Stack) -> Iterator[Finding]:
     silent = set(stack.cards.silent(now, HEARD_MOST))
     for name in sorted(set(stack.cards.silent(EVER_MS, HEARD_MOST)) - entries.keys()):
         remedy = (
-            f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM "
+            f"its requests are denied: bring back the secret (docs/operations.md, A lost secret) before anything else "
+            f"writes it, or bridge connect PRESET --name {name}, or take the hook out of the CRM "
             f"and bridge disconnect {name}"
         )
         yield Finding("wrong", f"events came by the connection {name}, which is gone", remedy)

@@ -315,6 +315,17 @@ def test_the_value_of_a_secret_never_changes_for_then_cloudformation_writes_it_a
     }
 
 
+def test_what_an_update_would_write_over_says_so_and_the_stack_policy_of_the_page_protects_it():
+    written = {name: json.dumps(item) for name, item in of_type("AWS::SecretsManager::Secret").items()}
+    first = [name for name in TEMPLATE["Parameters"] if any(f"${{{name}}}" in text for text in written.values())]
+    policy = json.loads(re.search(r"--stack-policy-body '(.+?)'", OPERATIONS, re.DOTALL)[1])
+    (denied,) = (one["Resource"] for one in policy["Statement"] if one["Effect"] == "Deny")
+
+    assert len(first) == 7
+    assert [one for one in first if "Never change it later" not in TEMPLATE["Parameters"][one]["Description"]] == []
+    assert denied == [f"LogicalResourceId/{name}" for name, text in written.items() if "${First" in text]
+
+
 def test_the_first_connection_of_a_link_is_one_that_the_functions_read():
     given = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
     given |= {"FirstPreset": "kommo", "FirstProject": "106", "FirstToken": "t" * 20, "FirstAuthKey": "k"}
