@@ -137,7 +137,7 @@ def _thin(url: str) -> Table:
         "Events that only name a record (Bitrix24; virtual time)",
         figures,
         [
-            f"{EVENTS} events, {PER_CONTACT} of each contact within seconds; an answer of the API takes {API_SECONDS} s",
+            f"{EVENTS} events, {PER_CONTACT} of a contact within seconds; an answer of the API takes {API_SECONDS} s",
             "AWS is a stand-in, its CPU left out; the API is the emulator in another process, over HTTP",
         ],
     )
@@ -184,8 +184,8 @@ def _fills() -> Table:
         f"First fill: {CONTACTS:,} contacts, page by page, against a bare loop over the same pages",
         figures,
         [
-            "the loop reads and decodes all pages over one kept connection; ours maps and sifts each record, keeps its"
-            " checkpoint, and sends what becomes a card to the inbox queue (which, like the API, is a stand-in)",
+            "the loop reads and decodes all pages over one kept connection",
+            "ours maps and sifts each record, keeps its checkpoint, and sends what becomes a card to the inbox queue",
             "at an API that answers at once the loop has next to nothing to do, so that has no target",
             "without the CRM's own limit, which is 100 contacts a second at Bitrix24: slower than all of these",
         ],
@@ -227,7 +227,7 @@ def _timed(cpu: list[float], work: Callable[[], Any]) -> float:
 
 def _sync(url: str) -> None:
     world, connection = World(), joined(NAME)
-    ids = {name: environment.VARIABLES["INBOX_QUEUE_URL"] for name in ("InboxQueue", "CardsTable")}
+    ids = dict.fromkeys(("InboxQueue", "CardsTable"), environment.VARIABLES["INBOX_QUEUE_URL"])
     stack = Stack(lambda _: Boto(world), ids, "http://127.0.0.1:9/crm/", sleep=lambda _: None)
     vars(stack)["environment"] = environment.VARIABLES
     dialect = api_of(world.stores.mappings.of(connection))
