@@ -118,7 +118,7 @@ def test_the_doctor_looks_for_the_list_where_a_mapping_needs_it(online, bridge, 
     assert before == []
     assert (missing.kind, missing.remedy) == ("warning", "bridge staff 106 --try")
     assert there.kind == "note"
-    assert there.what.startswith("project 106 has a list of 1 employees, read ")
+    assert there.what.startswith("project 106 has a list of 1 employee, read ")
 
 
 TABLED = MAPPING.replace('staff = "email"', 'lookup = "staff"') + '[lookups.staff]\n"olena@example.com" = "501"\n'
