@@ -2,11 +2,14 @@
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench.corpus import START, person
-from bench.measure import Figure, Table, alternating, ratios, spread
+from bench.measure import Figure, Table, alternating, cpu_each, ratios, spread
 from bench.world import Nowhere, World, own
+from cli.console.server import Console
+from tests.consoles import Million
 
 ROUNDS = 11
 EVENTS = 40
@@ -19,7 +22,7 @@ LATER = itertools.count(1)
 
 def tables() -> list[Table]:
     """Measure."""
-    return [_table(), _phones()]
+    return [_table(), _phones(), _console()]
 
 
 def _table() -> Table:
@@ -69,6 +72,27 @@ def _phones() -> Table:
     slope = (figures[-1].value - figures[0].value) / (PHONES[-1] - PHONES[0]) * 1e3
     figures.append(Figure("each further phone", slope, "µs"))
     return Table("Growth of a card (own CPU; ingest of a change and its delivery, phones seen before)", figures)
+
+
+def _console() -> Table:
+    stacks = {f"{size:,} cards": Million(size) for size in (1_000, SIZES[-1])}
+    consoles = {name: Console(million.stack()) for name, million in stacks.items()}
+    works = {name: cpu_each(partial(console.answer, "GET", "book", {}), 5) for name, console in consoles.items()}
+    taken = alternating(ROUNDS, works)
+    for console in consoles.values():
+        console.close()
+    few, many = taken
+    each = spread(taken[many]).times(1e3)
+    ratio = ratios(taken[many], taken[few])
+    calls = len(stacks[many].calls) / (5 * ROUNDS)
+    return Table(
+        "The console's first page (CPU, with the making of its rows)",
+        [
+            Figure(many, each.median, "ms", each, few, ratio, most=MOST, aims_at="ratio"),
+            Figure("AWS calls", calls, "", most=1),
+        ],
+        ["50 cards a page; rows are made when they are read, so no table of a million is filled"],
+    )
 
 
 def filled(size: int) -> World:
