@@ -476,9 +476,14 @@ def door(online, entrance, bridge):
     return slept
 
 
-@pytest.mark.parametrize("preset", ["kommo", "pipedrive", "direct"])
-def test_n12_it_waits_until_the_functions_know_the_connection(online, door, bridge, preset):
-    done = online("connect", preset, *GIVEN, "--yes")
+BY_BITRIX24 = ["bitrix24", "--scheme", "body-token", "--verify", "token=theirs"]
+
+
+@pytest.mark.parametrize(
+    "words", [["kommo"], ["pipedrive"], ["direct"], ["copper"], BY_BITRIX24], ids=lambda words: words[0]
+)
+def test_n12_it_waits_until_the_functions_know_the_connection(online, door, bridge, words):
+    done = online("connect", *words, *GIVEN, "--yes")
 
     assert done.code == 0, done.err
     assert "Ready in 30 s" in done.out
@@ -488,9 +493,10 @@ def test_n12_it_waits_until_the_functions_know_the_connection(online, door, brid
 
 
 def test_n12_it_does_not_wait_for_what_no_harmless_request_can_show(online, door):
-    done = online("connect", "copper", *GIVEN, "--yes")
+    done = online("connect", "close", *GIVEN, input="\n" * 9)  # its secret is not given yet
 
     assert "within a minute" in done.out
+    assert online("connect", "copper", *GIVEN, "--yes", "--replace", "--no-wait").code == 0
     assert "within 5 minutes" in online("connect", "copper", *GIVEN, "--yes", "--replace").out
     assert online("connect", "kommo", *GIVEN[2:], "--name", "other", "--yes", "--no-wait").code == 0
     assert door == []

@@ -91,6 +91,7 @@ def test_owners_are_listed_with_the_employees_whom_their_cards_name(staff, bridg
 
     assert lines[0].startswith("employees 1 with an e-mail address, read ")
     assert lines[1:] == [
+        "owner employee cards",
         "matched Own 7 501 1 of 2 cards",
         "unmatched Other 7 1 card not in the list: 77",
         "unmatched Own 8 1 card",

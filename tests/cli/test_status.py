@@ -20,11 +20,36 @@ def test_a_delivered_card_shows_its_fields_with_stamps_and_what_was_confirmed(on
 
     assert done.code == 0
     assert f"{KEY}  delivered\n" in done.out
-    assert '"Олена Коваль"' in done.out
-    assert '"+380670000001"' in done.out
+    assert "  Олена Коваль\n" in done.out
+    assert "  +380670000001\n" in done.out
     assert "changed 2026-03-01" in done.out
     assert lines(done)["confirmed"].startswith("the newest state, 2026-05-")
     assert lines(done)["came by"] == "acme"
+
+
+def test_phones_and_companies_are_shown_for_people(online, bridge):
+    phones = [{"value": "067 000 00 01", "primary": True, "label": "work"}, {"value": "067 000 00 02"}]
+    event = person(org_id=5)
+    event["data"]["phones"] = phones
+    bridge.post("acme", event)
+
+    shown = online("status", "acme", 42).out
+
+    assert "+380670000001 (primary), +380670000002\n" in shown
+    assert shown.count("{") == shown.count("[") == 0
+
+
+@pytest.mark.parametrize("words", ["status acme 42", "due"])
+@pytest.mark.parametrize(("fault", "colour"), [(None, "36"), ({"status": 503}, "33"), ({"status": 400}, "31")])
+def test_a_state_has_its_own_colour(online, bridge, ringostat, monkeypatch, words, fault, colour):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    bridge.post("acme", person())
+
+    if fault:
+        ringostat.faults(fault)
+        bridge.deliver()
+
+    assert f"\x1b[{colour}m" in online(*words.split()).out
 
 
 def test_a_card_with_newer_content_says_that_ringostat_holds_an_older_state(online, bridge):
