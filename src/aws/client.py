@@ -19,7 +19,7 @@ from botocore.credentials import ContainerProvider, CredentialResolver, EnvProvi
 from urllib3.exceptions import HTTPError
 
 from aws.pauses import pause
-from aws.signature import Keys, signed
+from aws.signature import Keys, Place, signed
 from errors import Unavailable
 
 OK = 200
@@ -101,7 +101,7 @@ class Client:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.service = service
-        self._region = region
+        self._place = Place(region, service.name)
         self._patience = patience
         self.url = (endpoint or endpoint_of(service.name, region)).rstrip("/") + "/"
         self._host = urlsplit(self.url).netloc
@@ -156,7 +156,7 @@ class Client:
         }
         keys = Keys(*credentials().get_frozen_credentials()[:3])
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._wall_clock()))
-        return signed(headers, body, keys=keys, region=self._region, service=self.service.name, moment=moment)
+        return signed(headers, body, keys, self._place, moment)
 
     def _open_pool(self) -> urllib3.HTTPConnectionPool:
         """Return the pool, a new one after a pause in which its connections may have died."""

@@ -21,9 +21,14 @@ class Keys(NamedTuple):
     token: str | None
 
 
-def signed(
-    headers: Mapping[str, str], body: bytes, *, keys: Keys, region: str, service: str, moment: str
-) -> dict[str, str]:
+class Place(NamedTuple):
+    """What a signature is good for."""
+
+    region: str
+    service: str
+
+
+def signed(headers: Mapping[str, str], body: bytes, keys: Keys, place: Place, moment: str) -> dict[str, str]:
     """Return the headers as they are to be sent, all of them signed; `Host` must be among them.
 
     `moment` is the time in UTC, as `20261128T201500Z`.
@@ -32,9 +37,9 @@ def signed(
     lines = sorted(f"{name.lower()}:{value}" for name, value in sent.items())
     names = ";".join(line.partition(":")[0] for line in lines)
     canonical = "\n".join(["POST", "/", "", *lines, "", names, hashlib.sha256(body).hexdigest()])
-    scope = f"{moment[:8]}/{region}/{service}/aws4_request"
+    scope = "/".join([moment[:8], *place, "aws4_request"])
     text = "\n".join([ALGORITHM, moment, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-    signature = hmac.digest(_key(keys.secret_key, moment[:8], region, service), text.encode(), "sha256").hex()
+    signature = hmac.digest(_key(keys.secret_key, moment[:8], *place), text.encode(), "sha256").hex()
     credential = f"{keys.access_key}/{scope}"
     sent["Authorization"] = f"{ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
     return sent

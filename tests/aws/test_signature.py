@@ -7,7 +7,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws.signature import Keys, signed
+from aws.signature import Keys, Place, signed
 
 words = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=20)
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
@@ -33,8 +33,5 @@ def test_it_is_botocores(body, keys, host, region, service, target, moment):
         botocore.auth.get_current_datetime = current
     wanted = {name: str(text) for name, text in theirs.headers.items()}
 
-    at = wanted["X-Amz-Date"]
-    assert signed({"Host": host, **headers}, body, keys=keys, region=region, service=service, moment=at) == {
-        "Host": host,
-        **wanted,
-    }
+    place = Place(region, service)
+    assert signed({"Host": host, **headers}, body, keys, place, wanted["X-Amz-Date"]) == {"Host": host, **wanted}
