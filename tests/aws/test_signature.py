@@ -7,7 +7,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws.signature import Keys, Place, signed
+from aws.client import Keys, Place, with_signature
 
 words = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=20)
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
@@ -34,4 +34,7 @@ def test_it_is_botocores(body, keys, host, region, service, target, moment):
     wanted = {name: str(text) for name, text in theirs.headers.items()}
 
     place = Place(region, service)
-    assert signed({"Host": host, **headers}, body, keys, place, wanted["X-Amz-Date"]) == {"Host": host, **wanted}
+    assert with_signature({"Host": host, **headers}, body, keys, place, wanted["X-Amz-Date"]) == {
+        "Host": host,
+        **wanted,
+    }
