@@ -12,6 +12,7 @@ from bench.stages import BUYS
 PAGE = ROOT / "docs" / "performance.md"
 
 
+NONE = "–"
 FUNCTIONS = ("api", "inbox", "deliver", "lookup", "sweep")
 
 
@@ -125,7 +126,7 @@ def tables(results: Mapping[str, Any]) -> dict[str, list[str]]:
         "calls": markdown(
             ("what", "AWS calls"),
             [
-                *([what, str(_found(at, Key("calls", "AWS calls", name))["value"])] for what, name in CALLS.items()),
+                *([what, _number(_found(at, Key("calls", "AWS calls", name)))] for what, name in CALLS.items()),
                 *([what, _value(_found(at, Key("lookups", "Events", name)))] for what, name in lookups.items()),
                 [
                     "a nightly sync of which nothing changed",
@@ -153,12 +154,17 @@ def _run(results: Mapping[str, Any]) -> list[str]:
 
 def _stages(at: Mapping[Key, Any]) -> list[str]:
     """Return the lines of a warm webhook with what each buys."""
-    found = {name: _found(at, Key("webhook", LINES, name)) for name in (*BUYS, "together")}
-    whole = found["together"]["value"]
+    lines = {name: _found(at, Key("webhook", LINES, name)) for name in (*BUYS, "together")}
+    found = {name: figure for name, figure in lines.items() if figure}
     return markdown(
         ("stage", "CPU", "share", "what it buys"),
         (
-            [name, f"{figure['value']:,.0f} µs", f"{figure['value'] / whole:.0%}", BUYS.get(name, "")]
+            [
+                name,
+                f"{figure['value']:,.0f} µs",
+                f"{figure['value'] / found['together']['value']:.0%}",
+                BUYS.get(name, ""),
+            ]
             for name, figure in found.items()
         ),
     )
@@ -176,6 +182,8 @@ def _rivals(at: Mapping[Key, Any], rows: Mapping[str, tuple[str, str]], columns:
 
 def _compared(at: Mapping[Key, Any], key: Key) -> list[str]:
     figure = _found(at, key)
+    if figure is None:
+        return [NONE, "", ""]
     return [
         _value(figure),
         figure.get("baseline", ""),
@@ -184,23 +192,33 @@ def _compared(at: Mapping[Key, Any], key: Key) -> list[str]:
 
 
 def _found(at: Mapping[Key, Any], wanted: Key) -> Any:
-    """Return the first figure that a key means; its title need only begin so, its baseline counts only if given."""
+    """Return the first figure that a key means, None if it was not measured (a peer that does not run here).
+
+    Its title need only begin so, its baseline counts only if given.
+    """
     for key, figure in at.items():
         same = key.subject == wanted.subject and key.title.startswith(wanted.title) and key.name == wanted.name
         if same and wanted.baseline in ("", key.baseline):
             return figure
-    raise KeyError(wanted)
+    return None
 
 
 def _value(figure: Any) -> str:
+    if figure is None:
+        return NONE
     return re.sub(
         r" (an event|events/s|after the outage)$", "", f"{short(figure['value'])} {figure.get('unit', '')}"
     ).strip()
 
 
+def _number(figure: Any) -> str:
+    return str(figure["value"]) if figure else NONE
+
+
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return a table of Markdown."""
-    return [f"| {' | '.join(row)} |".replace("|  |", "| |") for row in (head, ["---"] * len(head), *rows)]
+    """Return a table of Markdown, without the rows of which nothing was measured."""
+    known = [row for row in rows if NONE not in row[1:] or any(cell not in ("", NONE) for cell in row[1:])]
+    return [f"| {' | '.join(row)} |".replace("|  |", "| |") for row in (head, ["---"] * len(head), *known)]
 
 
 def write() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from bench import corpus, environment, load, measure, outage, peers, processes, report, stages, stub, world
+from bench import corpus, environment, load, measure, outage, page, peers, processes, report, stages, stub, world
 from bench.subjects import calls
 
 PEERS = Path(peers.__file__).parent
@@ -52,6 +52,15 @@ def test_a_missed_target_is_said_to_be_missed():
 
     assert report.missed([report.as_json(table)]) == ["slow"]
     assert "MISSED" in report.rendered(table)
+
+
+def test_the_page_claims_nothing_that_was_not_measured():
+    run = {"date": "1 May 2026", "seconds": 60, "machine": "Linux", "python": "3.11.7", "subjects": {}}
+
+    tables = page.tables(run)
+
+    assert tables.pop("run")[-1] == "Targets missed: none."
+    assert {len(lines) for lines in tables.values()} == {2}, "head and rule"
 
 
 def test_a_ratio_is_taken_round_by_round():
