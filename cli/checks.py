@@ -26,7 +26,7 @@ from ops import api_keys, auth_check, origins, stored, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
 from ops.stack import LARGEST_SECRET, Stack, as_secret
-from ops.times import shown
+from ops.times import counted, shown
 
 CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
 OVERDUE_MS = 5 * 60_000  # the sweep runs every minute
@@ -99,7 +99,7 @@ def connections(stack: Stack) -> Iterator[Finding]:
     wrong = [problem for name in sorted(entries) for problem in problems(stack, entries, keys, name)]
     yield from wrong
     if not wrong:
-        yield Finding("fine", f"{len(entries)} connections can be read")
+        yield Finding("fine", f"{counted(len(entries), 'connection')} can be read")
     if versions := sorted(
         {own.name for name in entries if (own := _mapping(stack, entries, name)) and own.name not in loader.mappings()}
     ):
@@ -172,7 +172,7 @@ def employees(stack: Stack) -> Iterator[Finding]:
                 if is_old
                 else f"bridge staff {project} names owners that it lacks"
             )
-            yield Finding(kind, f"project {project} has a list of {len(ids)} employees, read {read}", remedy)
+            yield Finding(kind, f"project {project} has a list of {counted(len(ids), 'employee')}, read {read}", remedy)
         else:
             what = f"project {project} has no list of Ringostat's employees, so its mappings find no staffId"
             yield Finding("warning", what, f"bridge staff {project} --try")
@@ -258,13 +258,14 @@ def account(stack: Stack) -> Iterator[Finding]:
     if stack.hooks_url.startswith("http:"):
         return  # the local world: what this machine bears is no account's limit
     copies = stack.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    what = f"the account's Lambda runs at most {copies} copies at once, so of more requests at once some are lost"
+    at_once = f"{counted(copies, 'copy', 'copies')} at once"
+    what = f"the account's Lambda runs at most {at_once}, so of more requests at once some are lost"
     if copies < LEAST_COPIES:
         yield Finding("wrong", what, f"{MORE_COPIES}; until then deploy with {FOR_A_NEW_ACCOUNT}")
     elif copies < USUAL_COPIES:
         yield Finding("warning", what, MORE_COPIES)
     else:
-        yield Finding("fine", f"the account's Lambda runs {copies} copies at once")
+        yield Finding("fine", f"the account's Lambda runs {at_once}")
 
 
 @surviving("the table", "check that CardsTable exists and that you may read it")
@@ -375,7 +376,8 @@ def left_behind(stack: Stack) -> Iterator[Finding]:
     """Count what a person must remove at Ringostat."""
     number = sum(len(stack.cards.left_behind(one, EVER_MS, LEFT_COUNTED)) for one in stack.cards.projects())
     if number:
-        what = f"{number} cards are left behind: the CRM deleted, emptied or erased them, Ringostat may still show them"
+        cards = counted(number, "card")
+        what = f"{cards} left behind: deleted, emptied or erased in the CRM, and perhaps still at Ringostat"
         yield Finding("note", what, "bridge left-behind lists them; remove them in Ringostat's contact book by hand")
 
 
@@ -448,11 +450,13 @@ def metrics(stack: Stack) -> Iterator[Finding]:
     """Say what only metrics know: requests that API Gateway refused itself, and cards refused for good."""
     service = stack.environment["POWERTOOLS_SERVICE_NAME"]
     if lost := _sum(stack, f"RingostatBridge/{service}", "RequestsRefused", DOOR_DAYS):
-        what = f"API Gateway refused {lost} requests in the last {DOOR_DAYS} days, of which nothing is stored"
+        what = (
+            f"API Gateway refused {counted(lost, 'request')} in the last {DOOR_DAYS} days, of which nothing is stored"
+        )
         yield Finding("warning", what, f"bridge sync CONNECTION --since {DOOR_DAYS}d, or save the records once more")
     own = {"Name": "service", "Value": service}
     if refused := _sum(stack, "RingostatBridge", "CardsRefused", GIVE_UP_DAYS, own):
-        what = f"Ringostat refused {refused} cards for good in the last {GIVE_UP_DAYS} days"
+        what = f"Ringostat refused {counted(refused, 'card')} for good in the last {GIVE_UP_DAYS} days"
         yield Finding("warning", what, "bridge refused list names those that still are, with code and field")
 
 

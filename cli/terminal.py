@@ -50,11 +50,6 @@ def _visible(parts: Iterable[Part]) -> list[tuple[str, str]]:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-def counted(number: int, one: str, more: str = "") -> str:
-    """Return a number with its noun; `more` is a plural that is not made by an s."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
-
-
 def say_json(value: Any) -> None:
     """Print a value as JSON, for programs."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace").decode())

@@ -6,14 +6,14 @@ import click
 
 from cards.card import Card
 from cli import exits
-from cli.terminal import Cell, counted, json_option, say, say_json, say_table
+from cli.terminal import Cell, json_option, say, say_json, say_table
 from delivery.policy import EVER_MS
 from ops import wanted
 from ops.blockers import Trouble, troubles
 from ops.card_text import answer, next_try, state
 from ops.dry_run import moment
 from ops.stack import Stack, of_stack
-from ops.times import away, local
+from ops.times import away, counted, local
 
 
 @click.command(short_help="List the cards that Ringostat has not confirmed yet, newest first.")

@@ -14,7 +14,7 @@ from cli import exits
 from cli.preview import OTHER_CARDS, preview
 from cli.problems import show_problems
 from cli.tables import ENCODING, table_of, text_of
-from cli.terminal import Cell, columns, counted, say
+from cli.terminal import Cell, columns, say
 from connections import Connection
 from errors import BadMapping, BridgeError, did_you_mean
 from mapping.language.loader import API_SUFFIX
@@ -24,7 +24,7 @@ from ops import stored
 from ops.completion import connections
 from ops.samples import Given, read
 from ops.stack import Stack, of_stack
-from ops.times import local
+from ops.times import counted, local
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 NAME_OF_TABLE = re.compile(r"[A-Za-z0-9_-]+")  # a key that TOML writes without quotes

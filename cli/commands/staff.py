@@ -6,7 +6,7 @@ import click
 
 from cards.key import staff_key
 from cli import exits
-from cli.terminal import Cell, Part, columns, counted, say
+from cli.terminal import Cell, Part, columns, say
 from connections import auth_key_of
 from delivery.classify import shape
 from delivery.ringostat import Ringostat
@@ -14,7 +14,7 @@ from intake.employees import forgotten, ids_of, stored
 from ops.owners import Owner, owners
 from ops.stack import Stack, of_stack
 from ops.staff import METHOD, Employees, employees_of
-from ops.times import shown
+from ops.times import counted, shown
 
 SECONDS = 30.0
 

@@ -33,7 +33,7 @@ def test_r2_a_deleted_card_is_listed_with_what_ringostat_shows(online, bridge, r
     assert "+380" in done.out
     assert done.out.endswith("1 left behind\n")
     assert "left-behind" in online("status", "acme", 42).out
-    assert "1 cards are left behind" in online("doctor").out
+    assert "1 card left behind" in online("doctor").out
 
 
 def test_an_erased_card_is_listed_without_personal_data(online, bridge, delivered):

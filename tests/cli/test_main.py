@@ -1,6 +1,9 @@
 """The command itself: its verbs, its exit codes, how it is installed."""
 
+import ast
+import itertools
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -163,6 +166,32 @@ def test_a_fault_of_the_bridge_names_its_place_and_quotes_nothing(run, monkeypat
     assert done.code == 70
     assert "KeyError at test_main.py:" in done.err
     assert "+380" not in done.err
+
+
+PLURAL = re.compile(
+    r" ((rejected|refused|stored|more) )?"
+    r"(cards|changes|connections|contacts|days|employees|events|lines|owners|projects|records|requests|versions)\b"
+)
+
+
+def test_no_number_stands_before_a_plural_that_is_always_one():
+    """`counted` says 1 card and 2 cards; what is always several is a constant."""
+    texts = [
+        (path.name, text)
+        for path in [*(ROOT / "cli").rglob("*.py"), *(ROOT / "ops").glob("*.py")]
+        for text in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(text, ast.JoinedStr)
+    ]
+    fixed = [
+        f"{name}:{text.lineno}"
+        for name, text in texts
+        for number, words in itertools.pairwise(text.values)
+        if isinstance(number, ast.FormattedValue) and not ast.unparse(number.value).isupper()
+        if isinstance(words, ast.Constant) and PLURAL.match(words.value)
+    ]
+
+    assert len(texts) > 300
+    assert fixed == []
 
 
 def test_everything_in_src_is_packaged():

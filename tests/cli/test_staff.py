@@ -117,7 +117,7 @@ def test_the_doctor_looks_for_the_list_where_a_mapping_needs_it(online, bridge, 
     assert before == []
     assert (missing.kind, missing.remedy) == ("warning", "bridge staff 106 --try")
     assert there.kind == "note"
-    assert there.what.startswith("project 106 has a list of 1 employees, read ")
+    assert there.what.startswith("project 106 has a list of 1 employee, read ")
 
 
 def test_a_method_that_ringostat_does_not_have_is_an_error_with_200(bridge):
