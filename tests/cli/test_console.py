@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -288,16 +289,23 @@ def test_a_request_that_is_not_the_pages_is_answered(console, body, status):
     assert api(console, "erase", body)[0] == status
 
 
-@pytest.mark.parametrize("headers", [{"Content-Length": "999999"}, {"Transfer-Encoding": "chunked"}])
-def test_a_body_without_a_fair_length_is_refused(large, headers):
-    connection = http.client.HTTPConnection("127.0.0.1", large.port, timeout=20)
-    connection.putrequest("POST", "/api/erase")
-    for name, text in headers.items():
-        connection.putheader(name, text)
-    connection.endheaders()
+@pytest.mark.parametrize(
+    ("head", "body", "status"),
+    [
+        ({"Content-Length": "999999"}, b"", 413),
+        ({"Content-Length": "-1"}, b"", 400),
+        ({"Transfer-Encoding": "chunked"}, b"11000\r\n" + b"x" * 0x11000 + b"\r\n0\r\n\r\n", 413),
+        ({"Transfer-Encoding": "chunked"}, b"-5\r\n", 400),
+    ],
+)
+def test_a_body_without_a_fair_length_is_refused(large, head, body, status):
+    with closing(http.client.HTTPConnection("127.0.0.1", large.port, timeout=20)) as connection:
+        connection.putrequest("POST", "/api/erase")
+        for name, text in head.items():
+            connection.putheader(name, text)
+        connection.endheaders(body)
 
-    assert connection.getresponse().status == 413
-    connection.close()
+        assert connection.getresponse().status == status
 
 
 def test_an_error_of_aws_is_a_sentence(online, bridge):
