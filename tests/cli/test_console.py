@@ -380,3 +380,15 @@ def test_without_a_saved_query_or_a_console_there_is_no_link(logs, ids):
 
 def test_no_reading_and_no_act_has_the_same_name():
     assert not READ.keys() & ACT.keys()
+
+
+def test_a_number_is_found_by_the_index_in_one_request_and_its_card_says_since_when_it_is_known(bridge, stack_of):
+    bridge.post("acme", person())
+    bridge.deliver()
+    with running(stack_of(bridge)) as one:
+        (found,) = api(one, "find?text=067%20000-00-01")[1]["cards"]
+        status, card = api(one, "card?key=" + found["key"].replace("#", "%23"))
+
+    assert (found["key"], status) == ("106#Pipedrive#contact:42", 200)
+    (words,) = [text for title, text in card["story"] if title == "number"]
+    assert words.startswith("+380670000001: Ringostat knows this number since 2026-05-")
