@@ -77,10 +77,17 @@ def found(folder: Path) -> Iterator[Case]:
 
     Folders without a mapping and without expectations hold something else.
     """
-    for path in sorted(folder.rglob("*")):
-        case = Case(path)
-        if path.suffix in TYPES and not path.name.endswith(BESIDE) and (_has_mapping(case) or case.expected.exists()):
-            yield case
+    yield from (case for case in _bodies(folder) if _has_mapping(case) or case.expected.exists())
+
+
+def unmapped(folder: Path) -> str:
+    """Return the first folder with what may be cases, if it has no mapping, empty if there is none."""
+    return next((case.body.parent.name for case in _bodies(folder) if not _has_mapping(case)), "")
+
+
+def _bodies(folder: Path) -> Iterator[Case]:
+    paths = sorted(folder.rglob("*"))
+    return (Case(path) for path in paths if path.suffix in TYPES and not path.name.endswith(BESIDE))
 
 
 def _has_mapping(case: Case) -> bool:

@@ -189,7 +189,8 @@ def unknown_owners(stack: Stack) -> Iterator[Finding]:
         connection = connection_of(entries, name) if own else None
         if own is None or connection is None or not (own.lookups or loader.answers_of(own).lookups):
             continue  # `direct` gives employees itself
-        what = f"{name}: of {of_it} cards with an owner, {number} have no employee ({len(rows)} rows looked at)"
+        cards, looked_at = counted(of_it, "card"), counted(len(rows), "row")
+        what = f"{name}: of {cards} with an owner, {number} without an employee ({looked_at} looked at)"
         anew = (
             "--try reads Ringostat's list anew" if _staffed(stack, entries, name) else "its mapping's table lacks them"
         )

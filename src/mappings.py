@@ -63,7 +63,7 @@ class Version(NamedTuple):
             )
         others = {name: loader.Stored(Source(*known[:2]), known[2]) for name, known in self.others.items()}
         own = loader.Stored(Source(shown or str(self), self.text), self.tables)
-        return loader.load_stored(own, others, whole=whole, near=near)
+        return loader.load_stored(own, others, near, whole=whole)
 
 
 class Mappings:

@@ -3,13 +3,13 @@
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from cli import exits
-from cli.cases import Case, found, written
+from cli.cases import Case, found, unmapped, written
 from cli.terminal import Cell, say
 from errors import BadMapping
 
@@ -25,10 +25,17 @@ def command(folders: tuple[Path, ...], *, update: bool) -> int:
     """Map each <crm>/<case>.json, .form or .xml in DIR (default: events) and compare with <case>.expected.json."""
     cases = [case for folder in folders or (_default(),) for case in found(folder)]
     if not cases:
-        raise click.UsageError("there is no case: put what <crm> sends into <crm>/<case>.json, .form or .xml")
+        raise click.UsageError(_missing(folders))
     counts = Counter(_passes(case, update=update) for case in cases)
     say(f"{counts[True]} passed, {counts[False]} failed")
     return exits.WRONG if counts[False] else exits.FINE
+
+
+def _missing(folders: Sequence[Path]) -> str:
+    """Return what to do where there is no case: a body whose mapping is missing is none yet."""
+    if name := next((name for folder in folders if (name := unmapped(folder))), ""):
+        return f"there is no mapping '{name}' for the events in {name}/: put {name}.toml beside that folder"
+    return "there is no case: put what <crm> sends into <crm>/<case>.json, .form or .xml"
 
 
 def _default() -> Path:

@@ -118,6 +118,15 @@ def test_expectations_without_their_mapping_fail(run, folder):
     assert "there is no mapping 'own'" in done.out
 
 
+def test_n3_a_case_without_its_mapping_says_what_is_missing(run, folder):
+    (folder / "own.toml").unlink()
+
+    done = run("test", folder)
+
+    assert done.code == 1
+    assert "there is no mapping 'own' for the events in own/: put own.toml beside that folder" in done.err
+
+
 @pytest.mark.parametrize("words", [(), ("--update",)])
 def test_no_case_at_all_is_wrong_use(run, tmp_path, words):
     assert run("test", *words, tmp_path).code == 1

@@ -155,6 +155,12 @@ def test_a_key_from_a_log_may_be_pasted(online, bridge):
     assert online("status", "acme", KEY).out.startswith(KEY)
 
 
+def test_n2_a_key_of_any_project_is_shown(online, bridge):
+    bridge.post("shop", person(), token="new")
+
+    assert online("status", "acme", KEY.replace("106", "107")).out.startswith("107#Pipedrive#contact:42  due\n")
+
+
 def test_an_id_that_no_event_named_is_exit_code_1_and_says_where_to_look(online):
     done = online("status", "acme", "999")
 

@@ -30,6 +30,10 @@ class Stored(NamedTuple):
     tables: Tables = _NONE
 
 
+Others = Table[str, Stored] | None
+Names = Collection[str]
+
+
 class _Asking(NamedTuple):
     """What a mapping that names another by `api` must know of it."""
 
@@ -60,15 +64,13 @@ def load_file(path: str | Path) -> Mapping:
     return _checked(Stored(Source(str(path), text)), Path(path).stem)
 
 
-def load_stored(
-    stored: Stored, others: Table[str, Stored], *, whole: bool = True, near: Collection[str] = ()
-) -> Mapping:
+def load_stored(stored: Stored, others: Table[str, Stored], near: Names = (), *, whole: bool = True) -> Mapping:
     """Return a stored mapping; its `extends` and `api` name one of `others`, or one of the bundle.
 
     What `api` names is checked where it is `whole`, else once it is asked for. A misspelt name may mean one of `near`.
     Raise BadMapping with all its problems.
     """
-    return _checked(stored, stored.source.name, others, whole=whole, near=near)
+    return _checked(stored, stored.source.name, others, near, whole=whole)
 
 
 def mappings() -> list[str]:
@@ -87,14 +89,7 @@ def _preset(name: str) -> Source:
     return Source(f"presets/{name}.toml", (PRESETS / f"{name}.toml").read_text("utf-8-sig"))
 
 
-def _checked(
-    stored: Stored,
-    name: str,
-    others: Table[str, Stored] | None = None,
-    *,
-    whole: bool = False,
-    near: Collection[str] = (),
-) -> Mapping:
+def _checked(stored: Stored, name: str, others: Others = None, near: Names = (), *, whole: bool = False) -> Mapping:
     problems: list[Problem] = []
     mapping = _Assembly(stored, problems, others, near, whole=whole).mapping(name)
     problems.sort(key=lambda problem: (problem.source.name, problem.line, problem.column))
@@ -107,15 +102,7 @@ def _checked(
 class _Assembly:
     """Reads a file and those it extends, and checks what only the whole can show."""
 
-    def __init__(
-        self,
-        stored: Stored,
-        problems: list[Problem],
-        others: Table[str, Stored] | None,
-        near: Collection[str],
-        *,
-        whole: bool,
-    ) -> None:
+    def __init__(self, stored: Stored, problems: list[Problem], others: Others, near: Names, *, whole: bool) -> None:
         self.reader = Reader(stored.source, problems)
         self.problems = problems
         self.tables = stored.tables
