@@ -187,13 +187,10 @@ class Client:
         return self._pool
 
 
+# botocore's own signer takes six times the CPU, because it signs any request; a test holds this one against it.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 def with_signature(headers: Mapping[str, str], body: bytes, keys: Keys, place: Place, moment: str) -> dict[str, str]:
-    """Return the headers of a POST to `/` as they are to be sent, all of them signed; `Host` must be among them.
-
-    `moment` is the time in UTC, as `20261128T201500Z`. botocore's own signer takes six times the CPU, because it signs
-    any request; a test holds this one against it.
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-    """
+    """Return the headers of a POST to `/`, `Host` among them, all of them signed; `moment` is `20261128T201500Z`."""
     sent = {**headers, "X-Amz-Date": moment, **({"X-Amz-Security-Token": keys.token} if keys.token else {})}
     lines = sorted(f"{name.lower()}:{value}" for name, value in sent.items())
     names = ";".join(line.partition(":")[0] for line in lines)
