@@ -8,9 +8,10 @@ import click
 
 from cards.key import CardKey
 from cli import exits
-from cli.terminal import Cell, counted, csv_text, json_option, say, say_json
+from cli.terminal import Cell, csv_text, json_option, say, say_json
 from ops.numbers import Double, doubles, said_cost
 from ops.stack import Stack, of_stack
+from ops.times import counted
 from ops.views import row
 
 COLUMNS = ("number", "crm", "key", "name", "connection", "state", "what")

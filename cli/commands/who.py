@@ -6,12 +6,13 @@ import click
 
 from cards.key import CardKey, project_of
 from cli import exits
-from cli.terminal import Cell, counted, json_option, say, say_json
+from cli.terminal import Cell, json_option, say, say_json
 from ops.blockers import troubles
 from ops.card_text import state
 from ops.dry_run import moment
 from ops.numbers import TYPED, Found, found, knowledge, known_since, rebuild, said_cost
 from ops.stack import Stack, of_stack
+from ops.times import counted
 from ops.views import row
 
 NONE = (
