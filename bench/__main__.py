@@ -17,7 +17,7 @@ from typing import Any
 from bench import page, report
 from bench.environment import BUILD, ROOT
 
-SUBJECTS = ("mapping", "cpu", "calls", "cold", "delivery", "mix", "growth", "peers", "rivals")
+SUBJECTS = ("mapping", "cpu", "webhook", "calls", "lookups", "cold", "delivery", "mix", "growth", "peers", "rivals")
 
 
 def main(arguments: list[str]) -> int:

@@ -12,6 +12,7 @@ from bench.environment import BUILD, ROOT
 
 SRC = ROOT / "src"
 TUTORIAL = Path(__file__).parent / "peers" / "tutorial"
+FLOOR = TUTORIAL.with_name("floor")
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements.txt")
 
 

@@ -115,6 +115,7 @@ BARE = {
     "bare-api": bare_api,
     "bare-api-calling": bare_api_calling,
     "bare-inbox": bare_inbox,
+    "bare-lookup": bare_deliver,
     "bare-deliver": bare_deliver,
     "bare-sweep": bare_sweep,
 }

@@ -65,6 +65,13 @@ def tutorial_with_queue(stack: ExitStack) -> Contestant:
     return lambdas.contestant("the answer, then three tries", lambdas.start("enqueue", API), polls=polls)
 
 
+def floor(stack: ExitStack) -> Contestant:
+    """Start the least that gives ours' guarantee: five calls of AWS and a POST, with nothing around them."""
+    lambdas = Lambdas(stack, bundle.FLOOR)
+    polls = {"queue": "delivery", "url": lambdas.start("forward"), "visibility": 360, "receives": 10}
+    return lambdas.contestant("", lambdas.start("receive", API), polls=polls)
+
+
 def nodered(stack: ExitStack) -> Contestant:
     """Start Node-RED with its flows."""
     folder, stub, port, own = npm.installed("nodered"), Stub(keeps=True), _free_port(), _temporary(stack)

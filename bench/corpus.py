@@ -68,6 +68,11 @@ def _iso(at: int) -> str:
     return dt.datetime.fromtimestamp(at / 1000, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def thin(number: int) -> bytes:
+    """Return Bitrix24's event of a contact, which holds only its id."""
+    return f"event=ONCRMCONTACTUPDATE&data[FIELDS][ID]={number}&ts=1780000000".encode()
+
+
 def kommo(first: int, contacts: int, at: int = START) -> bytes:
     """Return Kommo's form with so many contacts, each of two phones and an e-mail."""
     fields = [("account[subdomain]", "acme"), ("account[id]", "29300001")]

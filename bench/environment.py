@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 VARIABLES = {**environment.VARIABLES, "POST_DEADLINE_SECONDS": "10"}  # template.yaml's; for the functions' processes
 TABLE = VARIABLES["CARDS_TABLE"]
-QUEUES = {name: VARIABLES[f"{name.upper()}_QUEUE_URL"] for name in ("inbox", "rejected", "delivery")}
+QUEUES = {name: VARIABLES[f"{name.upper()}_QUEUE_URL"] for name in ("inbox", "rejected", "delivery", "lookup")}
 CONNECTION = {
     "project": 106,
     "country": "UA",
@@ -17,7 +17,9 @@ CONNECTION = {
     "crm_url": "https://acme.example.com",
     "verify": {"scheme": "path-token", "token": "local"},
 }
+CONNECTIONS = {name: {"mapping": name, **CONNECTION} for name in ("pipedrive", "kommo", "direct")}
+CONNECTIONS["bitrix24"] = {"mapping": "bitrix24", **CONNECTION, "lookups": True}  # whose events hold only ids
 SECRETS = {
-    "connections": json.dumps({name: {"mapping": name, **CONNECTION} for name in ("pipedrive", "kommo", "direct")}),
+    "connections": json.dumps(CONNECTIONS),
     "auth-keys": json.dumps({"106": {"auth_key": "local-key"}}),
 }

@@ -3,13 +3,15 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
+from aws.client import ServiceClient
 from aws.queues import Queue
 from aws.secrets import Secret
 from aws.table import Cards
 from bench.corpus import START
-from bench.environment import QUEUES, SECRETS, TABLE
+from bench.environment import CONNECTIONS, QUEUES, SECRETS, TABLE
 from bench.stand_in import Aws
 from cards.endpoints import Endpoint
 from connections import Connection, connection_of
@@ -18,34 +20,61 @@ from delivery.throttles import Throttles
 from delivery.wakeups import wakeups_of
 from delivery.worker import Run
 from event import Event
-from handlers import api, deliver, inbox, sweep
-from intake.ingest import Stores, Verdict, ingest
+from handlers import api, deliver, inbox, lookup, sweep
+from intake.ingest import Stores, Verdict, ingest, take_answer
 from local.in_process import record_of
+from lookup.asking import Asker, Asking
+from lookup.tokens import Tokens
 from mappings import Mappings
 from wire import Answer
 
-CONNECTIONS = json.loads(SECRETS["connections"])
-
 
 class World:
-    """Cards, queues and workers; nothing is shared between two of them but the process."""
+    """Cards, queues and workers; nothing is shared between two of them but the process.
 
-    def __init__(self, ringostat_url: str = "http://127.0.0.1:9", clock: Callable[[], int] = lambda: START) -> None:
+    `client` is another client of AWS than the stand-in itself, `api_keys` those of the CRMs' APIs.
+    """
+
+    def __init__(
+        self,
+        ringostat_url: str = "http://127.0.0.1:9",
+        clock: Callable[[], int] = lambda: START,
+        *,
+        client: ServiceClient | None = None,
+        api_keys: dict[str, Any] | None = None,
+    ) -> None:
         self.aws = Aws(clock)
-        self.aws.secrets |= SECRETS
+        self.aws.secrets |= SECRETS | {"api-keys": json.dumps(api_keys or {})}
+        client = client or self.aws
         self.clock = clock
-        self.cards = Cards(self.aws, TABLE)
-        wakeups = Queue(self.aws, QUEUES["delivery"])
-        self.stores = Stores(self.cards, wakeups, Queue(self.aws, QUEUES["rejected"]), Mappings(self.cards))
+        self.cards = Cards(client, TABLE)
+        wakeups, lookups = Queue(client, QUEUES["delivery"]), Queue(client, QUEUES["lookup"])
+        rejected = Queue(client, QUEUES["rejected"])
+        self.connections = Secret(client, "connections")
+        self.stores = Stores(self.cards, wakeups, rejected, Mappings(self.cards), lookup=lookups, heard={})
         self.ringostat = Ringostat(ringostat_url, deadline_seconds=10)
         throttles = Throttles(self.cards, deliver.POLICY)
         self.worker = deliver.WORKER._replace(
             cards=self.cards,
             ringostat=self.ringostat,
-            auth_keys=Secret(self.aws, "auth-keys"),
+            auth_keys=Secret(client, "auth-keys"),
             wakeups=wakeups,
             throttles=throttles,
             clock=clock,
+            jitter=lambda: 0.5,
+        )
+        self.reader = lookup.WORKER._replace(
+            cards=self.cards,
+            mappings=self.stores.mappings,
+            connections=self.connections,
+            asker=Asker(
+                Secret(client, "api-keys"),
+                Asking(lookup.FETCHER, Tokens(lookup.FETCHER, clock, loopback=True), clock, loopback=True),
+            ),
+            wakeups=lookups,
+            ingest=partial(take_answer, self.stores, clock),
+            clock=clock,
+            sleep=lambda _: None,
             jitter=lambda: 0.5,
         )
         self.sweeper = sweep.SWEEPER._replace(cards=self.cards, wakeups=wakeups, throttles=throttles)
@@ -53,7 +82,7 @@ class World:
     def enter(self) -> "World":
         """Let the handlers of this process use this world."""
         api.STORES = inbox.STORES = self.stores
-        api.CONNECTIONS = inbox.CONNECTIONS = Secret(self.aws, "connections")
+        api.CONNECTIONS = inbox.CONNECTIONS = self.connections
         return self
 
     def ingest(
@@ -64,15 +93,15 @@ class World:
         joint = joined(connection)
         return ingest(event, joint, self.stores.mappings.of(joint), self.stores, event.received_at)
 
-    def wakeups(self, most: int = 10_000) -> list[dict[str, Any]]:
-        """Receive what waits on the delivery queue, as the records that Lambda hands out."""
-        received = {"QueueUrl": QUEUES["delivery"], "MaxNumberOfMessages": most, "VisibilityTimeout": 360}
+    def wakeups(self, most: int = 10_000, queue: str = "delivery") -> list[dict[str, Any]]:
+        """Receive what waits on a queue, as the records that Lambda hands out."""
+        received = {"QueueUrl": QUEUES[queue], "MaxNumberOfMessages": most, "VisibilityTimeout": 360}
         return [record_of(message) for message in self.aws.memory.receive_message(received)["Messages"]]
 
-    def forget(self, records: Iterable[dict[str, Any]]) -> None:
-        """Delete messages from the delivery queue, as Lambda does with those that did not fail."""
+    def forget(self, records: Iterable[dict[str, Any]], queue: str = "delivery") -> None:
+        """Delete messages from a queue, as Lambda does with those that did not fail."""
         for record in records:
-            self.aws.memory.delete_message({"QueueUrl": QUEUES["delivery"], "ReceiptHandle": record["receiptHandle"]})
+            self.aws.memory.delete_message({"QueueUrl": QUEUES[queue], "ReceiptHandle": record["receiptHandle"]})
 
     def deliver(self, records: Sequence[dict[str, Any]], seconds: int = 60) -> dict[str, Any]:
         """Deliver the cards of a batch of wake-ups."""

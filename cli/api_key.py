@@ -14,6 +14,7 @@ from ops import api_keys
 from ops.crm import PERSONS, Crm, Dialect, Seen
 from ops.samples import pairs
 from ops.stack import Stack
+from ops.times import counted
 
 QUESTIONS = {
     "url": "Address of the CRM's API, with its key if that is in it",
@@ -158,7 +159,7 @@ def _say(seen: Seen | str) -> None:
     elif not seen.sample:
         say(f"The key may see no {seen.kind}s: there are none, or it has no right to read them.")
     else:
-        number = f"{'' if seen.whole else 'at least '}{seen.number:,}"
-        say(f"The key may see {number} {seen.kind}s; {seen.phones} of {seen.sample} have a phone.")
+        number = f"{'' if seen.whole else 'at least '}{counted(seen.number, seen.kind)}"
+        say(f"The key may see {number}; {seen.phones} of {seen.sample} have a phone.")
         if not seen.phones:
             say(Cell("None of them has a phone: ", "yellow"), "see whether the key and its owner may read phones.")

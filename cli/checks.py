@@ -25,8 +25,9 @@ from mapping.language.rule import STAFF
 from ops import api_keys, auth_check, origins, stored, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
+from ops.owners import without_employee
 from ops.stack import LARGEST_SECRET, Stack, as_secret
-from ops.times import shown
+from ops.times import counted, shown
 
 CLOCK_TOLERANCE_MS = 2 * 60_000  # signatures with a time are good for five minutes
 OVERDUE_MS = 5 * 60_000  # the sweep runs every minute
@@ -47,6 +48,7 @@ RARELY = "write a secret at most once in 10 minutes, or about 100 times a day: e
 HEARD_MOST = 1_000  # connections, those that are gone included
 DOOR_DAYS = 3  # a long weekend
 STALE_MS = 30 * 86_400_000  # of the list of employees, which does not refresh itself
+ROWS_LOOKED_AT = 1_000  # of the table, which gives them in no order: at most 128 RRU
 LISTED = 5  # names of one sentence
 
 
@@ -99,7 +101,7 @@ def connections(stack: Stack) -> Iterator[Finding]:
     wrong = [problem for name in sorted(entries) for problem in problems(stack, entries, keys, name)]
     yield from wrong
     if not wrong:
-        yield Finding("fine", f"{len(entries)} connections can be read")
+        yield Finding("fine", f"{counted(len(entries), 'connection')} can be read")
     if versions := sorted(
         {own.name for name in entries if (own := _mapping(stack, entries, name)) and own.name not in loader.mappings()}
     ):
@@ -172,10 +174,26 @@ def employees(stack: Stack) -> Iterator[Finding]:
                 if is_old
                 else f"bridge staff {project} names owners that it lacks"
             )
-            yield Finding(kind, f"project {project} has a list of {len(ids)} employees, read {read}", remedy)
+            yield Finding(kind, f"project {project} has a list of {counted(len(ids), 'employee')}, read {read}", remedy)
         else:
             what = f"project {project} has no list of Ringostat's employees, so its mappings find no staffId"
             yield Finding("warning", what, f"bridge staff {project} --try")
+
+
+@surviving("the owners of cards", "check that you may read ConnectionsSecret and CardsTable")
+def unknown_owners(stack: Stack) -> Iterator[Finding]:
+    """Count, in a part of the table, cards whose owner their mapping looked for among the employees in vain."""
+    entries, (rows, _) = stack.secret("ConnectionsSecret"), stack.cards.scan(ROWS_LOOKED_AT)
+    for name, (number, of_it) in sorted(without_employee(rows).items()):
+        own = _mapping(stack, entries, name)
+        connection = connection_of(entries, name) if own else None
+        if own is None or connection is None or not (own.lookups or loader.answers_of(own).lookups):
+            continue  # `direct` gives employees itself
+        what = f"{name}: of {of_it} cards with an owner, {number} have no employee ({len(rows)} rows looked at)"
+        anew = (
+            "--try reads Ringostat's list anew" if _staffed(stack, entries, name) else "its mapping's table lacks them"
+        )
+        yield Finding("warning", what, f"bridge staff {connection.project} names the owners; {anew}")
 
 
 def _staffed(stack: Stack, entries: dict[str, Any], name: str) -> Connection | None:
@@ -258,13 +276,14 @@ def account(stack: Stack) -> Iterator[Finding]:
     if stack.hooks_url.startswith("http:"):
         return  # the local world: what this machine bears is no account's limit
     copies = stack.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    what = f"the account's Lambda runs at most {copies} copies at once, so of more requests at once some are lost"
+    at_once = f"{counted(copies, 'copy', 'copies')} at once"
+    what = f"the account's Lambda runs at most {at_once}, so of more requests at once some are lost"
     if copies < LEAST_COPIES:
         yield Finding("wrong", what, f"{MORE_COPIES}; until then deploy with {FOR_A_NEW_ACCOUNT}")
     elif copies < USUAL_COPIES:
         yield Finding("warning", what, MORE_COPIES)
     else:
-        yield Finding("fine", f"the account's Lambda runs {copies} copies at once")
+        yield Finding("fine", f"the account's Lambda runs {at_once}")
 
 
 @surviving("the table", "check that CardsTable exists and that you may read it")
@@ -375,7 +394,8 @@ def left_behind(stack: Stack) -> Iterator[Finding]:
     """Count what a person must remove at Ringostat."""
     number = sum(len(stack.cards.left_behind(one, EVER_MS, LEFT_COUNTED)) for one in stack.cards.projects())
     if number:
-        what = f"{number} cards are left behind: the CRM deleted, emptied or erased them, Ringostat may still show them"
+        cards = counted(number, "card")
+        what = f"{cards} left behind: deleted, emptied or erased in the CRM, and perhaps still at Ringostat"
         yield Finding("note", what, "bridge left-behind lists them; remove them in Ringostat's contact book by hand")
 
 
@@ -418,7 +438,8 @@ def last_events(stack: Stack) -> Iterator[Finding]:
     silent = set(stack.cards.silent(now, HEARD_MOST))
     for name in sorted(set(stack.cards.silent(EVER_MS, HEARD_MOST)) - entries.keys()):
         remedy = (
-            f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM "
+            f"its requests are denied: bring back the secret (docs/operations.md, A lost secret) before anything else "
+            f"writes it, or bridge connect PRESET --name {name}, or take the hook out of the CRM "
             f"and bridge disconnect {name}"
         )
         yield Finding("wrong", f"events came by the connection {name}, which is gone", remedy)
@@ -448,11 +469,13 @@ def metrics(stack: Stack) -> Iterator[Finding]:
     """Say what only metrics know: requests that API Gateway refused itself, and cards refused for good."""
     service = stack.environment["POWERTOOLS_SERVICE_NAME"]
     if lost := _sum(stack, f"RingostatBridge/{service}", "RequestsRefused", DOOR_DAYS):
-        what = f"API Gateway refused {lost} requests in the last {DOOR_DAYS} days, of which nothing is stored"
+        what = (
+            f"API Gateway refused {counted(lost, 'request')} in the last {DOOR_DAYS} days, of which nothing is stored"
+        )
         yield Finding("warning", what, f"bridge sync CONNECTION --since {DOOR_DAYS}d, or save the records once more")
     own = {"Name": "service", "Value": service}
     if refused := _sum(stack, "RingostatBridge", "CardsRefused", GIVE_UP_DAYS, own):
-        what = f"Ringostat refused {refused} cards for good in the last {GIVE_UP_DAYS} days"
+        what = f"Ringostat refused {counted(refused, 'card')} for good in the last {GIVE_UP_DAYS} days"
         yield Finding("warning", what, "bridge refused list names those that still are, with code and field")
 
 
@@ -481,6 +504,7 @@ CHECKS: tuple[Check, ...] = (
     secret_sizes,
     auth_keys,
     employees,
+    unknown_owners,
     queues,
     triggers,
     account,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cli.terminal import Cell, columns, counted, say
+from cli.terminal import Cell, columns, say
 from connections import Connection
 from errors import BridgeError
 from mapping.language.model import Mapping as Loaded
@@ -14,7 +14,7 @@ from ops.offline import Offline
 from ops.rejected_queue import Held
 from ops.samples import Sample
 from ops.stack import Stack
-from ops.times import local
+from ops.times import counted, local
 
 SETTINGS = {"country": "UA", "time_zone": "Europe/Kyiv"}  # of samples, where no connection reads with the mapping
 PROJECT = 106

@@ -18,6 +18,7 @@ class Cell(NamedTuple):
 
 
 Part = str | Cell
+STATES = {"delivered": "green", "refused": "red", "retrying": "yellow", "waiting": "yellow", "erased": "dim"}
 
 
 def say(*parts: Part, error: bool = False) -> None:
@@ -50,9 +51,9 @@ def _visible(parts: Iterable[Part]) -> list[tuple[str, str]]:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-def counted(number: int, one: str, more: str = "") -> str:
-    """Return a number with its noun; `more` is a plural that is not made by an s."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
+def state_cell(words: str) -> Cell:
+    """Return a card's state in its colour; `due` and `in delivery` are on their way."""
+    return Cell(words, STATES.get(words.partition(" ")[0], "cyan"))
 
 
 def say_json(value: Any) -> None:

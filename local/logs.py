@@ -21,15 +21,16 @@ class Line(NamedTuple):
 
 
 class Logs:
-    """The log files of a world's functions, `<function>.<process>.log` in one directory."""
+    """The log files of a world's functions, `<function>.<process>.log` in one directory, or what else they write."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, kind: str = "log") -> None:
         self._directory = directory
+        self._kind = kind
         self._read: dict[Path, int] = {}
 
     def files(self) -> list[Path]:
         """Return the files there are, one per process that ran a function."""
-        return sorted(self._directory.glob("*.*.log"))
+        return sorted(self._directory.glob(f"*.*.{self._kind}"))
 
     def processes(self, function: str) -> list[int]:
         """Return the ids of the processes that run a function now (`""`: any function)."""
@@ -43,10 +44,11 @@ class Logs:
     def fresh(self) -> Iterator[Line]:
         """Yield the whole lines written since the last call."""
         for path in self.files():
+            read = self._read.get(path, 0)
             with path.open("rb") as file:
-                file.seek(self._read.get(path, 0))
+                start = file.seek(read if read <= path.stat().st_size else 0)  # a file may begin anew
                 whole, newline, _ = file.read().rpartition(b"\n")
-            self._read[path] = self._read.get(path, 0) + len(whole + newline)
+            self._read[path] = start + len(whole + newline)
             yield from (Line(_function(path), text) for text in whole.decode("utf-8", "replace").splitlines())
 
 

@@ -149,7 +149,7 @@ class World:
     def _open_desk(self, front: Front) -> None:
         """Let Ringostat's page show the bridge too."""
         there = Stack(self.aws.client, self.ids, f"{front.url}/crm/")
-        desk = Desk(self.ringostat, there, self.connections)
+        desk = Desk(self.ringostat, there, self.connections, Logs(self._directory, "messages"))
         front.seen = desk.seen
         self._stops.append(desk.start())
 

@@ -1,4 +1,4 @@
-"""Times for people: in the zone of their machine, and how long ago; `--since` as they write it."""
+"""Times and numbers for people: in the zone of their machine, how long ago, how many; `--since` as they write it."""
 
 import re
 from datetime import datetime
@@ -6,6 +6,11 @@ from datetime import datetime
 import click
 
 SECONDS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """Return a number with its noun; `more` is a plural that is not made by an s."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def local(milliseconds: int) -> str:

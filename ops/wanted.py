@@ -14,7 +14,7 @@ from lookup.wakeups import MOST_WANTED
 from mapping.language import loader
 from mappings import Mappings
 from ops.blockers import Trouble
-from ops.times import away, shown
+from ops.times import away, counted, shown
 
 OVERDUE_MS = 5 * 60_000  # the sweep runs every minute
 WHY = {
@@ -40,11 +40,10 @@ class Wanted(NamedTuple):
 
     def words(self, now: int) -> str:
         """Return it as the rest of a sentence that begins with the connection."""
-        many = f"more than {MOST_WANTED:,}" if self.number > MOST_WANTED else f"{self.number:,}"
+        many = f"more than {MOST_WANTED:,} records" if self.number > MOST_WANTED else counted(self.number, "record")
         oldest = min(row.since for row in self.rows)
         nightly = ", its nightly sync among them" if any(row.lookup == NIGHTLY for row in self.rows) else ""
-        records = f"{many} record{'' if self.number == 1 else 's'}"
-        return f"wants {records} from its CRM{nightly}, the oldest since {shown(oldest, now)}"
+        return f"wants {many} from its CRM{nightly}, the oldest since {shown(oldest, now)}"
 
 
 def wanted(cards: Cards, connection: str) -> Wanted | None:
@@ -99,7 +98,7 @@ def overdue(found: Wanted, now: int) -> bool:
 def since(row: Row, now: int, *, is_held: bool) -> str:
     """Return since when a record is wanted, and when it is read."""
     coming = "when it is held up no more" if is_held else "now" if row.due_at <= now else away(row.due_at, now)
-    tries = f", {row.tries} {'try' if row.tries == 1 else 'tries'} failed" if row.tries else ""
+    tries = f", {counted(row.tries, 'try', 'tries')} failed" if row.tries else ""
     again = ", once more because it had neither phone nor e-mail" if row.again else ""
     return f" since {shown(row.since, now)}, read {coming}{tries}{again}"
 

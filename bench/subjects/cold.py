@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 from bench import bundle
 from bench.aws_server import AwsServer
-from bench.corpus import person
+from bench.corpus import FORM, person, thin
 from bench.environment import SECRETS, VARIABLES
 from bench.measure import Figure, Spread, Table, alternating, ratios, spread
 from bench.stub import Stub
 from bench.world import World, message, request
+from local.crm import Crms
+from local.crm.dialects import CRMS
 
 CHILD = Path(__file__).parents[1] / "cold_child.py"
 ROUNDS = 9
@@ -64,7 +66,8 @@ def _starts() -> list[Start]:
     wakeup = {
         "Records": [{**message("", b"", 1), "body": json.dumps({"schema": 1, "keys": ["106#Pipedrive#contact:1"]})}]
     }
-    events = {"api": api, "inbox": inbox, "deliver": wakeup, "sweep": {}}
+    lookup = {"Records": [{**message("", b"", 1), "body": json.dumps({"schema": 1, "connection": "bitrix24"})}]}
+    events = {"api": api, "inbox": inbox, "deliver": wakeup, "lookup": lookup, "sweep": {}}
     starts = [Start("bare interpreter", "nothing", [], {})]
     for name, event in events.items():
         starts.append(Start(name, f"handlers.{name}", [warm, runtime], event))
@@ -87,6 +90,7 @@ def _times(over: dict[str, list[float]], floor: float) -> Table:
         ("api, its first answer alone", "api", "api", None),
         ("inbox", "inbox: bare libraries", "bare libraries", None),
         ("deliver", "deliver: bare libraries", "bare libraries", None),
+        ("lookup", "lookup: bare libraries", "bare libraries", None),
         ("sweep", "sweep: bare libraries", "bare libraries", None),
         ("api without byte code", "api", "api", None),
         ("api without byte code", "api without byte code: bare libraries", "bare libraries", MOST_BARE),
@@ -112,7 +116,7 @@ def _times(over: dict[str, list[float]], floor: float) -> Table:
 
 def _weights(costs: dict[str, list[Cost]]) -> Table:
     figures = []
-    for name in ("api", "inbox", "deliver", "sweep", "tutorial"):
+    for name in ("api", "inbox", "deliver", "lookup", "sweep", "tutorial"):
         modules, peak = costs[name][-1].modules, statistics.median(cost.peak for cost in costs[name])
         figures.append(Figure(f"{name}: modules imported", modules, ""))
         figures.append(Figure(f"{name}: memory at most", peak, "MiB"))
@@ -168,7 +172,8 @@ class Launcher:
 
     def __init__(self) -> None:
         self._aws = World().aws
-        self._aws.secrets |= SECRETS
+        crm = Crms(contacts=3, crms={"bitrix24": CRMS["bitrix24"]})
+        self._aws.secrets |= SECRETS | {"api-keys": json.dumps({"bitrix24": crm.secret("bitrix24")})}
         server, stub = AwsServer(self._aws), Stub()
         self._environment = {
             **VARIABLES,
@@ -207,7 +212,8 @@ class Launcher:
         return done.stderr
 
     def _forget(self) -> None:
-        """Make every first event the same: a card that is due, and nothing else."""
+        """Make every first event the same: a card that is due, a record that is wanted, and nothing else."""
         world = World()
         world.ingest(person(1))
+        world.ingest(thin(1), "bitrix24", FORM)
         self._aws.memory = world.aws.memory

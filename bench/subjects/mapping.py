@@ -10,23 +10,27 @@ from typing import Any
 from bench import environment
 from bench.corpus import FORM, kommo, person
 from bench.measure import Figure, Table, alternating, cpu_each, ratios, spread
+from bench.world import World, joined, own
+from connections import Connection
 from mapping import engine, normalize
 from mapping.decode import decode
 from mapping.language import expression, loader
 from mapping.outcome import Outcome
+from mappings import Version, puts
 
 ROUNDS = 15
 MICRO = 1e6
 MOST_US = 350
 MOST_KOMMO_MS = 90
 MOST_LOAD_MS = 2
+MOST_STORED = 1.1
 CONTENT_TYPES = {".json": "application/json", ".form": FORM, ".xml": "text/xml"}
 SETTINGS = {name: str(value) for name, value in environment.CONNECTION.items() if name not in ("verify", "project")}
 
 
 def tables() -> list[Table]:
     """Measure."""
-    return [_presets(), _typical(), _loading()]
+    return [_presets(), _typical(), _loading(), _stored()]
 
 
 def _presets() -> Table:
@@ -97,6 +101,41 @@ def _loading() -> Table:
             Figure(f"slowest: {slowest}", medians[slowest].median, "ms", medians[slowest], most=MOST_LOAD_MS),
         ],
     )
+
+
+def _stored() -> Table:
+    """Compare the mapping of the bundle with the same text as a stored one."""
+    world = World()
+    text = (loader.PRESETS / "pipedrive.toml").read_text("utf-8")
+    world.cards.write_all(puts(Version("own", 1, text), 0))
+    ones = {"bundle": joined("pipedrive"), "table": joined("pipedrive")._replace(mapping="own")}
+    cold = alternating(ROUNDS, {name: partial(_read_anew, world, one) for name, one in ones.items()})
+    works = {name: partial(_with, world, one, person(1)) for name, one in ones.items()}
+    for work in works.values():
+        work()
+    warm = alternating(ROUNDS, {name: cpu_each(work, 20) for name, work in works.items()})
+    figures = []
+    for when, taken, most in (("cold", cold, None), ("warm", warm, MOST_STORED)):
+        each = spread(taken["table"]).times(MICRO)
+        ratio = ratios(taken["table"], taken["bundle"])
+        figures.append(Figure(when, each.median, "µs", each, "from the bundle", ratio, most=most, aims_at="ratio"))
+    return Table(
+        "Mapping from the table (Pipedrive's, stored as it is)",
+        figures,
+        ["cold: found, read and compiled, without AWS's own time", "warm: found, and a person mapped by it"],
+    )
+
+
+def _read_anew(world: World, connection: Connection) -> float:
+    world.stores.mappings.forget()
+    loader.load.cache_clear()
+    expression._tree.cache_clear()  # noqa: SLF001 - as in a function that starts
+    return own(world, lambda: world.stores.mappings.of(connection))
+
+
+def _with(world: World, connection: Connection, body: bytes) -> None:
+    mapping = world.stores.mappings.of(connection)
+    engine.run(mapping, decode(body, "application/json"), SETTINGS, {}, {})
 
 
 def _loaded(name: str) -> None:

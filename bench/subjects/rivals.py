@@ -24,10 +24,12 @@ STARTS: Mapping[str, Callable[[ExitStack], Contestant]] = {
     "tutorial with a queue": contestants.tutorial_with_queue,
     "Node-RED": contestants.nodered,
     "n8n": contestants.n8n,
+    "floor": contestants.floor,
 }
 ROUNDS = 3
 CLIENTS = {1: 700, 16: 1400}  # events a round
 SLOW = {"n8n": 4}  # gets so many times fewer
+MOST_FLOOR = 1.6
 WARM_UP = 100
 NEW = itertools.count(1)
 MOST_SECONDS = 120  # until everything is delivered
@@ -37,7 +39,9 @@ def tables() -> list[Table]:
     """Start them all, then measure one after the other, then let Ringostat fail for all at once."""
     with ExitStack() as stack:
         running, absent = _started(stack)
-        return [*_load(running, absent), _outage(running, absent)]
+        loaded = [*_load(running, absent), _burst(running)]
+        running.pop("floor", None)  # it has no way through an outage
+        return [*loaded, _outage(running, absent)]
 
 
 def _started(stack: ExitStack) -> tuple[dict[str, Contestant], list[str]]:
@@ -100,6 +104,8 @@ def _delivered(stub: Stub, known: int, persons: int) -> float:
 
 def _speed(clients: int, taken: Mapping[str, Sequence[Round]], absent: Sequence[str]) -> Table:
     figures = [figure for name, rounds in taken.items() for figure in _figures(name, rounds, taken["tutorial"])]
+    if clients == 1:
+        figures.append(_cpu("ours", taken["ours"], "floor", taken["floor"], most=MOST_FLOOR))
     counts = ", ".join(f"{name} {sum(one.events for one in rounds):,}" for name, rounds in taken.items())
     aws = statistics.median(one.aws / one.events for one in taken["ours"]) * 1e6
     who = "one client, the next event after the answer" if clients == 1 else f"{clients} clients at once"
@@ -108,6 +114,7 @@ def _speed(clients: int, taken: Mapping[str, Sequence[Round]], absent: Sequence[
         figures,
         [
             f"events: {counts}; kept connections; stub and clients are another process, the same for all",
+            "floor: five signed calls of AWS in two invocations and one POST; it knows no CRM, no order, no failure",
             "functions of Lambda are a process each, one invocation at a time; Lambda starts more when more come",
             f"their CPU holds their clients of AWS, most of it in ours, but not AWS itself (for ours {aws:,.0f} µs)",
             "with a queue, as ours: answered when the event is durable, delivered meanwhile; the others deliver first",
@@ -128,15 +135,49 @@ def _figures(name: str, rounds: Sequence[Round], baseline: Sequence[Round]) -> I
     waits = [wait * 1e3 for one in rounds for wait in one.waits]
     yield Figure(f"{name}: answer, p50", percentile(waits, 50), "ms")
     yield Figure(f"{name}: answer, p99", percentile(waits, 99), "ms")
+    yield _cpu(name, rounds, "tutorial", baseline)
+
+
+def _cpu(
+    name: str, rounds: Sequence[Round], compared: str, baseline: Sequence[Round], most: float | None = None
+) -> Figure:
     each, others = ([one.cpu / one.events * 1e6 for one in some] for some in (rounds, baseline))
-    cpu = spread(each)
-    yield Figure(f"{name}: CPU", cpu.median, "µs an event", cpu, "tutorial", ratios(each, others))
+    cpu, ratio = spread(each), ratios(each, others)
+    return Figure(f"{name}: CPU", cpu.median, "µs an event", cpu, compared, ratio, most=most, aims_at="ratio")
 
 
 def _memory(running: Mapping[str, Contestant], absent: Sequence[str]) -> Table:
     figures = [Figure(name, pss(contestant.processes), "MiB") for name, contestant in running.items()]
     notes = ["PSS of all processes of each after these events; ours are three, each with its interpreter", *absent]
     return Table("Memory", figures, notes)
+
+
+# Burst
+
+BURST = ("ours", "tutorial with a queue")  # who answers before it delivers
+BURST_EVENTS, BURST_SECONDS = 1_000, 10
+
+
+def _burst(running: Mapping[str, Contestant]) -> Table:
+    figures = []
+    for name in BURST:
+        contestant, known = running[name], len(running[name].stub.bodies)
+        bodies = [person(next(NEW)) for _ in range(BURST_EVENTS)]
+        started = time.time()
+        answers = timed(contestant.url, ((at * BURST_SECONDS / BURST_EVENTS, body) for at, body in enumerate(bodies)))
+        waits = [answer.seconds * 1e3 for answer in answers]
+        delivered = _delivered(contestant.stub, known, BURST_EVENTS) - started
+        most = 0 if name == "ours" else None
+        figures += [
+            Figure(f"{name}: refused", sum(not one.is_success for one in answers), f"of {BURST_EVENTS:,}", most=most),
+            Figure(f"{name}: answer, p50", percentile(waits, 50), "ms"),
+            Figure(f"{name}: answer, p99", percentile(waits, 99), "ms"),
+            Figure(f"{name}: delivered", delivered - BURST_SECONDS, "s after the last event"),
+        ]
+    notes = [
+        "each at its own moment, whether or not those before it are answered; one execution environment a function"
+    ]
+    return Table(f"A burst of {BURST_EVENTS:,} webhooks within {BURST_SECONDS} s", figures, notes)
 
 
 # Outage

@@ -7,9 +7,10 @@ import click
 
 from cli import exits
 from cli.checks import problems
-from cli.terminal import Cell, counted, json_option, say, say_json, say_table
+from cli.terminal import Cell, json_option, say, say_json, say_table
 from ops import origins
 from ops.stack import Stack, of_stack
+from ops.times import counted
 from ops.views import described
 
 TITLES = ("name", "mapping", "project", "country", "time zone", "verified by", "CRM")

@@ -10,6 +10,7 @@ from cli import exits
 from cli.checks import CHECKS, Finding
 from cli.terminal import Cell, say, say_json
 from ops.stack import Stack, of_stack
+from ops.times import counted
 
 STYLES = {"fine": "green", "note": "cyan", "warning": "yellow", "wrong": "bold red"}
 
@@ -49,7 +50,7 @@ def folded(findings: Sequence[Finding]) -> Iterator[Finding]:
 def _summary(wrong: int, warnings: int) -> str:
     if not warnings:
         return f"{wrong} wrong" if wrong else "everything is fine"
-    return f"{wrong or 'nothing is'} wrong, {warnings} warning{'' if warnings == 1 else 's'}"
+    return f"{wrong or 'nothing is'} wrong, {counted(warnings, 'warning')}"
 
 
 def _print(finding: Finding) -> None:

@@ -12,6 +12,7 @@ from ops.completion import connections
 from ops.erasing import AT_RINGOSTAT, erased
 from ops.rejected_queue import Rejection
 from ops.stack import Stack, of_stack
+from ops.times import counted
 
 
 @click.command(short_help="Erase one card for good; later events of it are skipped.")
@@ -38,7 +39,7 @@ def command(  # noqa: PLR0913 - click calls it with each option by its name
         click.confirm(f"{missing}Erase {key} for good?", abort=True)
     traces = erased(stack, key, dry_run=dry_run)
     would = "would be " if dry_run else ""
-    say(Cell(key, "bold"), f" {would}erased; {len(traces.of_it)} rejected events of it {would}deleted")
+    say(Cell(key, "bold"), f" {would}erased; {counted(len(traces.of_it), 'rejected event')} of it {would}deleted")
     if not is_known:
         say(Cell("there was no card of this key", "yellow"), f": events of it {would or 'are '}skipped from now on")
     _hint(traces.unknown)
@@ -70,6 +71,6 @@ def _lift(cards: Cards, key: str, *, dry_run: bool) -> int:
 def _hint(unknown: list[Rejection]) -> None:
     if unknown:
         ids = " ".join(one.identity[:8] for one in unknown[:20])
-        say(Cell(f"{len(unknown)} rejected events name no card", "yellow"), ", so check whether they are of this one:")
+        say(Cell(f"{counted(len(unknown), 'rejected event')} of no known card", "yellow"), ": look for this one's")
         say(f"  bridge rejected show {ids}")
         say("  bridge rejected drop ID… deletes such an event")

@@ -16,6 +16,7 @@ from mapping.outcome import Outcome, Want
 from ops.dry_run import USUAL, Trial, card_key, composed, document, fitting, moment, tried
 from ops.offline import Offline, of_connection
 from ops.samples import Sample, of_event
+from ops.times import counted
 from ops.trace import rows
 
 STYLES = {
@@ -88,9 +89,10 @@ def _print(connection: Offline, trials: list[Trial]) -> None:
 
 def _counted(results: Iterable[str]) -> str:
     count = Counter(results)
-    changes = "1 change" if count["change"] == 1 else f"{count['change']} changes"
     gone = [f"{count[result]} {word}" for result, word in GONE.items() if count[result]]
-    return ", ".join([changes, *gone, f"{count['skip']} skipped", f"{count['reject']} rejected"])
+    return ", ".join(
+        [counted(count["change"], "change"), *gone, f"{count['skip']} skipped", f"{count['reject']} rejected"]
+    )
 
 
 def _described(sample: Sample) -> str:
@@ -98,7 +100,7 @@ def _described(sample: Sample) -> str:
     kind = {b"{": "JSON", b"[": "JSON", b"<": "XML"}.get(body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1], "a form")
     sent = f", sent as {sample.content_type}" if kind != "JSON" and "json" in sample.content_type else ""
     answers = f", an answer to the look-up {sample.lookup}" if sample.lookup else ""
-    return f"{kind}, {len(body)} bytes{sent}{answers}" + (f", in {sample.came_as}" if sample.came_as else "")
+    return f"{kind}, {counted(len(body), 'byte')}{sent}{answers}" + (f", in {sample.came_as}" if sample.came_as else "")
 
 
 def _place(sample: Sample, outcome: Outcome) -> Iterator[str]:

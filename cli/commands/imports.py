@@ -15,7 +15,7 @@ from aws.queues import BATCH
 from cli import checkpoint, exits, progress, workbook
 from cli.rate import Rate
 from cli.tables import ENCODING, LISTS, Line, Reading, Row, Table, csv_lines, json_rows, text_of
-from cli.terminal import Cell, columns, counted, say
+from cli.terminal import Cell, columns, say
 from event import Event, wrapped
 from mapping.meaning import OURS
 from ops import inbox
@@ -24,7 +24,7 @@ from ops.dry_run import tried
 from ops.offline import Offline
 from ops.samples import Sample, pairs
 from ops.stack import Stack, of_stack
-from ops.times import since
+from ops.times import counted, since
 
 TOGETHER = 25  # records of our own contract in one message: one merge for all of them
 LARGEST_MESSAGE = 45_000  # bytes of records; in base64 a third more, and SQS counts every 64 KiB as a request

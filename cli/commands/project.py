@@ -10,6 +10,7 @@ from cli.terminal import Cell, json_option, say, say_json, say_table
 from errors import did_you_mean
 from ops import auth_check
 from ops.stack import Stack, of_stack
+from ops.times import counted
 
 
 @click.group(short_help="Store, list and remove the auth keys of Ringostat projects.")
@@ -56,7 +57,7 @@ def list_(stack: Stack, *, as_json: bool) -> int:
         say_json(found)
     else:
         say_table(("project", "auth key", "connections"), map(_row, found))
-        say("1 project" if len(found) == 1 else f"{len(found)} projects")
+        say(counted(len(found), "project"))
     return exits.FINE if all(one["auth_key"] for one in found) else exits.WRONG
 
 

@@ -12,7 +12,7 @@ import click
 from cli import checkpoint, exits, progress
 from cli.patience import Patient
 from cli.rate import Rate
-from cli.terminal import Cell, counted, say
+from cli.terminal import Cell, say
 from connections import api_key_of
 from errors import did_you_mean
 from event import answered, wrapped
@@ -28,6 +28,7 @@ from ops.offline import Offline
 from ops.pages import parts
 from ops.sifting import sifted
 from ops.stack import Stack, of_stack
+from ops.times import counted
 from ops.times import since as parsed
 
 CLOCK_TOLERANCE_MS = 3_000  # AWS says its time in whole seconds, and an answer takes a moment
@@ -322,4 +323,4 @@ def _when(milliseconds: int) -> str:
 def _pace(crm: Crm) -> str:
     rate = crm.api.rate
     seconds = "a second" if rate.seconds == 1 else f"in {rate.seconds} s"
-    return f"{rate.calls} times {seconds}"
+    return f"{counted(rate.calls, 'time')} {seconds}"

@@ -8,6 +8,7 @@ from ops.refused import retried
 from ops.rejected_queue import Held
 from ops.replay import Replay
 from ops.stack import Stack
+from ops.times import counted
 from ops.views import is_card, row
 
 
@@ -38,8 +39,8 @@ def erase(stack: Stack, key: str) -> str:
     if not is_card(key) or key not in stack.cards.read([key]):
         raise LookupError("There is no card of this key.")
     traces = erased(stack, key)
-    words = f"{key} erased; {len(traces.of_it)} rejected events of it deleted. {AT_RINGOSTAT}"
-    unknown = f" {len(traces.unknown)} rejected events name no card: check whether they are of this one."
+    words = f"{key} erased; {counted(len(traces.of_it), 'rejected event')} of it deleted. {AT_RINGOSTAT}"
+    unknown = f" {counted(len(traces.unknown), 'rejected event')} of no known card: look for this one's."
     return words + unknown if traces.unknown else words
 
 

@@ -1,9 +1,9 @@
-"""What came to the front for a connection, within bounds, with what the production code makes of it."""
+"""What came for a connection, by the front or by the inbox queue, within bounds, and what the mapping makes of it."""
 
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
@@ -11,14 +11,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from access.scrub import SECRETS
 from cards.endpoints import endpoint_for
-from errors import NotFound
+from errors import NotFound, SenderError
 from event import address_of
 from local.front import Passage
 from mapping.outcome import Outcome
 from ops import dry_run
 from ops.dry_run import tried
 from ops.offline import Offline
-from ops.samples import Sample, delivered
+from ops.samples import Sample, delivered, event_of
 
 KEPT_EVENTS = 1_000
 KEPT_BYTES = 32 * 1024 * 1024
@@ -30,11 +30,15 @@ REFUSALS = {  # before a mapping is asked
     429: "the throttle of the HTTP API refused it",
     503: "no copy of the function was free, or no store took it",
 }
+BY_QUEUE = "inbox queue"
 HIDDEN = SECRETS | {"host", "connection", "content-length", "accept-encoding"}
 
 
 class Arrival(NamedTuple):
-    """One event: how it came, what was answered, and its outcomes without their traces."""
+    """One event: how it came, what was answered, and its outcomes without their traces.
+
+    `refusal` says why no mapping was asked; `status` is 0 of what came by the queue, where nothing is answered.
+    """
 
     number: int
     mark: int
@@ -46,18 +50,12 @@ class Arrival(NamedTuple):
     status: int
     answer: bytes
     outcomes: list[Outcome]
+    refusal: str
 
     @property
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
         return len(self.sample.body) + RECORD_BYTES * len(self.outcomes)
-
-    @property
-    def refusal(self) -> str:
-        """Why no mapping was asked, empty if one was."""
-        if self.status == HTTPStatus.UNAUTHORIZED and self.known is None:
-            return f"there is no connection {self.connection}"
-        return REFUSALS.get(self.status, "")
 
     @property
     def keys(self) -> list[str]:
@@ -82,14 +80,27 @@ class Arrivals:
         if found is None:
             return
         name, sample = found
-        known = self._find(name)
-        outcomes = tried(known, sample).outcomes if known and passage.status not in REFUSALS else []
+        known, status = self._find(name), passage.status
+        refusal = _unknown(name) if known is None and status == HTTPStatus.UNAUTHORIZED else REFUSALS.get(status, "")
+        came = Arrival(0, 0, passage.time, name, known, passage.method, sample, status, passage.answer, [], refusal)
+        self._keep(came, mark)
+
+    def take(self, note: Mapping[str, Any], mark: Callable[[], int]) -> None:
+        """Remember a message of the inbox queue, as `local.runtime` notes it."""
+        event, problem = event_of(note["record"])
+        name, known = event.connection, self._find(event.connection)
+        refusal = "" if known else _unknown(name)
+        if problem and not (known and isinstance(problem, SenderError)):
+            refusal = f"the message holds no event: {problem}"
+        way = f"{BY_QUEUE}, where it stays to be taken again" if note["is_left"] else BY_QUEUE
+        sample = Sample.of(event, problem=problem)
+        self._keep(Arrival(0, 0, note["time"], name, known, way, sample, 0, b"", [], refusal), mark)
+
+    def _keep(self, came: Arrival, mark: Callable[[], int]) -> None:
+        outcomes = tried(came.known, came.sample).outcomes if came.known and not came.refusal else []
         with self._lock:
             self._count += 1
-            arrival = Arrival(
-                self._count, mark(), passage.time, name, known, passage.method, sample, passage.status, passage.answer,
-                list(outcomes),
-            )  # fmt: skip
+            arrival = came._replace(number=self._count, mark=mark(), outcomes=list(outcomes))
             self._events.append(arrival)
             self._weight += arrival.weight
             while len(self._events) > KEPT_EVENTS or (self._weight > KEPT_BYTES and len(self._events) > 1):
@@ -108,6 +119,10 @@ class Arrivals:
     def numbered(self, number: int) -> Arrival | None:
         """Return an event by its number, None if it is forgotten."""
         return next((event for event in self.since(-1, KEPT_EVENTS) if event.number == number), None)
+
+
+def _unknown(name: str) -> str:
+    return f"there is no connection {name}"
 
 
 def card_key(connection: Offline, outcome: Outcome) -> str:

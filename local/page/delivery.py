@@ -1,58 +1,39 @@
-"""How far deliveries are: due cards, circuits, queues. Looked up once a second while the page is open."""
+"""How far deliveries are: due cards, circuits, queues. Looked up again and again while the page is open."""
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from cards.card import Card
 from cards.key import CardKey
 from delivery.policy import EVER_MS
-from errors import BridgeError
+from delivery.throttle import Throttle
 from local.page.arrivals import book_id
 from ops.blockers import throttle_of
 from ops.card_text import state
 from ops.stack import Stack
 from ops.views import circuits, row
 
-LOOK_SECONDS = 1
 LISTED = 50
 QUEUES = {"inbox": "InboxQueue", "rejected": "RejectedQueue", "dead": "DeadDeliveryQueue"}
 
 
 class Delivery:
-    """The state of deliveries of one project as it was when last looked up; `changed` is called when it has changed."""
+    """The state of deliveries as it was when last looked up.
 
-    def __init__(self, stack: Stack, project: int, recent: Callable[[], Sequence[str]]) -> None:
+    Its projects are `known` ones and all others that ever had a card.
+    """
+
+    def __init__(self, stack: Stack, known: Collection[int], recent: Callable[[], Sequence[str]]) -> None:
         self._stack = stack
-        self._project = project
+        self._known = known
         self._recent = recent
-        self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._mark = 0
         self._seen: dict[str, Any] = {}
 
-    def watch(self, watched: Callable[[], bool], changed: Callable[[], int]) -> Callable[[], None]:
-        """Look again and again in a separate thread while `watched`; return what ends that."""
-
-        def run() -> None:
-            while not self._stopped.wait(LOOK_SECONDS):
-                if watched():
-                    with suppress(BotoCoreError, ClientError, BridgeError):
-                        self._look(changed)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-
-        def stop() -> None:
-            self._stopped.set()
-            thread.join()
-
-        return stop
-
-    def _look(self, changed: Callable[[], int]) -> None:
+    def watch(self, changed: Callable[[], int]) -> None:
+        """Look, and call `changed` if that differs from what was seen last."""
         seen = self.look()
         if seen != self._seen:
             with self._lock:
@@ -66,18 +47,22 @@ class Delivery:
     def look(self) -> dict[str, Any]:
         """Return due cards, circuits, the depth of queues, and the state of each card that came lately."""
         cards = self._stack.cards
-        due = cards.due(self._project, EVER_MS, LISTED + 1, newest=True)
+        projects = sorted({*self._known, *cards.projects()})
+        found = [cards.due(project, EVER_MS, LISTED + 1, newest=True) for project in projects]
+        due = [key for keys in found for key in keys[:LISTED]]
         recent = self._recent()
-        throttle = throttle_of(cards, self._project)
-        known = cards.read(list(dict.fromkeys([*due[:LISTED], *recent])))
+        known = cards.read(list(dict.fromkeys([*due, *recent])))
         return {
-            "due": [_due(known[key]) for key in due[:LISTED] if key in known],
-            "more": len(due) > LISTED,
-            "circuits": circuits(throttle),
-            "pause": throttle.not_before or 0,
+            "due": [_due(known[key]) for key in due if key in known],
+            "more": any(len(keys) > LISTED for keys in found),
+            "projects": [_project(project, throttle_of(cards, project)) for project in projects],
             "depths": {name: self._stack.depth(queue) for name, queue in QUEUES.items()},
             "states": {key: state(known[key]) for key in recent if key in known},
         }
+
+
+def _project(project: int, throttle: Throttle) -> dict[str, Any]:
+    return {"project": project, "circuits": circuits(throttle), "pause": throttle.not_before or 0}
 
 
 def _due(card: Card) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -15,15 +17,17 @@ from cards.endpoints import ENDPOINTS
 from cards.key import IsPersonal, key_of
 from connections import Connection, connection_of
 from errors import BridgeError
+from event import Event, wrapped
 from local.emulator import Emulator
 from local.emulator.server import PART
 from local.front import Passage
+from local.logs import Logs
 from local.page import explained, samples
 from local.page.arrivals import Arrival, Arrivals, row
 from local.page.delivery import Delivery
 from local.page.samples import Try
 from mapping.identity import personal_ids
-from ops import sending
+from ops import inbox, sending
 from ops.offline import Offline
 from ops.samples import Sample, delivered
 from ops.stack import Stack
@@ -34,19 +38,23 @@ from ops.web.reply import Reply, said
 SHOWN_EVENTS = 100
 EVENTS_OF_A_CARD = 20
 WATCHED_CARDS = 90
+LOOK_SECONDS = 1
 FRESH_MS = 5_000  # that connections are known before they are read again
 
 
 class Desk:
-    """The part of the page that knows the bridge. `entries` are the connections that the world begins with."""
+    """The part of the page that knows the bridge.
 
-    def __init__(self, emulator: Emulator, stack: Stack, entries: Mapping[str, Any]) -> None:
+    `entries` are the connections that the world begins with, `messages` what comes to the inbox queue.
+    """
+
+    def __init__(self, emulator: Emulator, stack: Stack, entries: Mapping[str, Any], messages: Logs) -> None:
         self._emulator = emulator
+        self._messages = messages
         self._stack = stack
         self._entries, self._read_at = entries, stack.clock()
         self.arrivals = Arrivals(self._find)
-        projects = {entry["project"] for entry in entries.values()}
-        self.delivery = Delivery(stack, projects.pop(), self._recent)
+        self.delivery = Delivery(stack, {entry["project"] for entry in entries.values()}, self._recent)
 
     def _find(self, name: str) -> Offline | None:
         """Return a connection as it is now: people connect, and connect anew, while the page is open."""
@@ -67,8 +75,29 @@ class Desk:
     def start(self) -> Callable[[], None]:
         """Join the page; return what ends that."""
         self._emulator.attach(self)
+        stopped = threading.Event()
+
+        def run() -> None:
+            while not stopped.wait(LOOK_SECONDS):
+                self._look()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+
+        def stop() -> None:
+            stopped.set()
+            thread.join()
+
+        return stop
+
+    def _look(self) -> None:
+        """Take note of what came by the queue, and of deliveries while the page is open."""
         changes = self._emulator.changes
-        return self.delivery.watch(lambda: changes.readers > 0, changes.mark)
+        for line in deque(self._messages.fresh(), SHOWN_EVENTS):  # of a large import the newest
+            self.arrivals.take(json.loads(line.text), changes.mark)
+        if changes.readers > 0:
+            with suppress(BotoCoreError, ClientError, BridgeError):
+                self.delivery.watch(changes.mark)
 
     def seen(self, passage: Passage) -> None:
         """Take note of a request to the bridge."""
@@ -164,9 +193,17 @@ class Desk:
         return self._through(_name(wanted), Sample(event.body, _headers(event), event.query))
 
     def _again(self, number: int) -> dict[str, Any]:
-        """Send an event once more as it came, with a proof of its connection."""
+        """Send an event once more as it came, through the front with a proof of its connection."""
         event = self._numbered(number)
+        if not event.status:
+            return self._queued(event.connection, event.sample)
         return self._through(event.connection, event.sample, event.method)
+
+    def _queued(self, name: str, sample: Sample) -> dict[str, Any]:
+        now = self._stack.clock()
+        message = wrapped(Event(name, sample.body, sample.headers, sample.query, now, "page", sample.lookup))
+        inbox.put(self._stack, [message])
+        return {"status": 0, "answer": ""}
 
     def _through(self, name: str, sample: Sample, method: str = "") -> dict[str, Any]:
         entry = self._connection(name)

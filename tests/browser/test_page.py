@@ -6,8 +6,11 @@ import time
 from urllib.parse import quote
 
 import pytest
+from click.testing import CliRunner
 
+from cli.main import bridge as command
 from local.world import request
+from ops.stack import in_local_world
 from tests.browser.conftest import NARROW, contact, post
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: `make browser` does it")
@@ -203,7 +206,7 @@ def test_one_refused_contact_is_shown_with_its_reason(bridge, visit):
     expect(page.locator(".card-head .badge")).to_contain_text("refused")
 
 
-def test_whatever_comes_to_the_door_is_listed_with_the_reason_of_its_refusal(bridge, visit):
+def test_n7_whatever_comes_to_the_door_is_listed_with_the_reason_of_its_refusal(bridge, visit):
     page = visit(f"{bridge.ringostat_url}/#/traffic")
     secrets = bridge.aws.client("secretsmanager")
     late = bridge.connections["demo-odoo"] | {"verify": {"scheme": "path-token", "token": "late"}}
@@ -223,7 +226,28 @@ def test_whatever_comes_to_the_door_is_listed_with_the_reason_of_its_refusal(bri
     secrets.put_secret_value(SecretId=bridge.ids["ConnectionsSecret"], SecretString=json.dumps(bridge.connections))
 
 
-def test_an_event_is_sent_again_and_taken_to_try_it(bridge, visit):
+def test_n7_imports_and_events_of_the_inbox_queue_are_listed_and_sent_again(bridge, visit, tmp_path):
+    stack, file = in_local_world(bridge.bridge_url.rpartition(":")[2]), tmp_path / "contacts.csv"
+    file.write_text("id,name,phone\n77,Соломія Ткач,067 000 00 77\n", "utf-8")
+    page = visit(f"{bridge.ringostat_url}/#/traffic")
+    events = page.get_by_role("list", name="Events, newest first").locator("> li")
+    page.get_by_label("Filter the traffic").fill("inbox queue")
+
+    ran = CliRunner().invoke(command, ["import", str(file), "--connection", "demo-pipedrive"], obj=stack)
+    assert ran.exit_code == 0, ran.output
+    expect(events.filter(has_text="Соломія Ткач")).to_contain_text("inbox queue, ")
+    stack.client("sqs").send_message(QueueUrl=bridge.queue_url("inbox"), MessageBody="{}")
+    expect(events.filter(has_text="no connection")).to_contain_text("the message holds no event")
+
+    events.filter(has_text="Соломія Ткач").get_by_role("link", name="demo-pipedrive").click()
+    expect(page.get_by_role("row").filter(has_text="fullName")).to_contain_text("Соломія Ткач")
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("It is in the inbox queue again.")).to_be_visible()
+    page.get_by_role("link", name="Back to the traffic").click()
+    expect(events.filter(has_text="Соломія Ткач")).to_have_count(2)
+
+
+def test_n18_an_event_is_sent_again_and_taken_to_try_it(bridge, visit):
     page = visit(bridge.ringostat_url)
     try_it(page, change=lambda text: text.replace("Олена", "Соломія"))
     page.get_by_role("link", name="What came of it").click()

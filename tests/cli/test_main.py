@@ -1,6 +1,9 @@
 """The command itself: its verbs, its exit codes, how it is installed."""
 
+import ast
+import itertools
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -11,6 +14,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from cli.main import VERBS, Verbs
+from cli.main import bridge as bridge_command
 from mapping.language import loader
 from tests.cli.people import person
 
@@ -70,11 +74,20 @@ def test_the_version_is_the_packages(run):
     assert done.out == f"bridge {PROJECT['version']}\n"
 
 
+@pytest.fixture
+def stored_mapping(online, tmp_path):
+    """The name of a mapping that is stored."""
+    (tmp_path / "own.toml").write_text('format = 1\nextends = "pipedrive"\n', "utf-8")
+    assert online("mapping", "put", tmp_path / "own.toml", "--name", "own", "--yes").code == 0
+    return "own"
+
+
 LISTS = ["connections", "due", "rejected list", "refused list", "left-behind", "presets", "project list"]
+LISTS += ["mapping list", "mapping list own", "staff 106"]
 
 
 @pytest.mark.parametrize("words", LISTS)
-def test_every_list_is_json_for_programs(online, bridge, words):
+def test_every_list_is_json_for_programs(online, bridge, stored_mapping, words):
     bridge.post("acme", person(1))
     bridge.post("acme", {**person(2), "data": {"name": "x"}})
 
@@ -124,6 +137,19 @@ def test_a_shell_completes_connections_of_the_bridge_that_is_named(online):
     assert [item.value for item in offered] == ["acme-kommo"]
 
 
+@pytest.mark.parametrize(
+    "words", ["connect", "mapping get", "mapping list", "mapping diff", "mapping rollback", "mapping rm"]
+)
+def test_a_shell_completes_stored_mappings_of_the_bridge_that_is_named(online, stored_mapping, words):
+    command = bridge_command
+    for word in words.split():
+        command = command.get_command(click.Context(command), word)
+
+    offered = ShellComplete(command, {"obj": online.stack}, "it", "_COMPLETE").get_completions(["--local"], "ow")
+
+    assert [item.value for item in offered] == [stored_mapping]
+
+
 def test_names_of_similar_tools_work(run):
     assert run("providers").out == run("presets").out
 
@@ -163,6 +189,32 @@ def test_a_fault_of_the_bridge_names_its_place_and_quotes_nothing(run, monkeypat
     assert done.code == 70
     assert "KeyError at test_main.py:" in done.err
     assert "+380" not in done.err
+
+
+PLURAL = re.compile(
+    r" ((rejected|refused|stored|more) )?"
+    r"(cards|changes|connections|contacts|days|employees|events|lines|owners|projects|records|requests|versions)\b"
+)
+
+
+def test_no_number_stands_before_a_plural_that_is_always_one():
+    """`counted` says 1 card and 2 cards; what is always several is a constant."""
+    texts = [
+        (path.name, text)
+        for path in [*(ROOT / "cli").rglob("*.py"), *(ROOT / "ops").glob("*.py")]
+        for text in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(text, ast.JoinedStr)
+    ]
+    fixed = [
+        f"{name}:{text.lineno}"
+        for name, text in texts
+        for number, words in itertools.pairwise(text.values)
+        if isinstance(number, ast.FormattedValue) and not ast.unparse(number.value).isupper()
+        if isinstance(words, ast.Constant) and PLURAL.match(words.value)
+    ]
+
+    assert len(texts) > 300
+    assert fixed == []
 
 
 def test_everything_in_src_is_packaged():

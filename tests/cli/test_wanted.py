@@ -303,6 +303,6 @@ def test_what_was_given_up_of_a_look_up_that_is_gone_says_so(online, bridge, giv
 def test_what_was_given_up_of_a_record_that_is_erased_is_deleted_with_it(online, given_up):
     done = online("erase", NAME, "contact:7", "--yes")
 
-    assert "1 rejected events of it deleted" in done.out
+    assert "1 rejected event of it deleted" in done.out
     assert "name no card" not in done.out
     assert lines(online("rejected", "list"), "lookup-refused") == []

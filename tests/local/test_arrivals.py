@@ -74,6 +74,33 @@ def test_a_request_that_was_refused_says_why_and_no_mapping_is_asked(kept, mark,
     assert "wrong" not in json.dumps(explained.request(event) | {"body": "", "refusal": ""})
 
 
+def noted(body, connection="demo-pipedrive", *, is_left=False):
+    attributes = {"connection": {"stringValue": connection}} if connection else {}
+    record = {"messageId": "1", "body": body, "attributes": {"SentTimestamp": "0"}, "messageAttributes": attributes}
+    return {"time": 1.0, "record": record, "is_left": is_left}
+
+
+@pytest.mark.parametrize(
+    ("note", "way", "refusal", "results"),
+    [
+        (noted(json.dumps(PERSON)), "inbox queue", "", ["change"]),
+        (noted(json.dumps(PERSON), is_left=True), "inbox queue, where it stays to be taken again", "", ["change"]),
+        (noted("{}"), "inbox queue", "", ["reject"]),
+        (noted("{broken"), "inbox queue", "", ["reject"]),
+        (noted("{}", "gone"), "inbox queue", "there is no connection gone", []),
+        (noted("{}", ""), "inbox queue", "the message holds no event: connection: Field required", []),
+    ],
+)
+def test_n7_what_comes_by_the_inbox_queue_is_listed_with_what_became_of_it(kept, mark, note, way, refusal, results):
+    kept.take(note, mark)
+
+    (event,) = kept.since(-1, 10)
+    row = arrivals.row(event)
+    assert (row["method"], row["status"], [record["result"] for record in row["records"]]) == (way, 0, results)
+    assert row["refusal"].startswith(refusal)
+    assert bool(row["refusal"]) is bool(refusal)
+
+
 def test_what_proves_the_sender_is_not_kept(kept, mark):
     kept.add(passage(headers=[("Authorization", "Basic c2VjcmV0"), ("Cookie", "a=b"), ("X-Attempt", "1")]), mark)
 

@@ -152,6 +152,16 @@ def test_lines_are_handed_out_once_and_only_when_they_are_whole(tmp_path):
     assert list(logs.fresh()) == []
 
 
+def test_a_file_that_begins_anew_is_read_from_its_beginning(tmp_path):
+    messages, path = Logs(tmp_path, "messages"), tmp_path / "inbox.1.messages"
+    path.write_text("a longer one\n")
+    list(messages.fresh())
+
+    path.write_text("two\n")
+
+    assert list(messages.fresh()) == [Line("inbox", "two")]
+
+
 def test_the_event_to_paste_shows_a_contact_with_phones(tmp_path):
     phones = {"a-lead": [], "b-one-phone": ["1"], "c-two-phones": ["1", "2"], "d-many-phones": ["1", "2", "3"]}
     for name, numbers in phones.items():

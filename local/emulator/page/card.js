@@ -85,5 +85,5 @@ function summary(event) {
     const answer = JSON.parse(event.answer);
     const found = ["accepted", "unchanged", "stale"].filter((name) => answer[name]).map((name) => `${answer[name]} ${name}`);
     return `${event.status}, ${found.join(", ") || count((answer.skipped ?? []).length, "skipped", "skipped")}`;
-  } catch { return String(event.status); }
+  } catch { return event.status ? String(event.status) : event.method; }
 }

@@ -83,12 +83,14 @@ function show() {
 }
 
 function showBridge(delivery) {
-  keyed(parts.circuits, delivery.circuits ?? [], (one) => one.name, (one) => JSON.stringify(one), (one) => h("li", { class: `circuit ${one.state}` },
-    h("strong", null, { transport: "Transport", contract: "Contract", auth: "Key" }[one.name] ?? one.name), badge(one.state),
+  const projects = delivery.projects ?? [], of = (project) => (projects.length > 1 ? `Project ${project}: ` : "");
+  const circuits = projects.flatMap(({ project, circuits: own }) => own.map((one) => ({ ...one, project })));
+  keyed(parts.circuits, circuits, (one) => `${one.project} ${one.name}`, (one) => of(one.project) + JSON.stringify(one), (one) => h("li", { class: `circuit ${one.state}` },
+    h("strong", null, of(one.project), { transport: "Transport", contract: "Contract", auth: "Key" }[one.name] ?? one.name), badge(one.state),
     one.state === "closed" ? null : h("p", null, `${one.what}. `, one.since ? ["Since ", clock(one.since), ". "] : "", `${one.remedy[0].toUpperCase()}${one.remedy.slice(1)}.`)));
   const due = delivery.due ?? [];
   const words = due.length ? `${delivery.more ? "More than 50 cards wait" : due.length === 1 ? "One card waits" : `${due.length} cards wait`} for Ringostat’s confirmation.` : "No card is due: Ringostat has confirmed everything.";
-  const told = delivery.pause > Date.now() ? `${words} Ringostat asked to wait until ${clock(delivery.pause / 1000)}.` : words;
+  const told = projects.filter((one) => one.pause > Date.now()).reduce((all, one) => `${all} ${of(one.project)}Ringostat asked to wait until ${clock(one.pause / 1000)}.`, words);
   if (parts.calm.textContent !== told) parts.calm.textContent = told;
   keyed(parts.due, due, (card) => card.key, (card) => JSON.stringify(card), (card) => h("li", null, h("a", { class: "row", href: cardPath(card.id) },
     h("span", { class: "row-text" }, foreign(card.name, { class: "row-name" }), h("span", { class: "row-second" }, card.since && card.since < Date.now() ? ["due since ", when(card.since / 1000), ", "] : null, card.next ? ["next try ", card.next > Date.now() ? "at the latest " : "", when(card.next / 1000)] : "in delivery")),

@@ -40,7 +40,7 @@ function show(here, found) {
   if (here.text === text) return;
   here.text = text;
   const event = found.events[here.chosen] ?? found.events[0];
-  const columns = event ? compared(event, found.card) : h("p", { class: "note" }, "No event of this card came through the front since the world started: it came by a queue, or before this page was there.");
+  const columns = event ? compared(event, found.card) : h("p", { class: "note" }, "No event of this card came since the world started, or it is forgotten: the newest events are kept.");
   replace(here.root,
     h("header", { class: "trace-head" },
       h("a", { class: "back", href: found.back[0] }, `‹ ${found.back[1]}`),
@@ -57,7 +57,7 @@ function again(event) {
   const told = h("span", { class: "hint", role: "status" });
   const send = async () => {
     told.textContent = "Sending…";
-    try { told.textContent = `The bridge answered ${(await ask("POST", "/_bridge/again", { number: event.number })).status}.`; } catch (error) { told.textContent = error.message; }
+    try { const { status } = await ask("POST", "/_bridge/again", { number: event.number }); told.textContent = status ? `The bridge answered ${status}.` : "It is in the inbox queue again."; } catch (error) { told.textContent = error.message; }
   };
   return h("div", { class: "actions again" }, h("button", { type: "button", onclick: send }, "Send again"),
     event.encoded && event.preset ? h("a", { class: "button", href: `#/try/${event.number}` }, "Edit in Try it") : null, told);

@@ -21,7 +21,7 @@ function make() {
   const total = h("p", { class: "muted" });
   const filter = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", placeholder: "Connection, name, code, status", "aria-label": "Filter the traffic", oninput: (event) => { typed = event.target.value.toLocaleLowerCase("uk"); show(); } });
   parts = { events, requests, noEvents, noRequests, total };
-  parts.incoming = h("div", { class: "sheet" }, h("h2", null, "From CRMs to the bridge"), h("p", { class: "muted" }, "What came to the door, what each record became, and why what was refused was."), noEvents, events);
+  parts.incoming = h("div", { class: "sheet" }, h("h2", null, "From CRMs to the bridge"), h("p", { class: "muted" }, "What came to the door or by the inbox queue (imports, other systems), what each record became, and why what was refused was."), noEvents, events);
   parts.root = h("section", { class: "traffic", "aria-label": "Traffic" },
     h("header", { class: "view-head" }, h("h1", null, "Traffic"), h("p", { class: "muted" }, "What came in, and each request of the bridge with its answer."), filter),
     parts.incoming, h("div", { class: "sheet" }, h("h2", null, "From the bridge to Ringostat"), total, noRequests, requests));
@@ -45,8 +45,8 @@ const fits = (texts) => typed.split(/\s+/).every((word) => texts.join("\n").toLo
 
 function eventRow(one) {
   return h("li", null,
-    h("div", { class: "log-head" }, h("span", { class: "tabular muted" }, clock(one.time)), h("a", { href: `#/event/${one.number}` }, one.connection),
-      h("span", { class: "muted" }, `${one.method}, ${count(one.bytes, "byte")}`), h("span", { class: `badge ${one.status < 300 ? "good" : "bad"}` }, String(one.status))),
+    h("div", { class: "log-head" }, h("span", { class: "tabular muted" }, clock(one.time)), h("a", { href: `#/event/${one.number}` }, one.connection || "no connection"),
+      h("span", { class: "muted" }, `${one.method}, ${count(one.bytes, "byte")}`), one.status ? h("span", { class: `badge ${one.status < 300 ? "good" : "bad"}` }, String(one.status)) : null),
     one.refusal ? h("p", { class: "muted" }, badge("refused"), " ", foreign(one.refusal)) : null,
     h("ul", { class: "verdicts" }, one.records.map((record) => h("li", null, record.result === "change"
       ? [badge(stateOf(record.key) || "change"), h("a", { href: cardPath(record.id) }, foreign(record.name || record.card))]

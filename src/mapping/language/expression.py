@@ -25,8 +25,11 @@ SCOPES = ("", "item", "headers", "query", "settings", "usual", "lookup")  # "" i
 OPERATORS = frozenset(("eq", "ne", "lt", "lte", "gt", "gte"))
 GLUE = "join"  # a function whose result may mix fixed text and data
 LONGEST_TEXT = 10_000  # of a text on its way through a function
+LONGEST = 5_000  # characters of an expression
+DEEPEST = 100  # levels of its tree: Python ends at 1,000 calls, and each term of `a || b || …` is a level
 
 _PATH = re.compile(r"(?:\$([a-z]*)(?:\.(?=\w)|$))?((?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?)", re.ASCII)
+_SHORTER = "a long list of values belongs into a table of [lookups]"
 _EVALUATION_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -336,10 +339,14 @@ def compiled(source: str, place: Place, scopes: tuple[str, ...] = SCOPES) -> Exp
 @lru_cache
 def _tree(source: str, scopes: tuple[str, ...]) -> Node:
     """Return the syntax tree of an expression; a mapping may say the same in several places."""
+    if len(source) > LONGEST:
+        raise BadExpression(f"it has {len(source):,} characters; at most {LONGEST:,} are read", 0, _SHORTER)
     try:
         tree: Node = _Parser(scopes).tree(source)
     except (exceptions.JMESPathError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _diagnosed(source, error) from None
+    if _depth(tree) > DEEPEST:
+        raise BadExpression(f"it is nested or chained more than {DEEPEST} levels deep", 0, _SHORTER)
     for node in _nodes(tree):
         if node["type"] == "function_expression":
             _check_call(node, source)
@@ -362,6 +369,15 @@ def _folded(node: Node) -> Node:
     if node["type"] == "multi_select_list" and all(child["type"] == "literal" for child in children):
         return {"type": "literal", "value": [child["value"] for child in children], "children": []}
     return {**node, "children": children}
+
+
+def _depth(tree: Node) -> int:
+    """Return how many levels a tree has, without recursion."""
+    depth, level = 0, [tree]
+    while level:
+        depth += 1
+        level = [child for node in level for child in node["children"] if isinstance(child, dict)]
+    return depth
 
 
 def _nodes(node: Node) -> Iterator[Node]:
@@ -389,7 +405,12 @@ def _offset(name: str, source: str) -> int:
     return called.start() if called else 0
 
 
-_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`""")
+# Each character is read once: a quote without an end goes to the end, a word is read from where it begins.
+_QUOTED = re.compile(r"""(['"`])(?:\\.|(?!\1)[^\\])*+(?:\1|\\?\Z)""", re.DOTALL)
+_HYPHENED = re.compile(
+    r"(?<!\w)[^\W\d]\w*(?:-\w+)+"
+)  # from where a word begins, or a long one is read from each letter
+_FOREIGN = re.compile(r"(?<!\w)\w*[^\W\da-zA-Z_]\w*")
 
 
 def _masked(source: str) -> str:
@@ -400,10 +421,10 @@ def _masked(source: str) -> str:
 def _diagnosed(source: str, error: Exception) -> BadExpression:  # noqa: PLR0911 - a list of faults
     """Say what people get wrong most, else where the parser stopped."""
     bare = _masked(source)
-    if hyphen := re.search(r"[^\W\d]\w*(?:-\w+)+", bare):
+    if hyphen := _HYPHENED.search(bare):
         offset = hyphen.start() + hyphen[0].index("-")
         return BadExpression("a field name with '-' must stand in double quotes", offset, f'write "{hyphen[0]}"')
-    if foreign := re.search(r"[^\W\d]*[^\W\da-zA-Z_]\w*", bare):
+    if foreign := _FOREIGN.search(bare):
         offset = foreign.start() + next(at for at, c in enumerate(foreign[0]) if not c.isascii())
         message = "a field name with letters outside a-z must stand in double quotes"
         return BadExpression(message, offset, f'write "{foreign[0]}"')

@@ -1,10 +1,11 @@
 """Expressions: scopes, our own functions, what is present, and errors that quote no data."""
 
 import json
+import time
 
 import pytest
 
-from mapping.language.expression import View, compiled
+from mapping.language.expression import DEEPEST, LONGEST, BadExpression, View, compiled
 from mapping.language.positions import Place, Source
 
 PLACE = Place(Source("own.toml", "[contact]\nfullName = 'x'\n"), ("contact", "fullName"))
@@ -126,6 +127,37 @@ def test_arithmetic_and_depth_cannot_break_an_expression():
     assert read("ceil(@)", current=float("inf"))[0] is None
     assert read("@ == `[1]`", current=deep)[0] in (False, None)
     assert read("to_string(@)", current=deep)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("a" * 100_000 + "!", "100,001 characters; at most 5,000"),
+        ("a" * LONGEST + "!", "5,001 characters; at most 5,000"),
+        ("a" * (LONGEST - 1) + "!", "cannot be read from here on"),
+        ("a" * (LONGEST - 1) + "я", "letters outside a-z"),
+        ("'" + r"\'" * (LONGEST // 2 - 1), "cannot be read from here on"),
+        ("(" * LONGEST, "cannot be read from here on"),
+        (" || ".join("a" * (DEEPEST + 1)), "more than 100 levels"),
+        ("!" * DEEPEST + "a", "more than 100 levels"),
+    ],
+    ids=["much", "one-more", "word", "foreign", "quotes", "brackets", "chain", "nested"],
+)
+def test_a_long_expression_is_refused_at_once(source, told):
+    """Words and quotes were read again from each of their characters; a long chain was a fault of the bridge."""
+    started = time.monotonic()
+
+    for _ in range(20):
+        with pytest.raises(BadExpression, match=told):
+            compiled(source, PLACE)
+
+    assert time.monotonic() - started < 5
+
+
+def test_an_expression_may_be_as_long_and_as_deep_as_is_said():
+    assert read("a" * LONGEST) == (None, [])
+    assert read(" || ".join(["none"] * (DEEPEST - 1) + ["data.name"])) == ("Олена", [])
+    assert read("!" * (DEEPEST - 1) + "@") == (False, [])
 
 
 @pytest.mark.parametrize(
