@@ -91,15 +91,16 @@ class Line(NamedTuple):
 
 
 def csv_lines(text: str) -> Iterator[Line]:
-    """Yield the lines of a CSV, which begin where another ended; a cell may hold line ends."""
+    """Return the lines of a CSV, which begin where another ended; a cell may hold line ends."""
     named = SEPARATOR.match(text)
     delimiter = named[1] if named else max(DELIMITERS, key=text.partition("\n")[0].count)
-    lines = list(io.StringIO(text, newline=""))
-    start = 1 if named else 0
+    return _csv_lines(list(io.StringIO(text, newline="")), delimiter, 1 if named else 0)
+
+
+def _csv_lines(lines: Sequence[str], delimiter: str, start: int) -> Iterator[Line]:
     while start < len(lines):
-        rest = map(lines.__getitem__, range(start, len(lines)))
-        reader = csv.reader(rest, delimiter=delimiter, strict=True)
         first = start
+        reader = csv.reader(map(lines.__getitem__, range(first, len(lines))), delimiter=delimiter, strict=True)
         try:
             for cells in reader:
                 yield Line(start + 1, cells)
