@@ -132,10 +132,11 @@ def _scheme(wish: Wish, old: Mapping[str, Any]) -> str:
     """Return the scheme: the only one that the CRM can do is not asked for."""
     given = wish.given["scheme"]
     can, check = questions.offered(wish.mapping), questions.scheme(wish.mapping)
-    before = old and old.get("verify", {}).get("scheme", QUEUE)
+    before = old.get("verify", {}).get("scheme", QUEUE) if old else ""
+    same = old.get("mapping") == wish.given["preset"]
     try:
-        suggested = check(before) if before else can[0]
-    except click.UsageError:  # of another CRM
+        suggested = check(before) if same or before in can else can[0]
+    except click.UsageError:  # the CRM cannot do it any more
         suggested = can[0]
     if given is None and len(can) == 1:
         return suggested

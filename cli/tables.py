@@ -1,9 +1,11 @@
 """Files to import: CSV whose headers name Ringostat's fields in some usual way, and JSON line by line."""
 
+import codecs
 import csv
 import hashlib
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +29,10 @@ OF_EXPORTS = {
     "адресаелектронноїпошти": "email",
     "адресэлектроннойпочты": "email",
 }
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # how Excel's "Unicode Text" begins
+SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n")  # a first line by which Excel, and exports for it, name the delimiter
+BAD_QUOTES = "a quote has no end, or text follows it"
+HINT = "say --encoding: cp1251 (Cyrillic), cp1252 (Western) or utf-16-le, for instance"
 SEVERAL = " ::: "  # between values of one label in Google's export
 
 
@@ -39,16 +45,26 @@ class Row(NamedTuple):
 
 
 ENCODING = click.option(
-    "--encoding", default="utf-8", show_default=True, help="Of the file; cp1251 for old spreadsheets."
+    "--encoding",
+    default="utf-8",
+    show_default=True,
+    help="Of the file; cp1251 (Cyrillic) or cp1252 (Western) for old spreadsheets.",
 )
 
 
-def text_of(path: Path, encoding: str, hint: str = "say --encoding, cp1251 for instance") -> str:
-    """Return the text of a file; raise click's UsageError, which quotes nothing."""
+def text_of(path: Path, encoding: str, hint: str = HINT) -> str:
+    """Return the text of a file, in UTF-16 too if it says so; raise click's UsageError, which quotes nothing."""
+    data = path.read_bytes()
+    usual = "utf-16" if data.startswith(UTF_16) else "utf-8-sig"
     try:
-        return path.read_bytes().decode("utf-8-sig" if encoding == "utf-8" else encoding)
-    except (UnicodeDecodeError, LookupError):
-        raise click.UsageError(f"{path.name} is not {encoding}: {hint}") from None
+        text = data.decode(usual if encoding == "utf-8" else encoding)
+    except LookupError:
+        raise click.UsageError(f"there is no encoding {encoding!r}: {hint}") from None
+    except UnicodeError:
+        text = "\0"
+    if "\0" in text.partition("\n")[0]:  # UTF-16 that does not say so is UTF-8 too, letter for letter
+        raise click.UsageError(f"{path.name} is not {encoding}: {hint}")
+    return text
 
 
 def json_rows(text: str) -> Iterator[Row]:
@@ -75,18 +91,23 @@ class Line(NamedTuple):
 
 
 def csv_lines(text: str) -> Iterator[Line]:
-    """Yield the lines of a CSV, which begin where another ended; a cell may hold line ends."""
-    first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count))
-    start = 1
-    while True:
+    """Return the lines of a CSV, which begin where another ended; a cell may hold line ends."""
+    named = SEPARATOR.match(text)
+    delimiter = named[1] if named else max(DELIMITERS, key=text.partition("\n")[0].count)
+    return _csv_lines(list(io.StringIO(text, newline="")), delimiter, 1 if named else 0)
+
+
+def _csv_lines(lines: Sequence[str], delimiter: str, start: int) -> Iterator[Line]:
+    while start < len(lines):
+        first = start
+        reader = csv.reader(map(lines.__getitem__, range(first, len(lines))), delimiter=delimiter, strict=True)
         try:
-            yield Line(start, next(reader))
-        except StopIteration:
-            return
-        except csv.Error:
-            yield Line(start, [], "the line is not CSV")
-        start = reader.line_num + 1
+            for cells in reader:
+                yield Line(start + 1, cells)
+                start = first + reader.line_num
+        except csv.Error:  # a quote without an end takes no later line with it: the next one begins anew
+            yield Line(start + 1, [], f"the line is not CSV: {BAD_QUOTES}")
+            start += 1
 
 
 class Reading(NamedTuple):
@@ -148,10 +169,10 @@ def _matched(headers: Sequence[str], given: Mapping[str, str], id_from: str) -> 
 def _check_id(headers: Sequence[str], fields: Sequence[str], id_from: str) -> None:
     """Raise BadParameter where no header gives the id, or one does although it is to be made of something else."""
     if not id_from and "externalId" not in fields:
-        hint = "say 'HEADER=externalId', or --id-from phone if the file has no ids"
-        raise click.BadParameter(f"no header looks like an id: {hint}", param_hint="--map")
+        hint = "say --map 'HEADER=externalId', or --id-from phone if the file has no ids"
+        raise click.UsageError(f"no header looks like an id: the first line must be the headers; {hint}")
     if id_from and id_from not in fields:
-        raise click.BadParameter(f"no header looks like the {id_from}: say 'HEADER={id_from}'", param_hint="--map")
+        raise click.UsageError(f"no header looks like the {id_from}: say --map 'HEADER={id_from}'")
     if id_from and "externalId" in fields:
         header = headers[fields.index("externalId")]
         hint = f"leave --id-from out, or ignore that with --map '{header}='"
@@ -242,5 +263,5 @@ def _pairs(path: Path, text: str) -> list[tuple[int, str, str]]:
                     raise click.ClickException(f"{path.name}:{reader.line_num}: {what}")
                 rows.append((reader.line_num, line[0], line[1]))
     except csv.Error:
-        raise click.ClickException(f"{path.name}:{reader.line_num}: a quote has no end, or text follows it") from None
+        raise click.ClickException(f"{path.name}:{reader.line_num}: {BAD_QUOTES}") from None
     return rows

@@ -61,7 +61,9 @@ def next_try(card: Card) -> int | None:
 
 def why_left(card: Card) -> str:
     """Return why a card is left behind."""
-    return "erased" if card.erased is not None else card.waiting or ""
+    if card.erased is not None or not card.waiting:  # or a tombstone that was lifted, until the next event
+        return "erased"
+    return card.waiting
 
 
 def story(card: Card, now: int) -> Iterator[tuple[str, str]]:

@@ -34,7 +34,7 @@ def shown(milliseconds: int, now: int) -> str:
     return f"{local(milliseconds)} ({away(milliseconds, now)})"
 
 
-def since(text: str | None, now: int) -> int:
+def since(text: str | None, now: int, option: str = "--since") -> int:
     """Return ms since 1970 for `90min`, `2h`, `3d`, `2026-03-01` or `2026-03-01T10:00`; 0 for None."""
     if text is None:
         return 0
@@ -44,5 +44,5 @@ def since(text: str | None, now: int) -> int:
         return int(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
         raise click.BadParameter(
-            "write it like 90min, 2h, 3d, 2026-03-01 or 2026-03-01T10:00", param_hint="--since"
+            "write it like 90min, 2h, 3d, 2026-03-01 or 2026-03-01T10:00", param_hint=option
         ) from None

@@ -24,6 +24,7 @@ from ops.crm import Crm, api_of
 from ops.stack import Stack, of_stack
 from ops.stored import absent, bundled, kept
 
+OWN = "Let it send contacts that are created, changed and deleted there to what is printed above."
 SAID = "they do within a minute of a deployment; older ones keep the events in the inbox queue"
 
 
@@ -255,7 +256,7 @@ def _print(stack: Stack, preset: str, mapping: Loaded, connection: Connection) -
     say()
     say(f"In {mapping.crm}:")
     told = list(rendered(steps(preset, address)))
-    for first, parts in told or [("", [mapping.help])]:
+    for first, parts in told or [("", [mapping.help or OWN])]:
         say_wrapped(first, parts)
     say()
     _next(connection)

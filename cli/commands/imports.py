@@ -30,6 +30,7 @@ TOGETHER = 25  # records of our own contract in one message: one merge for all o
 LARGEST_MESSAGE = 45_000  # bytes of records; in base64 a third more, and SQS counts every 64 KiB as a request
 LARGEST_CALL = inbox.LARGEST_CALL * 3 // 4  # bytes of the records in one call: base64 takes a third more
 COMPACT = (",", ":")
+JSON_LINES = (".ndjson", ".jsonl", ".json")
 JSON_TYPE = {"content-type": "application/json"}
 OURS_TYPE = {"content-type": OURS}
 
@@ -96,7 +97,7 @@ def command(stack: Stack, file: Path, connection: str, mapped: tuple[str, ...], 
     entry = stack.connection(connection)
     mapping = Offline.of(entry, stack.mappings)
     contents = _contents(file, given["encoding"], pairs(mapped, "=", "--map"), given["id_from"] or "", mapping)
-    as_of = since(given["as_of"], stack.clock()) or int(file.stat().st_mtime * 1000)
+    as_of = since(given["as_of"], stack.clock(), "--as-of") or int(file.stat().st_mtime * 1000)
     start = Checkpoint(_digest(file), f"{stack.queue_url('InboxQueue')} {connection}", as_of)
     if not given["dry_run"] and not given["restart"]:
         start = _resumed(file, start)
@@ -121,7 +122,7 @@ def _contents(file: Path, encoding: str, given: dict[str, str], id_from: str, ma
     else:
         text = text_of(file, encoding)
         size = text.count("\n")
-        if file.suffix.lower() != ".csv":
+        if file.suffix.lower() in JSON_LINES or text.lstrip().startswith("{"):
             return Contents(json_rows(text), size, is_table=False)
         lines = csv_lines(text)
     return Contents(_rows(lines, given, _reading(mapping, id_from)), size, is_table=True)
@@ -197,6 +198,7 @@ class Import:
         self.rejected = state.rejected
         self.noted = state.rejected  # lines of the file that lists them
         self.codes: Counter[str] = Counter()
+        self.warnings = 0  # of this run
 
     def __enter__(self) -> Self:
         if self.state.size and self._rejects.exists():
@@ -253,8 +255,9 @@ class Import:
             return False
         body = json.dumps(row.record, ensure_ascii=False).encode(errors="backslashreplace")
         outcomes = tried(self._mapping, Sample(body, self._type, {})).outcomes
-        for outcome in outcomes:
-            self._note(row.line, *(("warning", outcome.field, warning) for warning in outcome.warnings))
+        warnings = [("warning", outcome.field, warning) for outcome in outcomes for warning in outcome.warnings]
+        self.warnings += len(warnings)
+        self._note(row.line, *warnings)
         bad = [(outcome.code, outcome.field, outcome.reason) for outcome in outcomes if outcome.result == "reject"]
         if bad:
             self._reject(row.line, bad)
@@ -300,5 +303,6 @@ class Import:
         sent = "sent to the inbox queue" if self._send else "would be sent"
         whole = sum(self.codes.values()) == self.state.rejected  # not where another run had begun
         codes = "".join(f", {number} {code}" for code, number in self.codes.most_common(10)) if whole else ""
+        warnings = f", {counted(self.warnings, 'warning')}" if self.warnings else ""
         listed = f"; see {self._rejects.name}" if self.noted else ""
-        return f"{self.state.sent} {sent}, {self.state.rejected} rejected{codes}{listed}"
+        return f"{self.state.sent} {sent}, {self.state.rejected} rejected{codes}{warnings}{listed}"

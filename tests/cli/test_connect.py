@@ -218,6 +218,19 @@ def test_a_connection_is_replaced_only_on_demand(online):
     assert entries().keys() == CONNECTIONS.keys()
 
 
+def test_a_connection_that_becomes_another_crms_is_verified_as_that_crm_does_best(online):
+    online("connect", "kommo", *GIVEN, "--yes")
+    token = entries()["new"]["verify"]["token"]
+
+    done = online("connect", "pipedrive", "--name", "new", "--replace", "--yes")
+    assert entries()["new"]["verify"]["scheme"] == "basic"
+    assert entries()["new"]["verify"]["password"] in done.out
+
+    online("connect", "kommo", *GIVEN, "--yes", "--replace", "--scheme", "path-token", "--verify", f"token={token}")
+    online("connect", "odoo", "--name", "new", "--replace", "--yes")
+    assert entries()["new"]["verify"] == {"scheme": "path-token", "token": token}
+
+
 def test_a_secret_that_would_grow_too_large_is_not_written(online):
     done = online("connect", "pipedrive", *GIVEN, "--yes", "--setting", "x=" + "y" * 70_000)
 

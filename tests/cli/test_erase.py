@@ -34,12 +34,15 @@ def test_a_dry_run_erases_nothing(online, bridge):
 
 def test_a_lifted_tombstone_lets_the_next_event_make_the_card_again(online, bridge, ringostat):
     bridge.post("acme", person())
+    bridge.deliver()
     online("erase", "acme", 42, "--yes")
 
     dry, done = online("erase", "acme", 42, "--lift", "--dry-run"), online("erase", "acme", 42, "--lift")
+    left = online("left-behind").out.splitlines()
     again = bridge.post("acme", person())
     bridge.deliver()
 
+    assert "  erased  " in next(line for line in left if KEY in line)
     assert (dry.code, done.code) == (0, 0)
     assert again.body["accepted"] == 1
     assert [card["externalId"] for card in ringostat.state()["contacts"]] == ["42"]

@@ -128,6 +128,22 @@ def test_what_is_rejected_is_listed_with_its_line_and_its_reason(importing):
     assert ids() == [2, 7]
 
 
+def test_a_quote_without_an_end_takes_no_later_line_with_it(importing):
+    importing(
+        'id,name,phone\n1,"Олена,067 000 00 01\n2,Петро,067 000 00 02\n'
+        '3,"Іван ""Ів""",067 000 00 03\n4,"Ян,1\n5,Ада,2\n'
+    )
+
+    assert rejected(importing)[:2] == [(2, "bad-line"), (5, "bad-line")]
+    assert [record["fullName"] for record in inbox()[0]] == ["Петро", 'Іван "Ів"', "Ада"]
+
+
+def test_values_that_are_dropped_are_counted(importing):
+    done = importing("id,phone\n1,none\n2,067 000 00 01\n3,no,\n")
+
+    assert "3 sent to the inbox queue, 0 rejected, 2 warnings; see people.csv.rejected.csv\n" in done.out
+
+
 def test_without_anything_to_tell_no_file_is_left(importing):
     importing(people(3))
 
@@ -307,7 +323,11 @@ def test_ndjson_of_a_crms_own_events_goes_one_by_one(importing, bridge):
         ("id,phone\n", ["--map", "phone=telephone"], "there is no field 'telephone'"),
         ("id,phone\n", ["--map", "phone"], "name=value"),
         ("", [], "no header looks like an id"),
+        ("Клієнти\nid,phone\n", [], "the first line must be the headers"),
         ("id,ім'я\n1,Олена\n".encode("cp1251"), [], "--encoding"),
+        ("id,phone\n1,Олена\n".encode("utf-16-le"), [], "is not utf-8: say --encoding"),
+        ("id,phone\n", ["--encoding", "utf8x"], "there is no encoding 'utf8x'"),
+        ("id,phone\n", ["--as-of", "yesterday"], "--as-of"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told_before_anything_is_sent(importing, text, words, reason):
@@ -499,7 +519,7 @@ def test_headers_are_given_and_ignored_by_hand(importing):
     assert (record["externalId"], record["phones"]) == ("7", ["067 000 00 01"])
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1251"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_spreadsheets_of_all_kinds_are_read(importing, encoding, delimiter):
     text = "id|ПІБ|тел\r\n42|Олена Коваль|067 000 00 01\r\n".replace("|", delimiter)
@@ -516,6 +536,13 @@ def test_spreadsheets_of_all_kinds_are_read(importing, encoding, delimiter):
             "phones": ["067 000 00 01"],
         }
     ]
+
+
+@pytest.mark.parametrize("name", ["people.csv", "people.txt", "people.xlsx"])
+def test_a_table_is_one_whatever_its_name_and_may_name_its_delimiter(importing, name):
+    importing("sep=;\r\nid;name,phone;phone\r\n42;Ada;067 000 00 01\r\n", name=name)
+
+    assert [record["phones"] for record in inbox()[0]] == [["067 000 00 01"]]
 
 
 @pytest.mark.parametrize(

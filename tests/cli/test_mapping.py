@@ -373,7 +373,8 @@ def test_connect_says_when_the_functions_may_be_too_old_for_a_stored_mapping(onl
 
 def test_a_mapping_that_names_no_scheme_gets_an_address_with_a_token_and_the_queue_only_if_asked(online, put):
     put(OWN, "--yes")
-    online("connect", "own", *GIVEN)
+    done = online("connect", "own", *GIVEN)
+    assert "Let it send contacts" in done.out
     assert entries()["mine"]["verify"]["scheme"] == "path-token"
     online("connect", "own", *GIVEN, "--scheme", "queue", "--replace")
 
