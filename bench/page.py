@@ -6,9 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bench.environment import ROOT
-from bench.report import RESULTS, short
+from bench.report import RESULTS, missed, short
+from bench.stages import BUYS
 
 PAGE = ROOT / "docs" / "performance.md"
+
+
+NONE = "–"
+FUNCTIONS = ("api", "inbox", "deliver", "lookup", "sweep")
 
 
 class Key(NamedTuple):
@@ -22,6 +27,7 @@ class Key(NamedTuple):
 
 PEERS = {
     "ours": "ours",
+    "floor": "floor",
     "tutorial": "tutorial",
     "tutorial with a queue": "tutorial with a queue",
     "Node-RED": "Node-RED",
@@ -36,16 +42,38 @@ OUTAGE = {
     "n8n, tries first": "n8n, three tries, then the answer",
     "n8n, answers first": "n8n, the answer, then five tries",
 }
+WEBHOOKS = "Webhooks over HTTP, each a new contact: one client"
+LINES = "Warm webhook, line by line"
 FLOOR = {
+    "a webhook and its delivery over HTTP, CPU": Key("rivals", WEBHOOKS, "ours: CPU", "floor"),
     "records POSTed for an event of an office's day": Key("mix", "POSTs", "office: records POSTed"),
     "10,000 queued events, a second": Key("peers", "10,000", "ours", "tutorial"),
     "cold start of `api` with its first answer, CPU": Key("cold", "Cold start, first", "api", "tutorial"),
     "the same": Key("cold", "Cold start, first", "api", "bare libraries"),
-    "the same without byte code": Key("cold", "Cold start, first", "api without byte code", "bare libraries"),
+    "cold start of `inbox`": Key("cold", "Cold start, first", "inbox"),
+    "cold start of `deliver`": Key("cold", "Cold start, first", "deliver"),
+    "cold start of `lookup`": Key("cold", "Cold start, first", "lookup"),
+    "cold start of `sweep`": Key("cold", "Cold start, first", "sweep"),
+    "cold start of `api` without byte code": Key(
+        "cold", "Cold start, first", "api without byte code", "bare libraries"
+    ),
     "an event and its delivery, own CPU": Key("cpu", "Own CPU", "ingest + deliver, one"),
     "the same in a hundred": Key("cpu", "Own CPU", "ingest + deliver, 100"),
     "the same in a table of a million cards": Key("growth", "Growth of the table", "1,000,000 cards"),
     "100 due cards to a server that takes 40 ms": Key("delivery", "Delivery", "100 due, a stub that takes 40 ms"),
+    "first fill from an API that takes 100 ms a page": Key("lookups", "First fill", "an API that takes 100 ms a page"),
+    "requests to a CRM whose events hold only ids": Key("lookups", "Events that only name", "requests to the CRM"),
+    "a stored mapping, warm": Key("mapping", "Mapping from the table", "warm"),
+    "the same, cold": Key("mapping", "Mapping from the table", "cold"),
+    "first page of the console over a million cards": Key("growth", "The console", "1,000,000 cards"),
+}
+WEIGHT = {
+    "bundle, zipped": "bundle: zipped",
+    "the same with byte code": "bundle: zipped, with byte code",
+    "bundle, unzipped": "bundle: files",
+    **{f"modules that `{name}` imports": f"{name}: modules imported" for name in FUNCTIONS},
+    "tutorial's bundle, zipped": "tutorial's bundle: zipped",
+    "modules that the tutorial imports": "tutorial: modules imported",
 }
 CALLS = {
     "`api`, one event with news": "api, one event, a known card",
@@ -73,7 +101,7 @@ def tables(results: Mapping[str, Any]) -> dict[str, list[str]]:
         for table in result["tables"]
         for figure in table["figures"]
     }
-    webhooks, memory, down = "Webhooks over HTTP, each a new contact: one client", "Memory", "Ringostat answers 503"
+    webhooks, memory, down = WEBHOOKS, "Memory", "Ringostat answers 503"
     peers = {
         "events answered a second": (webhooks, "{}: answered"),
         "answer, p50": (webhooks, "{}: answer, p50"),
@@ -87,7 +115,9 @@ def tables(results: Mapping[str, Any]) -> dict[str, list[str]]:
         "events that the CRM must send again": (down, "{}: events refused"),
         "last card right, after the outage": (down, "{}: last card right"),
     }
+    lookups = {"`api`, an event that holds only an id": "the event, AWS calls", "its look-up": "the look-up, AWS calls"}
     return {
+        "run": _run(results),
         "peers": _rivals(at, peers, PEERS),
         "outage": _rivals(at, outage, OUTAGE),
         "floor": markdown(
@@ -95,9 +125,49 @@ def tables(results: Mapping[str, Any]) -> dict[str, list[str]]:
         ),
         "calls": markdown(
             ("what", "AWS calls"),
-            ([what, str(_found(at, Key("calls", "AWS calls", name))["value"])] for what, name in CALLS.items()),
+            [
+                *([what, _number(_found(at, Key("calls", "AWS calls", name)))] for what, name in CALLS.items()),
+                *([what, _value(_found(at, Key("lookups", "Events", name)))] for what, name in lookups.items()),
+                [
+                    "a nightly sync of which nothing changed",
+                    _value(_found(at, Key("lookups", "A nightly", "AWS calls"))),
+                ],
+            ],
+        ),
+        "stages": _stages(at),
+        "weight": markdown(
+            ("", "ours"),
+            ([what, _value(_found(at, Key("cold", "Weight", name)))] for what, name in WEIGHT.items()),
         ),
     }
+
+
+def _run(results: Mapping[str, Any]) -> list[str]:
+    tables = [table for result in results["subjects"].values() for table in result["tables"]]
+    names = "; ".join(missed(tables)) or "none"
+    minutes = f"{results['seconds'] / 60:.0f} minutes"
+    return [
+        f"The last run was on {results['date']} and took {minutes}: {results['machine']}, Python {results['python']}.",
+        f"Targets missed: {names}.",
+    ]
+
+
+def _stages(at: Mapping[Key, Any]) -> list[str]:
+    """Return the lines of a warm webhook with what each buys."""
+    lines = {name: _found(at, Key("webhook", LINES, name)) for name in (*BUYS, "together")}
+    found = {name: figure for name, figure in lines.items() if figure}
+    return markdown(
+        ("stage", "CPU", "share", "what it buys"),
+        (
+            [
+                name,
+                f"{figure['value']:,.0f} µs",
+                f"{figure['value'] / found['together']['value']:.0%}",
+                BUYS.get(name, ""),
+            ]
+            for name, figure in found.items()
+        ),
+    )
 
 
 def _rivals(at: Mapping[Key, Any], rows: Mapping[str, tuple[str, str]], columns: Mapping[str, str]) -> list[str]:
@@ -112,6 +182,8 @@ def _rivals(at: Mapping[Key, Any], rows: Mapping[str, tuple[str, str]], columns:
 
 def _compared(at: Mapping[Key, Any], key: Key) -> list[str]:
     figure = _found(at, key)
+    if figure is None:
+        return [NONE, "", ""]
     return [
         _value(figure),
         figure.get("baseline", ""),
@@ -120,23 +192,33 @@ def _compared(at: Mapping[Key, Any], key: Key) -> list[str]:
 
 
 def _found(at: Mapping[Key, Any], wanted: Key) -> Any:
-    """Return the first figure that a key means; its title need only begin so, its baseline counts only if given."""
+    """Return the first figure that a key means, None if it was not measured (a peer that does not run here).
+
+    Its title need only begin so, its baseline counts only if given.
+    """
     for key, figure in at.items():
         same = key.subject == wanted.subject and key.title.startswith(wanted.title) and key.name == wanted.name
         if same and wanted.baseline in ("", key.baseline):
             return figure
-    raise KeyError(wanted)
+    return None
 
 
 def _value(figure: Any) -> str:
+    if figure is None:
+        return NONE
     return re.sub(
         r" (an event|events/s|after the outage)$", "", f"{short(figure['value'])} {figure.get('unit', '')}"
     ).strip()
 
 
+def _number(figure: Any) -> str:
+    return str(figure["value"]) if figure else NONE
+
+
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return a table of Markdown."""
-    return [f"| {' | '.join(row)} |".replace("|  |", "| |") for row in (head, ["---"] * len(head), *rows)]
+    """Return a table of Markdown, without the rows of which nothing was measured."""
+    known = [row for row in rows if NONE not in row[1:] or any(cell not in ("", NONE) for cell in row[1:])]
+    return [f"| {' | '.join(row)} |".replace("|  |", "| |") for row in (head, ["---"] * len(head), *known)]
 
 
 def write() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def as_json(table: Table) -> dict[str, Any]:
 
 def write(subjects: dict[str, Any], seconds: float) -> None:
     """Write results.json: the machine, the command and every table."""
-    result = {"command": "make bench", "seconds": round(seconds), **machine(), "subjects": subjects}
+    day = time.strftime("%-d %B %Y")
+    result = {"command": "make bench", "date": day, "seconds": round(seconds), **machine(), "subjects": subjects}
     RESULTS.write_text(json.dumps(_rounded(result), ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 

@@ -15,7 +15,7 @@ BUYS = {
     MERGE: "duplicates, late and partial events change nothing that is newer",
     ROWS: "conditional writes: nothing unread is overwritten, nothing of a newer version is lost",
     CALL: "the parameters and the answers of AWS's calls",
-    SIGN: "AWS takes the calls: by botocore's own signer",
+    SIGN: "AWS takes the calls",
     SEND: "the state is durable before the answer, and no card is delivered twice at once",
     API: "a verdict for each record, the wake-up, whether the connection is silent",
     COMPOSE: "every key of Ringostat's contract, checked and hashed",

@@ -25,6 +25,7 @@ from mapping.language.rule import STAFF
 from ops import api_keys, auth_check, origins, stored, wanted
 from ops.blockers import troubles
 from ops.crm import Crm, Dialect, api_of
+from ops.owners import without_employee
 from ops.stack import LARGEST_SECRET, Stack, as_secret
 from ops.times import counted, shown
 
@@ -47,6 +48,7 @@ RARELY = "write a secret at most once in 10 minutes, or about 100 times a day: e
 HEARD_MOST = 1_000  # connections, those that are gone included
 DOOR_DAYS = 3  # a long weekend
 STALE_MS = 30 * 86_400_000  # of the list of employees, which does not refresh itself
+ROWS_LOOKED_AT = 1_000  # of the table, which gives them in no order: at most 128 RRU
 LISTED = 5  # names of one sentence
 
 
@@ -176,6 +178,22 @@ def employees(stack: Stack) -> Iterator[Finding]:
         else:
             what = f"project {project} has no list of Ringostat's employees, so its mappings find no staffId"
             yield Finding("warning", what, f"bridge staff {project} --try")
+
+
+@surviving("the owners of cards", "check that you may read ConnectionsSecret and CardsTable")
+def unknown_owners(stack: Stack) -> Iterator[Finding]:
+    """Count, in a part of the table, cards whose owner their mapping looked for among the employees in vain."""
+    entries, (rows, _) = stack.secret("ConnectionsSecret"), stack.cards.scan(ROWS_LOOKED_AT)
+    for name, (number, of_it) in sorted(without_employee(rows).items()):
+        own = _mapping(stack, entries, name)
+        connection = connection_of(entries, name) if own else None
+        if own is None or connection is None or not (own.lookups or loader.answers_of(own).lookups):
+            continue  # `direct` gives employees itself
+        what = f"{name}: of {of_it} cards with an owner, {number} have no employee ({len(rows)} rows looked at)"
+        anew = (
+            "--try reads Ringostat's list anew" if _staffed(stack, entries, name) else "its mapping's table lacks them"
+        )
+        yield Finding("warning", what, f"bridge staff {connection.project} names the owners; {anew}")
 
 
 def _staffed(stack: Stack, entries: dict[str, Any], name: str) -> Connection | None:
@@ -420,7 +438,8 @@ def last_events(stack: Stack) -> Iterator[Finding]:
     silent = set(stack.cards.silent(now, HEARD_MOST))
     for name in sorted(set(stack.cards.silent(EVER_MS, HEARD_MOST)) - entries.keys()):
         remedy = (
-            f"its requests are denied: bridge connect PRESET --name {name}, or take the hook out of the CRM "
+            f"its requests are denied: bring back the secret (docs/operations.md, A lost secret) before anything else "
+            f"writes it, or bridge connect PRESET --name {name}, or take the hook out of the CRM "
             f"and bridge disconnect {name}"
         )
         yield Finding("wrong", f"events came by the connection {name}, which is gone", remedy)
@@ -485,6 +504,7 @@ CHECKS: tuple[Check, ...] = (
     secret_sizes,
     auth_keys,
     employees,
+    unknown_owners,
     queues,
     triggers,
     account,

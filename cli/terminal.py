@@ -18,6 +18,7 @@ class Cell(NamedTuple):
 
 
 Part = str | Cell
+STATES = {"delivered": "green", "refused": "red", "retrying": "yellow", "waiting": "yellow", "erased": "dim"}
 
 
 def say(*parts: Part, error: bool = False) -> None:
@@ -48,6 +49,11 @@ def _visible(parts: Iterable[Part]) -> list[tuple[str, str]]:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def state_cell(words: str) -> Cell:
+    """Return a card's state in its colour; `due` and `in delivery` are on their way."""
+    return Cell(words, STATES.get(words.partition(" ")[0], "cyan"))
 
 
 def say_json(value: Any) -> None:

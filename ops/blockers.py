@@ -18,8 +18,8 @@ CIRCUITS = {
         "check RingostatUrl of the stack; read `posted` in the log of DeliverFunction",
     ),
     "auth": (
-        "Ringostat does not take the project's auth key",
-        "copy the key again (Settings > Integration > Ringostat API) with `bridge project add`",
+        "there is no auth key that Ringostat takes",
+        "copy it again (Settings > Integration > Ringostat API) with `bridge project add`",
     ),
 }
 

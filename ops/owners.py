@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from aws.table import Item, card_of
 from cards.endpoints import is_deleted
+from errors import NewerSchema
 from ops.scan import scanned
 from ops.stack import Stack
+from ops.views import is_card
 
 NOBODY = (None, "", "0")  # what `responsible` is where no one is
 
@@ -36,6 +39,21 @@ def owners(stack: Stack, project: int) -> list[Owner]:
         found.setdefault((origin, responsible), Counter())[staff_id] += number
     whole = [Owner(*names, cards) for names, cards in found.items()]
     return sorted(whole, key=lambda owner: (-sum(owner.cards.values()), owner.origin, owner.responsible))
+
+
+def without_employee(items: list[Item]) -> dict[str, tuple[int, int]]:
+    """Return by connection how many cards have an owner of whom no employee is known, and how many have one at all.
+
+    Known is that there is none: what no event has said of a card is not there. Rows of a newer version are left out.
+    """
+    found: dict[str, Counter[bool]] = {}
+    for item in (one for one in items if is_card(one["key"]["S"])):
+        with suppress(NewerSchema):
+            card = card_of(item)
+            value = {name: stamp.value for name, stamp in card.fields.items()}
+            if value.get("responsible") not in NOBODY and "staffId" in value and not is_deleted(card.fields):
+                found.setdefault(card.connection, Counter())[value["staffId"] is None] += 1
+    return {name: (counts[True], counts.total()) for name, counts in found.items() if counts[True]}
 
 
 def _counted(items: list[Item]) -> Counter[tuple[str, str, str | None]]:

@@ -6,7 +6,7 @@ A version is whole and never changes: beside its text and its tables it holds th
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -50,10 +50,11 @@ class Version(NamedTuple):
         own = {field: row[field] for field in cls._fields if field in row}
         return cls(**{**own, "name": name, "others": json.loads(row["others"]), "tables": json.loads(row["tables"])})
 
-    def loaded(self, shown: str = "", *, whole: bool = True) -> Loaded:
+    def loaded(self, shown: str = "", *, whole: bool = True, near: Collection[str] = ()) -> Loaded:
         """Return the mapping; `shown` names its text in messages. Raise BadMapping, NewerMapping.
 
-        Unless it is `whole`, what its `api` names is checked only once it is asked for.
+        Unless it is `whole`, what its `api` names is checked only once it is asked for. `near` are the names of stored
+        mappings that a misspelt one may mean.
         """
         if self.format > FORMAT:
             raise NewerMapping(
@@ -62,7 +63,7 @@ class Version(NamedTuple):
             )
         others = {name: loader.Stored(Source(*known[:2]), known[2]) for name, known in self.others.items()}
         own = loader.Stored(Source(shown or str(self), self.text), self.tables)
-        return loader.load_stored(own, others, whole=whole)
+        return loader.load_stored(own, others, whole=whole, near=near)
 
 
 class Mappings:

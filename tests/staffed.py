@@ -14,8 +14,8 @@ value = "phone"
 """
 
 
-def make_known(monkeypatch, folder):
-    (folder / "staffed.toml").write_text(MAPPING, "utf-8")
+def make_known(monkeypatch, folder, text=MAPPING):
+    (folder / "staffed.toml").write_text(text, "utf-8")
     mapping, load, bundled = loader.load_file(folder / "staffed.toml"), loader.load, loader.mappings()
     monkeypatch.setattr(loader, "load", lambda name: mapping if name == "staffed" else load(name))
     monkeypatch.setattr(loader, "mappings", lambda: [*bundled, "staffed"])

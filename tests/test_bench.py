@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from bench import corpus, environment, load, measure, outage, peers, processes, report, stub, world
+from bench import corpus, environment, load, measure, outage, page, peers, processes, report, stages, stub, world
 from bench.subjects import calls
 
 PEERS = Path(peers.__file__).parent
@@ -52,6 +52,15 @@ def test_a_missed_target_is_said_to_be_missed():
 
     assert report.missed([report.as_json(table)]) == ["slow"]
     assert "MISSED" in report.rendered(table)
+
+
+def test_the_page_claims_nothing_that_was_not_measured():
+    run = {"date": "1 May 2026", "seconds": 60, "machine": "Linux", "python": "3.11.7", "subjects": {}}
+
+    tables = page.tables(run)
+
+    assert tables.pop("run")[-1] == "Targets missed: none."
+    assert {len(lines) for lines in tables.values()} == {2}, "head and rule"
 
 
 def test_a_ratio_is_taken_round_by_round():
@@ -133,14 +142,49 @@ def test_the_poller_of_the_bench_hands_a_queued_message_to_the_function():
     assert json.loads(function.bodies[0][1])["Records"][0]["body"] == "one"
 
 
-def test_the_tutorial_delivers_in_the_process_that_measures():
-    """In a separate process, because boto3 is replaced and the tutorial's modules have common names."""
-    code = "from bench.subjects import peers; peers.EVENTS, peers.ROUNDS, peers.PLAYS = 20, 2, {}; peers.tables()"
+SHORT = {
+    "peers": "peers.EVENTS, peers.ROUNDS, peers.PLAYS = 20, 2, {}",
+    "webhook": "webhook.EVENTS, webhook.ROUNDS = 3, 1",
+    "lookups": "lookups.EVENTS, lookups.ROUNDS, lookups.CONTACTS = 40, {0.0: 1}, 60",
+}
+
+
+def measured(subject):
+    """Measure a subject shortly, in a separate process: each replaces what others need. Return its figures."""
+    code = (
+        f"import json, sys; from bench import report; from bench.subjects import {subject}; {SHORT[subject]};"
+        f"made = [report.as_json(one) for one in {subject}.tables()];"
+        "print(json.dumps(made), file=sys.stderr)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=PEERS.parents[1], capture_output=True, text=True, check=False
     )
-
     assert done.returncode == 0, done.stderr[-400:]
+    tables = json.loads(done.stderr.splitlines()[-1])
+    return {(number, one["name"]): one for number, table in enumerate(tables) for one in table["figures"]}
+
+
+def test_the_tutorial_delivers_in_the_process_that_measures():
+    assert (0, "tutorial") in measured("peers")
+
+
+def test_the_stages_of_a_webhook_are_all_there_and_together_they_are_what_was_measured():
+    found = measured("webhook")
+
+    lines = {name: one["value"] for (number, name), one in found.items() if number == 1}
+    together = lines.pop("together")
+    assert lines.keys() == stages.BUYS.keys()
+    assert min(lines.values()) > 0
+    assert sum(lines.values()) == pytest.approx(together) == pytest.approx(found[0, "ours"]["value"])
+
+
+def test_no_crm_waits_for_its_own_api_and_a_night_without_changes_asks_once_a_kind():
+    found = measured("lookups")
+
+    assert found[0, "of it, before the CRM was answered"]["value"] == 0
+    assert 0 < found[0, "requests to the CRM"]["value"] < 1_000
+    assert found[1, "an API that takes 0 ms a page"]["value"] > 0
+    assert found[2, "requests to the CRM"]["value"] == 3
 
 
 def expression(code):

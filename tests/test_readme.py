@@ -79,3 +79,18 @@ def test_every_command_of_a_page_exists_with_its_options(name):
             option for parameter in command.params for option in parameter.opts
         }, words
         assert all((ROOT / word).exists() for word in words if word.startswith(("events/", "docs/")))
+
+
+def test_n16_the_first_deployment_of_the_readme_asks_no_parameter():
+    """`sam deploy --guided` asks 28 questions, of which one Enter ends it."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+
+    assert "\nmake deploy\n" in readme
+    assert "--guided" not in readme
+    assert readme.index("make deploy") < readme.index("bridge project add")
+
+
+def test_n17_a_real_crm_reaches_make_run_through_a_tunnel_of_which_only_one_path_is_open():
+    page = (ROOT / "docs" / "development.md").read_text("utf-8").partition("## A real CRM against `make run`\n")[2]
+
+    assert all(tool in page for tool in ("cloudflared", "ngrok", "ssh -R", "/crm/", "KEEP=1"))

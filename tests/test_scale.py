@@ -7,8 +7,15 @@ import pytest
 
 from cli.checks import FOR_A_NEW_ACCOUNT
 from delivery.policy import GIVE_UP_DAYS
+from delivery.throttles import Throttles
+from delivery.wakeups import wakeups_of
+from delivery.worker import Run
+from handlers.deliver import POLICY
 from local import template
+from local.in_process import START, Clock, overheard, receive, record_of
 from ops.stack import CONNECTIONS_THAT_FIT, LARGEST_SECRET
+from settings import SETTINGS
+from tests.handlers.test_api import person
 
 PAGE = (template.ROOT / "docs" / "scale.md").read_text("utf-8")
 COST = (template.ROOT / "docs" / "cost.md").read_text("utf-8")
@@ -19,6 +26,7 @@ EVENTS = {name: one["Events"] for name, one in template.functions(TEMPLATE).item
 ROWS = {cells[1].strip(): cells[2:4] for cells in (line.split("|") for line in PAGE.splitlines()) if len(cells) > 4}
 INBOX_SECONDS, WARM_SECONDS = 0.3, 0.05  # guesses that the page calls so
 POST_SECONDS, SLOW_POST_SECONDS = 0.37, 0.97  # as docs/cost.md: of which 0.3 (0.9) are Ringostat's
+CALL_SECONDS = 0.005  # as the page: 8 calls of 5 ms each
 DAY = 86_400
 DELIVERY = EVENTS["DeliverFunction"]["WakeUps"]["Properties"]["BatchSize"]
 INBOX = EVENTS["InboxFunction"]["Inbox"]["Properties"]["BatchSize"]
@@ -33,7 +41,7 @@ BEARS = {
     "webhooks": DEFAULT["RequestsPerSecond"],
     "webhooks at once": DEFAULT["RequestBurst"],
     "news of one project": 1000 / 2,
-    "projects": template.functions(TEMPLATE)["SweepFunction"]["Timeout"] / (8 * 0.005),
+    "projects": template.functions(TEMPLATE)["SweepFunction"]["Timeout"] / (8 * CALL_SECONDS),
     "backlog of one project": DEFAULT["SweepMost"] * DAY / 60,
     "all events": 40_000 / 5,
 }
@@ -72,3 +80,44 @@ def test_the_seconds_of_a_delivery_are_those_of_the_page_of_costs():
     assert f"{POST_SECONDS} s of `deliver`" in COST
     assert f"{50_000_000 * 1.2 / 4 / 1_000_000:.0f} million read units" in PAGE  # 4 KB each, read consistently
     assert f"US$ {15_000_000 * 0.125 / 1_000_000:.2f}" in PAGE
+
+
+class Copy:
+    """One copy of `deliver`, with a time of its own: each call of AWS takes 5 ms, each POST as long as it is said."""
+
+    def __init__(self, bridge, seconds):
+        self.clock, self.ringostat, self.seconds = Clock(), bridge.worker.ringostat, seconds
+        throttles = Throttles(bridge.cards, POLICY)
+        self.worker = bridge.worker._replace(ringostat=self, throttles=throttles, clock=self.clock.now)
+
+    def post(self, *parts, **more):
+        self.clock.pass_(self.seconds)
+        return self.ringostat.post(*parts, **more)
+
+    def take(self):
+        """Deliver a batch of wake-ups and return how many cards were in it."""
+        event = {"Records": [record_of(message) for message in receive(SETTINGS.delivery_queue_url)]}
+        with overheard(lambda *_: self.clock.pass_(CALL_SECONDS)):
+            done = Run(self.worker, self.clock.time + 60_000).deliver(wakeups_of(event))
+        assert done == {"batchItemFailures": []}
+        return len(event["Records"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize(
+    ("what", "seconds"), [("delivery of single cards", 0.3), ("the same, if Ringostat takes 0.9 s", 0.9)]
+)
+def test_a12_delivery_simulated_bears_what_the_page_says(bridge, ringostat, what, seconds):
+    """One project's cards, an event each: every wake-up names one. What the code itself takes is not simulated."""
+    cards = 3 * DEFAULT["DeliveryConcurrency"] * DELIVERY
+    for number in range(1, cards + 1):
+        bridge.post("acme", person(number))
+    copies = [Copy(bridge, seconds) for _ in range(DEFAULT["DeliveryConcurrency"])]
+    taken = 0
+    while taken < cards:
+        taken += min(copies, key=lambda one: one.clock.time).take()
+
+    bears = cards / (max(one.clock.time for one in copies) - START) * 1000
+    assert len(ringostat.state()["contacts"]) == cards
+    assert BEARS[what] < bears < 1.2 * BEARS[what]

@@ -315,6 +315,17 @@ def test_the_value_of_a_secret_never_changes_for_then_cloudformation_writes_it_a
     }
 
 
+def test_what_an_update_would_write_over_says_so_and_the_stack_policy_of_the_page_protects_it():
+    written = {name: json.dumps(item) for name, item in of_type("AWS::SecretsManager::Secret").items()}
+    first = [name for name in TEMPLATE["Parameters"] if any(f"${{{name}}}" in text for text in written.values())]
+    policy = json.loads(re.search(r"--stack-policy-body '(.+?)'", OPERATIONS, re.DOTALL)[1])
+    (denied,) = (one["Resource"] for one in policy["Statement"] if one["Effect"] == "Deny")
+
+    assert len(first) == 7
+    assert [one for one in first if "Never change it later" not in TEMPLATE["Parameters"][one]["Description"]] == []
+    assert denied == [f"LogicalResourceId/{name}" for name, text in written.items() if "${First" in text]
+
+
 def test_the_first_connection_of_a_link_is_one_that_the_functions_read():
     given = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
     given |= {"FirstPreset": "kommo", "FirstProject": "106", "FirstToken": "t" * 20, "FirstAuthKey": "k"}
@@ -344,6 +355,7 @@ def test_a6_a14_cards_outlive_the_stack():
     properties = table["Properties"]
 
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert [one for one in RESOURCES.values() if one.get("DeletionPolicy", "Delete") != "Delete"] == [table]
     assert properties["DeletionProtectionEnabled"] is True
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert "SSESpecification" not in properties  # a key of AWS's own: no call and no charge of KMS
@@ -612,8 +624,8 @@ def test_numbers_quoted_for_operators_are_the_defaults(name):
     assert int(quoted) == TEMPLATE["Parameters"][name]["Default"]
 
 
-def test_what_doctor_advises_a_new_account_fits_its_ten_copies():
-    """A4 of the review of AWS: what is left after the queues and the sweep is enough for a burst."""
+def test_a4_what_doctor_advises_a_new_account_fits_its_ten_copies():
+    """What is left after the queues and the sweep is enough for a burst."""
     advised = dict(re.findall(r"(\w+)=(\d+)", FOR_A_NEW_ACCOUNT))
     number = {name: int(advised.get(name, parameter["Default"])) for name, parameter in NUMBERS.items()}
 
@@ -625,8 +637,8 @@ def test_what_doctor_advises_a_new_account_fits_its_ten_copies():
         assert NUMBERS[name]["MinValue"] <= int(value)
 
 
-def test_the_door_is_as_wide_as_parameters_say_and_a_usual_account_bears():
-    """A5 and R1 of the reviews: a mass edit of a thousand contacts comes in at once."""
+def test_a5_r1_the_door_is_as_wide_as_parameters_say_and_a_usual_account_bears():
+    """A mass edit of a thousand contacts comes in at once."""
     (stage,) = of_type("AWS::ApiGatewayV2::Stage").values()
 
     assert stage["Properties"]["DefaultRouteSettings"] == {
@@ -640,8 +652,8 @@ def test_the_door_is_as_wide_as_parameters_say_and_a_usual_account_bears():
     }
 
 
-def test_what_the_door_refuses_is_counted_by_the_log_of_the_api():
-    """R1: API Gateway's own answers reach no code of ours; it has no metric of 429 alone."""
+def test_r1_what_the_door_refuses_is_counted_by_the_log_of_the_api():
+    """API Gateway's own answers reach no code of ours; it has no metric of 429 alone."""
     stage = next(iter(of_type("AWS::ApiGatewayV2::Stage").values()))["Properties"]
     logged = json.loads(stage["AccessLogSettings"]["Format"])
     properties = RESOURCES["DoorFilter"]["Properties"]
@@ -653,6 +665,21 @@ def test_what_the_door_refuses_is_counted_by_the_log_of_the_api():
         alarm("RequestsRefusedAlarm")["MetricName"],
     )
     assert not any("429" in path.read_text("utf-8") for path in (template.ROOT / "src" / "intake").rglob("*.py"))
+
+
+@pytest.mark.parametrize(
+    ("status", "fault", "counts"),
+    [("429", "-", 1), ("503", "Service Unavailable", 1), ("503", "-", 0), ("401", "-", 0), ("202", "-", 0)],
+)
+def test_r1_what_counts_is_refused_by_api_gateway_and_not_by_the_function(status, fault, counts):
+    """Alternatives of conditions: AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html"""
+    line = {"status": status, "fault": fault}
+    pattern = RESOURCES["DoorFilter"]["Properties"]["FilterPattern"]
+    alternatives = [re.findall(r'\$\.(\w+) (!?=) "([^"]+)"', one) for one in pattern.split("||")]
+
+    found = [all(fnmatchcase(line[name], value) == (sign == "=") for name, sign, value in one) for one in alternatives]
+
+    assert any(found) == bool(counts)
 
 
 GUIDES = {path.stem: path.read_text("utf-8") for path in (template.ROOT / "docs" / "connect").glob("[!R]*.md")}
@@ -669,8 +696,8 @@ def test_r1_the_alarm_of_the_door_names_the_crms_that_lose_what_it_refuses():
         assert (crm in text.lower()) == (found[0][1] == "lost"), name
 
 
-def test_every_number_that_deploys_delivers():
-    """A9: with any value that a parameter takes, a POST starts and its answer is recorded within a run."""
+def test_a9_every_number_that_deploys_delivers():
+    """With any value that a parameter takes, a POST starts and its answer is recorded within a run."""
     longest = TEMPLATE["Parameters"]["PostDeadlineSeconds"]["MaxValue"]
 
     assert longest == LONGEST_POST_SECONDS
@@ -685,8 +712,8 @@ def test_every_number_that_deploys_delivers():
         ("POST_DEADLINE_SECONDS", "60"),
     ],
 )
-def test_what_could_never_deliver_stops_a_function_at_once(name, value):
-    """A9: it did start, and nothing was ever posted, without a line in the log."""
+def test_a9_what_could_never_deliver_stops_a_function_at_once(name, value):
+    """It did start, and nothing was ever posted, without a line in the log."""
     environment = {name.upper(): str(value) for name, value in SETTINGS._asdict().items()}
     good = environment | {"RINGOSTAT_URL": "https://api.example.com", "LOOPBACK_API": "false"}
 
@@ -696,8 +723,7 @@ def test_what_could_never_deliver_stops_a_function_at_once(name, value):
 
 
 @pytest.mark.parametrize("url", ["http://api.example.com", "http://127.0.0.1.example.com:80", "https://a.example/", ""])
-def test_ringostat_is_deployed_with_https_only(url):
-    """A9."""
+def test_a9_ringostat_is_deployed_with_https_only(url):
     assert not re.match(TEMPLATE["Parameters"]["RingostatUrl"]["AllowedPattern"], url)
 
 

@@ -19,7 +19,7 @@ from mapping.language.model import Mapping as Loaded
 from mappings import Bundle, newest
 from ops import api_keys, origins
 from ops import offline as valid
-from ops.completion import presets
+from ops.completion import connectable
 from ops.crm import Crm, api_of
 from ops.stack import Stack, of_stack
 from ops.stored import absent, bundled, kept
@@ -28,7 +28,7 @@ SAID = "they do within a minute of a deployment; older ones keep the events in t
 
 
 @click.command(short_help="Join a CRM to a project; prints the address to paste there.")
-@click.argument("preset", shell_complete=presets)
+@click.argument("preset", shell_complete=connectable)
 @click.option("--name", help="Of the connection, such as acme-pipedrive.")
 @click.option("--project", type=click.IntRange(min=1), help="The Ringostat project.")
 @click.option("--country", callback=valid.checked(valid.country), help="Of phones without a code, such as UA.")

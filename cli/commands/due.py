@@ -6,7 +6,7 @@ import click
 
 from cards.card import Card
 from cli import exits
-from cli.terminal import Cell, json_option, say, say_json, say_table
+from cli.terminal import Cell, Part, json_option, say, say_json, say_table, state_cell
 from delivery.policy import EVER_MS
 from ops import wanted
 from ops.blockers import Trouble, troubles
@@ -59,11 +59,11 @@ def _document(card: Card) -> dict[str, Any]:
     return {"key": card.key, "state": state(card), **{name: moment(at) for name, at in times.items()}, "last": failure}
 
 
-def _row(card: Card, now: int) -> tuple[str, ...]:
+def _row(card: Card, now: int) -> tuple[Part, ...]:
     at = next_try(card)
     coming = "" if at is None else "now" if at <= now else away(at, now)
     said = f"last answer {answer(card.failure)}, {away(card.failure.at, now)}" if card.failure else ""
-    return local(card.due_since or now), state(card), card.key, f"next try {coming}" if coming else "", said
+    return local(card.due_since or now), state_cell(state(card)), card.key, f"next try {coming}" if coming else "", said
 
 
 def _counted(number: int, limit: int) -> str:

@@ -14,14 +14,14 @@ from cli import exits
 from cli.preview import OTHER_CARDS, preview
 from cli.problems import show_problems
 from cli.tables import ENCODING, table_of, text_of
-from cli.terminal import Cell, columns, say
+from cli.terminal import Cell, json_option, say, say_json, say_table
 from connections import Connection
 from errors import BadMapping, BridgeError, did_you_mean
 from mapping.language.loader import API_SUFFIX
 from mapping.language.rule import STAFF
 from mappings import Tables, Version, removed
-from ops import stored
-from ops.completion import connections
+from ops import completion, stored
+from ops.dry_run import moment
 from ops.samples import Given, read
 from ops.stack import Stack, of_stack
 from ops.times import counted, local
@@ -44,14 +44,14 @@ def command() -> None:
 
 @command.command("put", short_help="Store a mapping file as the newest version.")
 @FILE
-@click.option("--name", required=True, help="By which connections name the mapping.")
+@click.option("--name", required=True, shell_complete=completion.stored, help="By which connections name the mapping.")
 @click.option("--table", "tables", multiple=True, type=PATH, help="A CSV as table of [lookups], staff.csv for staff.")
 @ENCODING
 @click.option("--sample", "samples", multiple=True, metavar="FILE", help="An event to show it with.")
 @click.option(
     "--connection",
     "tried_on",
-    shell_complete=connections,
+    shell_complete=completion.connections,
     metavar="NAME",
     help="Whose rejected events are shown, if not its readers'.",
 )
@@ -76,7 +76,7 @@ def put(stack: Stack, file: Path, name: str, tables: Sequence[Path], encoding: s
     text = text_of(file, "utf-8", "TOML is; save it so")
     version = stored.drafted(stack, name, before + 1, text, {**(known.tables if known else {}), **brought})
     try:
-        warnings = version.loaded(str(file)).warnings
+        warnings = version.loaded(str(file), near=[one.name for one in stored.kept(stack)]).warnings
     except BadMapping as error:
         show_problems(str(error), "red")
         return exits.WRONG
@@ -168,7 +168,7 @@ def _next(version: Version, readers: Sequence[Connection]) -> Iterator[str]:
 
 
 @command.command("get", short_help="Print a stored mapping.")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.stored)
 @click.option("--version", "number", type=click.IntRange(min=1), help="Not the newest.")
 @click.option("--table", metavar="TABLE", help="Print one of its tables as CSV.")
 @of_stack
@@ -187,32 +187,49 @@ def get(stack: Stack, name: str, number: int | None, table: str | None) -> int:
 
 
 @command.command("list", short_help="List the stored mappings, or the versions of one.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.stored)
+@json_option
 @of_stack
-def list_(stack: Stack, name: str | None) -> int:
+def list_(stack: Stack, name: str | None, *, as_json: bool) -> int:
     """List the stored mappings with the connections that read with them, or the versions of NAME."""
     if name:
         newest = stored.version_of(stack, name).version
-        rows = [_row(one) for number in range(newest, 0, -1) if (one := stored.found(stack, name, number))]
+        found = [one for number in range(newest, 0, -1) if (one := stored.found(stack, name, number))]
     else:
-        kept = stored.kept(stack)
-        rows = [(*_row(one), ", ".join(reader.name for reader in stored.readers(stack, one.name))) for one in kept]
-    for row in columns(rows):
-        say(*row)
-    if not rows:
+        found = stored.kept(stack)
+    told = [_described(stack, one, is_newest=not name or one is found[0]) for one in found]
+    if as_json:
+        say_json(told)
+        return exits.FINE
+    say_table(("version", "stored", "size", "connections", "with"), map(_row, found, told))
+    if not found:
         say("No mapping is stored: bridge mapping put FILE --name NAME stores one.")
     return exits.FINE
 
 
-def _row(version: Version) -> tuple[str | Cell, ...]:
-    parts = [shown for shown, *_ in version.others.values()] + [f"table {name}" for name in version.tables]
-    words = f"{version.note}, with {', '.join(parts)}" if parts and version.note else version.note
-    size = f"{stored.size(version):,} bytes"
-    return Cell(str(version), "bold"), local(version.put_at), size, words or (f"with {', '.join(parts)}" * bool(parts))
+def _described(stack: Stack, version: Version, *, is_newest: bool) -> dict[str, Any]:
+    """Return what there is to say of a version, without its text; connections read with the newest."""
+    return {
+        "mapping": version.name,
+        "version": version.version,
+        "put_at": moment(version.put_at),
+        "bytes": stored.size(version),
+        "note": version.note,
+        "holds": [shown for shown, *_ in version.others.values()],
+        "tables": list(version.tables),
+        "connections": [one.name for one in stored.readers(stack, version.name)] if is_newest else [],
+    }
+
+
+def _row(version: Version, told: Mapping[str, Any]) -> tuple[str | Cell, ...]:
+    parts = [version.note, *told["holds"], *(f"table {name}" for name in told["tables"])]
+    size = f"{told['bytes']:,} bytes"
+    own = Cell(str(version), "bold")
+    return own, local(version.put_at), size, ", ".join(told["connections"]), ", ".join(filter(None, parts))
 
 
 @command.command("diff", short_help="Compare two versions of a stored mapping.")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.stored)
 @click.argument("old", type=click.IntRange(min=1), required=False)
 @click.argument("new", type=click.IntRange(min=1), required=False)
 @of_stack
@@ -237,7 +254,7 @@ def _lines(version: Version) -> list[str]:
 
 
 @command.command("rollback", short_help="Store an older version as the newest one.")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.stored)
 @click.option("--to", "number", type=click.IntRange(min=1), help="The version; the one before if not given.")
 @CHANGES_CRM
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -263,7 +280,7 @@ def _origin(version: Version) -> int:
 
 
 @command.command("rm", short_help="Remove a stored mapping with all its versions.")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.stored)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @of_stack
 def rm(stack: Stack, name: str, *, yes: bool) -> int:
@@ -291,7 +308,7 @@ def table() -> None:
 
 @table.command("put", short_help="Store a table: a CSV of two columns.")
 @FILE
-@click.option("--name", required=True, help="The mapping.")
+@click.option("--name", required=True, shell_complete=completion.stored, help="The mapping.")
 @OPTIONAL_TABLE
 @ENCODING
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -312,7 +329,7 @@ def put_table(  # noqa: PLR0913 - click calls it with each option by its name
 
 @table.command("rm", short_help="Remove a table.")
 @click.argument("name_of_table", metavar="TABLE")
-@click.option("--name", required=True, help="The mapping.")
+@click.option("--name", required=True, shell_complete=completion.stored, help="The mapping.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @of_stack
 def remove_table(stack: Stack, name_of_table: str, name: str, *, yes: bool) -> int:

@@ -1,16 +1,18 @@
 """`bridge staff`: Ringostat's own employees, and the owners in the CRM that they are."""
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import click
 
 from cards.key import staff_key
 from cli import exits
-from cli.terminal import Cell, Part, columns, say
+from cli.terminal import Cell, Part, columns, json_option, say, say_json, say_table
 from connections import auth_key_of
 from delivery.classify import shape
 from delivery.ringostat import Ringostat
 from intake.employees import forgotten, ids_of, stored
+from ops.dry_run import moment
 from ops.owners import Owner, owners
 from ops.stack import Stack, of_stack
 from ops.staff import METHOD, Employees, employees_of
@@ -24,22 +26,23 @@ SECONDS = 30.0
 @click.option("--try", "ask", is_flag=True, help="Ask Ringostat for the employees, show them, store them on demand.")
 @click.option("--yes", is_flag=True, help="With --try: store them without a question, such as each night.")
 @click.option("--forget", is_flag=True, help="Delete the stored list.")
+@json_option
 @of_stack
-def command(stack: Stack, project: int, *, ask: bool, yes: bool, forget: bool) -> int:
+def command(stack: Stack, project: int, *, ask: bool, yes: bool, forget: bool, as_json: bool) -> int:  # noqa: PLR0913 - click calls it with each option by its name
     """List the owners that the cards of PROJECT name, and which of them are employees of Ringostat.
 
     For mappings with `staffId = { from = "owner.email", staff = "email" }`, which find none before --try has stored
     the list. It reads the whole table, and prints personal data: it is for your own screen.
     """
-    if ask and forget:
-        raise click.UsageError("--try and --forget contradict each other")
+    if ask + forget + as_json > 1:
+        raise click.UsageError("--try, --forget and --json are for different calls")
     if forget:
         stack.cards.write(forgotten(project))
         say(f"The list of employees of project {project} is deleted; it counts within 5 minutes.")
     elif ask:
         _ask(stack, project, yes=yes)
     else:
-        _list(stack, project)
+        _list(stack, project, as_json=as_json)
     return exits.FINE
 
 
@@ -70,19 +73,30 @@ def _counted(found: Employees) -> str:
     return ", ".join(parts)
 
 
-def _list(stack: Stack, project: int) -> None:
+def _list(stack: Stack, project: int, *, as_json: bool) -> None:
     row = stack.cards.row(staff_key(project))
     ids = ids_of(row)
+    known = set(ids.values())
+    found = owners(stack, project)
+    if as_json:
+        read_at = moment(row["read_at"]) if ids else None
+        say_json({"employees": len(ids), "read_at": read_at, "owners": [_document(one, known) for one in found]})
+        return
     if ids:
         say("employees  ", f"{len(ids)} with an e-mail address, read {shown(row['read_at'], stack.clock())}")
     else:
         say("employees  ", Cell("no list is stored: --try asks Ringostat", "yellow"))
-    found = owners(stack, project)
-    known = set(ids.values())
-    for line in columns(list(_owner(owner, known)) for owner in found):
-        say(*line)
+    say_table(("", "owner", "employee", "cards", ""), [list(_owner(owner, known)) for owner in found])
     matched = sum(any(_is_employee(staff_id, known) for staff_id in owner.cards) for owner in found)
     say(f"{matched} of {counted(len(found), 'owner')} matched")
+
+
+def _document(owner: Owner, known: Collection[str]) -> dict[str, Any]:
+    cards = [
+        {"staff_id": staff_id, "is_employee": _is_employee(staff_id, known), "cards": number}
+        for staff_id, number in owner.cards.items()
+    ]
+    return {"origin": owner.origin, "responsible": owner.responsible, "cards": cards}
 
 
 def _is_employee(staff_id: str | None, known: Collection[str]) -> bool:

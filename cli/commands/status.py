@@ -1,6 +1,7 @@
 """`bridge status`: what is known of one contact, lead or organization, and how far its delivery is."""
 
 import json
+from typing import Any
 
 import click
 
@@ -8,15 +9,13 @@ from cards.card import Card
 from cards.key import project_of
 from cli import exits
 from cli.identities import found
-from cli.terminal import Cell, columns, say
+from cli.terminal import Cell, columns, say, state_cell
 from ops import wanted
 from ops.blockers import troubles
 from ops.card_text import state, story
 from ops.completion import connections
 from ops.stack import Stack, of_stack
 from ops.times import local
-
-STYLES = {"delivered": "green", "refused": "red", "erased": "yellow"}
 
 
 @click.command(short_help="Show one card: its fields, what Ringostat confirmed, what comes next.")
@@ -54,7 +53,7 @@ def command(stack: Stack, connection: str, identity: str) -> int:
 
 def _print(card: Card, stack: Stack) -> None:
     words = state(card)
-    say(Cell(card.key, "bold"), "  ", Cell(words, STYLES.get(words.split()[0], "cyan")))
+    say(Cell(card.key, "bold"), "  ", state_cell(words))
     rows = [("project", str(project_of(card.key))), ("came by", card.connection or "unknown")]
     rows += [("mapped by", card.mapping)] if card.mapping else []
     for title, text in [*rows, *story(card, stack.clock())]:
@@ -63,8 +62,19 @@ def _print(card: Card, stack: Stack) -> None:
         say("  ", *row)
 
 
-def _fields(card: Card) -> list[tuple[str, str, Cell]]:
-    return [
-        (name, f"changed {local(stamp.changed_at)}", Cell(json.dumps(stamp.value, ensure_ascii=False), "cyan"))
-        for name, stamp in card.fields.items()
-    ]
+def _fields(card: Card) -> list[tuple[str, str, str]]:
+    return [(name, f"changed {local(stamp.changed_at)}", _readable(stamp.value)) for name, stamp in card.fields.items()]
+
+
+def _readable(value: Any) -> str:
+    """Return a field's value for people: texts as they are, of phones and e-mails what Ringostat compares."""
+    if isinstance(value, list):
+        return ", ".join(map(_readable, value)) or "empty"
+    if isinstance(value, dict) and "externalId" in value:
+        return f"{value['name']} ({value['externalId']})" if value.get("name") else str(value["externalId"])
+    if isinstance(value, dict) and "value" in value:
+        notes = [text for text in (value.get("name"), "primary" * bool(value.get("primary"))) if text]
+        return f"{value['value']} ({', '.join(notes)})" if notes else str(value["value"])
+    if value is None:
+        return "empty"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

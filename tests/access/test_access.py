@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from access import admit, fault, proves
+from access import admit, fault, proves, signed
 from access.schemes import SCHEMES
 from access.tokens import MAX_UNPROVED_BYTES
 from aws.secrets import Secret
@@ -436,6 +436,17 @@ def test_a_body_loses_its_token_and_the_keys_beside_it_and_nothing_else():
         "data": {"FIELDS": {"ID": "42"}},
         "auth": {"domain": "acme.example.com"},
     }
+
+
+@pytest.mark.parametrize("field", ["token", "auth[application_token]"])
+def test_a_body_that_held_only_its_token_is_empty(field):
+    entry = {"scheme": "body-token", "field": field, "token": KEY}
+    sent = {body: signed(entry, Request(body, JSON, connection="acme")) for body in (b"{}", b'{"id": 0}')}
+
+    left = [admit(connections(entry), request)[0].body for request in sent.values()]
+
+    assert left[0] == b""
+    assert json.loads(left[1])["id"] == 0
 
 
 @pytest.mark.parametrize("text", ["Олена 🌻" * 20, "\\ud83c", "\\ud83c\\udf3b", '\\u0000\\n\\"', "é"])

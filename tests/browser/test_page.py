@@ -206,7 +206,7 @@ def test_one_refused_contact_is_shown_with_its_reason(bridge, visit):
     expect(page.locator(".card-head .badge")).to_contain_text("refused")
 
 
-def test_whatever_comes_to_the_door_is_listed_with_the_reason_of_its_refusal(bridge, visit):
+def test_n7_whatever_comes_to_the_door_is_listed_with_the_reason_of_its_refusal(bridge, visit):
     page = visit(f"{bridge.ringostat_url}/#/traffic")
     secrets = bridge.aws.client("secretsmanager")
     late = bridge.connections["demo-odoo"] | {"verify": {"scheme": "path-token", "token": "late"}}
@@ -247,7 +247,7 @@ def test_n7_imports_and_events_of_the_inbox_queue_are_listed_and_sent_again(brid
     expect(events.filter(has_text="Соломія Ткач")).to_have_count(2)
 
 
-def test_an_event_is_sent_again_and_taken_to_try_it(bridge, visit):
+def test_n18_an_event_is_sent_again_and_taken_to_try_it(bridge, visit):
     page = visit(bridge.ringostat_url)
     try_it(page, change=lambda text: text.replace("Олена", "Соломія"))
     page.get_by_role("link", name="What came of it").click()

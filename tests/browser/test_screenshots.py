@@ -1,4 +1,4 @@
-"""The README's two pictures; `make screenshots` keeps them in docs/."""
+"""The README's pictures; `make screenshots` keeps them in docs/."""
 
 import json
 from urllib.parse import quote
@@ -6,6 +6,9 @@ from urllib.parse import quote
 import pytest
 
 from local.world import PROJECT, wait_for
+from ops.stack import in_local_world
+from tests.browser.test_console import read_until
+from tests.consoles import running
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: `make browser` does it")
 expect = playwright.expect
@@ -63,3 +66,26 @@ def test_the_pictures_show_a_call_and_where_each_field_comes_from(bridge, visit,
     trace = keep(page, "where-it-comes-from")
 
     assert all(0 < path.stat().st_size < LARGEST for path in (book, trace))
+
+
+def test_the_pictures_show_the_console_and_a_card_in_it(bridge, visit, keep):
+    refused = 105
+    bridge.ringostat.faults({"refuse": {"externalId": str(refused)}, "times": None})
+    for number, (name, phone) in PEOPLE.items():
+        bridge.post("demo-pipedrive", person(number, name, phone))
+    wait_for(lambda: len(bridge.state()["contacts"]) == len(PEOPLE) - 1)
+    stack = in_local_world(bridge.bridge_url.rpartition(":")[2])
+    stack.hooks_url = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/crm/"  # no port of this run
+
+    with running(stack) as console:
+        page = visit(console.url, viewport=SIZE, color_scheme="light")
+        rows = page.locator("main .rows a.row")
+        read_until(page, rows.filter(has_text="refused"))
+        expect(rows).to_have_count(len(PEOPLE))
+        page.evaluate("document.activeElement.blur()")
+        cards = keep(page, "console")
+        rows.filter(has_text=PEOPLE[refused][0]).click()
+        expect(page.locator(".card-head .badge")).to_contain_text("refused")
+        card = keep(page, "console-card")
+
+    assert all(0 < path.stat().st_size < LARGEST for path in (cards, card))

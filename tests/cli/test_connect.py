@@ -11,9 +11,11 @@ import pytest
 from access import fault
 from access.schemes import SCHEMES
 from cli.entry import Wish, verify
+from cli.first_event import first_event
 from cli.guides import rendered, steps
 from cli.questions import Questions
 from cli.terminal import Cell
+from intake.heard import HOUR_MS
 from local.in_process import CONNECTIONS, aws
 from mapping.language import loader
 from ops.stack import CONNECTIONS_THAT_FIT, LARGEST_SECRET
@@ -49,7 +51,7 @@ def test_a_connection_is_stored_beside_the_others_and_its_address_is_printed(onl
     assert "Tools and apps > Webhooks > Create" in done.out
 
 
-def test_as_many_connections_fit_the_secret_as_is_said(online):
+def test_a11_as_many_connections_fit_the_secret_as_is_said(online):
     """The entry is an average one; the text is what Secrets Manager holds."""
     given = ["--name", "acme-0001", *GIVEN[2:], "--crm-url", "https://acme-0001.pipedrive.com"]
     aws("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
@@ -473,9 +475,14 @@ def door(online, entrance, bridge):
     return slept
 
 
-@pytest.mark.parametrize("preset", ["kommo", "pipedrive", "direct"])
-def test_n12_it_waits_until_the_functions_know_the_connection(online, door, bridge, preset):
-    done = online("connect", preset, *GIVEN, "--yes")
+BY_BITRIX24 = ["bitrix24", "--scheme", "body-token", "--verify", "token=theirs"]
+
+
+@pytest.mark.parametrize(
+    "words", [["kommo"], ["pipedrive"], ["direct"], ["copper"], BY_BITRIX24], ids=lambda words: words[0]
+)
+def test_n12_it_waits_until_the_functions_know_the_connection(online, door, bridge, words):
+    done = online("connect", *words, *GIVEN, "--yes")
 
     assert done.code == 0, done.err
     assert "Ready in 30 s" in done.out
@@ -485,9 +492,10 @@ def test_n12_it_waits_until_the_functions_know_the_connection(online, door, brid
 
 
 def test_n12_it_does_not_wait_for_what_no_harmless_request_can_show(online, door):
-    done = online("connect", "copper", *GIVEN, "--yes")
+    done = online("connect", "close", *GIVEN, input="\n" * 9)  # its secret is not given yet
 
     assert "within a minute" in done.out
+    assert online("connect", "copper", *GIVEN, "--yes", "--replace", "--no-wait").code == 0
     assert "within 5 minutes" in online("connect", "copper", *GIVEN, "--yes", "--replace").out
     assert online("connect", "kommo", *GIVEN[2:], "--name", "other", "--yes", "--no-wait").code == 0
     assert door == []
@@ -507,8 +515,20 @@ def test_n12_with_wait_it_ends_with_the_first_event(online, door, bridge):
     done = online("connect", "generic", *GIVEN, "--scheme", "path-token", "--yes", "--wait")
 
     assert done.code == 0, done.err
-    assert "The first event came and changed a card.\n" in done.out
+    assert "The first event came, and its mapping knows it" in done.out
     assert door == [10, 5]
+
+
+def test_a_connection_that_was_heard_within_the_hour_is_not_waited_for(online, bridge, capsys):
+    bridge.post("acme", person())
+    bridge.clock.time += HOUR_MS - 1_000
+    assert first_event(online.stack, "acme") == 0
+    assert "acme sent events within the last hour" in capsys.readouterr().out
+
+    bridge.clock.time += 2_000
+    online.stack.sleep = lambda _: bridge.post("acme", person(43))
+    assert first_event(online.stack, "acme") == 0
+    assert "The first event came, and its mapping knows it" in capsys.readouterr().out
 
 
 def test_n12_with_wait_an_event_that_is_rejected_ends_it_too(online, door, bridge):

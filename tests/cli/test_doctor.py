@@ -284,8 +284,7 @@ def test_a_stopped_poller_is_found(doctor, state):
     assert all("enable the trigger" in remedy for remedy in found.values())
 
 
-def test_a_new_accounts_ten_copies_are_found_with_what_to_deploy_until_there_are_more(doctor):
-    """A4 of the review of AWS."""
+def test_a4_a_new_accounts_ten_copies_are_found_with_what_to_deploy_until_there_are_more(doctor):
     doctor.stack.hooks_url, doctor.stack.functions.copies = "https://bridge.example.com/crm/", 10
 
     what, remedy = the_only_one(wrong(doctor()[1]))

@@ -59,7 +59,7 @@ def test_a_card_that_never_came_gets_its_tombstone_too(online, bridge):
     assert "there was no card" not in online("erase", "acme", 42, "--yes").out
 
 
-def test_a_card_of_the_project_that_a_connection_had_before_is_reached_by_its_key(online, bridge):
+def test_n2_a_card_of_the_project_that_a_connection_had_before_is_reached_by_its_key(online, bridge):
     put_project(bridge, 999)
     bridge.post("acme", person())
     put_project(bridge, 106)

@@ -297,7 +297,7 @@ def test_help_loads_no_verb_and_no_rich():
     assert not modules & {"rich", "mapping", "cards", "jmespath", "cli.commands.explain"}
 
 
-def test_a_body_that_another_preset_knows_says_which(run):
+def test_n8_a_body_that_another_preset_knows_says_which(run):
     odoo = EVENTS / "odoo" / "contact.json"
 
     for mapping in ("pipedrive", "generic"):

@@ -85,6 +85,40 @@ def test_a_guide_says_how_to_remove_what_it_made(guide):
     assert f"bridge disconnect {by_hand(guide)[0]} --stack" in chapter(guide, "Remove it")
 
 
+def results(guide):
+    """What the samples of a guide's preset become."""
+    expected = (ROOT / "events" / guide).glob("*.expected.json")
+    return {outcome["result"] for path in expected for outcome in json.loads(path.read_text("utf-8"))}
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_a_guide_says_of_deletions_what_the_preset_does(guide):
+    told = GUIDES[guide]
+
+    assert re.search(r"^- \*\*[^*]*[Dd]eletes", chapter(guide, "What it sends"), re.MULTILINE)
+    assert ("marked as deleted" in told) == ("delete" in results(guide))
+    assert ("erases the card" in told or "erase the card" in told) == ("erase" in results(guide))
+    assert not re.search(r"delet[^.\n]*(counted|change nothing)", told)
+
+
+BY_PROGRAM = ("close", "copper", "direct")  # these have an address of an API in place of a menu
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_a_guide_says_where_to_click_what_a_failure_does_and_how_to_test(guide):
+    steps = chapter(guide, "In the CRM")
+    failure = re.search(
+        r"^- \*\*\[After 429 or an outage\]\(\S+\)\*\*: (.*)", chapter(guide, "What it sends"), re.MULTILINE
+    )
+    commands = re.findall(
+        r"^\.venv/bin/bridge (?:explain|test|send) .*events/(\S+?)/", chapter(guide, "Test it"), re.MULTILINE
+    )
+
+    assert "POST" in steps if guide in BY_PROGRAM else re.search(r"\*\*[^*]+ > [^*]+\*\*", steps)
+    assert re.match(r"(may be )?(lost|sent again|send it again|ask |your process decides|does not occur)", failure[1])
+    assert guide in commands
+
+
 def test_no_sentence_stands_in_half_of_the_guides():
     """What is common stands once, in README.md."""
     lines = [{line for line in text.splitlines() if len(line) > 60} for text in GUIDES.values()]

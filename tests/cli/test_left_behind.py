@@ -2,7 +2,9 @@
 
 import pytest
 
+from local.in_process import CONNECTIONS, connection
 from tests.cli.people import person
+from tests.mapping.cases import EVENTS
 
 KEY = "106#Pipedrive#contact:42"
 LATER = "2026-03-02T10:00:00.000Z"
@@ -44,6 +46,30 @@ def test_an_erased_card_is_listed_without_personal_data(online, bridge, delivere
     assert f"{KEY}" in lines
     assert "erased" in lines
     assert "+380" not in lines
+
+
+def test_r3_a_deletion_is_logged_with_its_card_and_told_by_status(online, bridge, delivered, caplog):
+    caplog.clear()
+    bridge.post("acme", deletion())
+
+    ingested = [(one.cards, one.codes) for one in caplog.records if one.getMessage() == "ingested"]
+    assert ingested == [([KEY], {"deleted-in-crm": 1})]
+    assert "left-behind" in online("status", "acme", 42).out
+
+
+def test_r3_an_erasure_in_the_crm_is_carried_out(online, bridge):
+    bridge.put_connections({**CONNECTIONS, "acme-hubspot": connection("hubspot")})
+    saved = {"objectId": 257, "properties": {"firstname": {"value": "Олена"}, "phone": {"value": "067 000 00 01"}}}
+    bridge.post("acme-hubspot", saved)
+    bridge.deliver()
+    key = "106#HubSpot#contact:257"
+    assert bridge.card(key).fields
+
+    bridge.post("acme-hubspot", (EVENTS / "hubspot" / "app-webhooks-are-thin.json").read_text("utf-8"))
+
+    assert bridge.card(key).erased
+    assert not bridge.card(key).fields
+    assert key in online("left-behind").out
 
 
 def test_csv_has_titles_and_no_formula(online, bridge, delivered):

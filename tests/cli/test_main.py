@@ -14,6 +14,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from cli.main import VERBS, Verbs
+from cli.main import bridge as bridge_command
 from mapping.language import loader
 from tests.cli.people import person
 
@@ -73,11 +74,20 @@ def test_the_version_is_the_packages(run):
     assert done.out == f"bridge {PROJECT['version']}\n"
 
 
+@pytest.fixture
+def stored_mapping(online, tmp_path):
+    """The name of a mapping that is stored."""
+    (tmp_path / "own.toml").write_text('format = 1\nextends = "pipedrive"\n', "utf-8")
+    assert online("mapping", "put", tmp_path / "own.toml", "--name", "own", "--yes").code == 0
+    return "own"
+
+
 LISTS = ["connections", "due", "rejected list", "refused list", "left-behind", "presets", "project list"]
+LISTS += ["mapping list", "mapping list own", "staff 106"]
 
 
 @pytest.mark.parametrize("words", LISTS)
-def test_every_list_is_json_for_programs(online, bridge, words):
+def test_every_list_is_json_for_programs(online, bridge, stored_mapping, words):
     bridge.post("acme", person(1))
     bridge.post("acme", {**person(2), "data": {"name": "x"}})
 
@@ -125,6 +135,19 @@ def test_a_shell_completes_connections_of_the_bridge_that_is_named(online):
     offered = ShellComplete(status, {"obj": online.stack}, "status", "_COMPLETE").get_completions(["--local"], "acme-k")
 
     assert [item.value for item in offered] == ["acme-kommo"]
+
+
+@pytest.mark.parametrize(
+    "words", ["connect", "mapping get", "mapping list", "mapping diff", "mapping rollback", "mapping rm"]
+)
+def test_a_shell_completes_stored_mappings_of_the_bridge_that_is_named(online, stored_mapping, words):
+    command = bridge_command
+    for word in words.split():
+        command = command.get_command(click.Context(command), word)
+
+    offered = ShellComplete(command, {"obj": online.stack}, "it", "_COMPLETE").get_completions(["--local"], "ow")
+
+    assert [item.value for item in offered] == [stored_mapping]
 
 
 def test_names_of_similar_tools_work(run):

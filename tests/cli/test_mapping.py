@@ -245,7 +245,7 @@ def test_a_stored_mapping_extends_another_as_it_was_when_it_was_put(online, put,
 
     kept = newest(bridge.cards, "own")
     assert kept.others["base"][0] == "base v1"
-    assert "with base v1" in online("mapping", "list").out
+    assert " base v1\n" in online("mapping", "list").out
     assert kept.others["base"][1] == OWN
     assert put(child, "--yes").code == 0  # put again, it takes base as it is now
     assert newest(bridge.cards, "own").others["base"][0] == "base v2"
@@ -257,6 +257,17 @@ def test_a_stored_mapping_extends_another_as_it_was_when_it_was_put(online, put,
     assert online("mapping", "rm", "base", "--yes").code == 0
 
 
+@pytest.mark.parametrize("key", ["extends", "api"])
+def test_a_misspelt_name_is_told_with_the_nearest_stored_mapping(online, put, key):
+    put(OWN, "--yes", name="depot-crm-api")
+
+    refused = put(f'{key} = "depot-crn-api"\n{OWN}', "--yes")
+
+    assert "did you mean 'depot-crm-api'?" in refused.out
+    put(OWN, "--yes", name="depot-crm")
+    assert "did you mean 'depot-crm'?" in online("connect", "depo-crm", *GIVEN).err
+
+
 def test_versions_are_listed_compared_printed_and_taken_back(online, put, bridge):
     put(OWN, "--yes")
     put(NICK, "--yes")
@@ -266,8 +277,10 @@ def test_versions_are_listed_compared_printed_and_taken_back(online, put, bridge
     assert online("mapping", "rollback", "own", "--yes").code == 0
     assert newest(bridge.cards, "own").text == OWN
     listed = online("mapping", "list", "own").out
-    assert [line[:6] for line in listed.splitlines()] == ["own v3", "own v2", "own v1"]
+    assert [line[:7].strip() for line in listed.splitlines()] == ["version", "own v3", "own v2", "own v1"]
     assert "as version 1" in listed
+    told = json.loads(online("mapping", "list", "own", "--json").out)
+    assert [(one["version"], one["note"]) for one in told] == [(3, "as version 1"), (2, ""), (1, "")]
 
 
 def test_a_second_rollback_goes_further_back_and_never_to_what_was_taken_back(online, put, bridge):

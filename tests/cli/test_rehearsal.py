@@ -72,7 +72,7 @@ def test_the_key_is_wrong(on_call, online, bridge):
     bridge.pass_secret_minute()
     bridge.settle()
 
-    assert "does not take the project's auth key" in said
+    assert "there is no auth key that Ringostat takes since" in said
     assert "`bridge project add`" in said
     assert repaired.code == 0, repaired.err
     assert online("due").out == "no card is due\n"

@@ -5,12 +5,13 @@ import pytest
 from cards.card import Card, stamped
 from cards.key import staff_key
 from cards.write import merged
-from cli.checks import employees
+from cli.checks import employees, unknown_owners
 from intake.employees import ids_of, stored
 from local.in_process import CONNECTIONS, aws
 from ops.staff import METHOD
 from settings import SETTINGS
-from tests.staffed import make_known
+from tests.delivery.test_worker import change
+from tests.staffed import MAPPING, make_known
 
 
 @pytest.fixture
@@ -89,6 +90,7 @@ def test_owners_are_listed_with_the_employees_whom_their_cards_name(staff, bridg
 
     assert lines[0].startswith("employees 1 with an e-mail address, read ")
     assert lines[1:] == [
+        "owner employee cards",
         "matched Own 7 501 1 of 2 cards",
         "unmatched Other 7 1 card not in the list: 77",
         "unmatched Own 8 1 card",
@@ -117,6 +119,37 @@ def test_the_doctor_looks_for_the_list_where_a_mapping_needs_it(online, bridge, 
     assert (missing.kind, missing.remedy) == ("warning", "bridge staff 106 --try")
     assert there.kind == "note"
     assert there.what.startswith("project 106 has a list of 1 employee, read ")
+
+
+TABLED = MAPPING.replace('staff = "email"', 'lookup = "staff"') + '[lookups.staff]\n"olena@example.com" = "501"\n'
+GIVEN = MAPPING.replace('{ from = "owner.email", staff = "email" }', '"staffId"')
+
+
+@pytest.mark.parametrize(
+    ("mapping", "values", "remedy"),
+    [
+        (MAPPING, {"responsible": "7", "staffId": None}, "--try reads Ringostat's list anew"),
+        (TABLED, {"responsible": "7", "staffId": None}, "its mapping's table lacks them"),
+        (GIVEN, {"responsible": "7", "staffId": None}, None),
+        (MAPPING, {"responsible": "7", "staffId": "501"}, None),
+        (MAPPING, {"responsible": "7"}, None),
+        (MAPPING, {"responsible": "0", "staffId": None}, None),
+    ],
+    ids=["not in Ringostat's list", "not in a table", "given by the sender", "known", "never said", "no one's"],
+)
+def test_r5_the_doctor_counts_cards_whose_owner_is_no_employee(
+    online, bridge, monkeypatch, tmp_path, mapping, values, remedy
+):
+    make_known(monkeypatch, tmp_path, mapping)
+    bridge.put_connections({"acme": CONNECTIONS["acme"] | {"mapping": "staffed"}})
+    change(bridge, 1, **values)
+    change(bridge, 2, responsible="8", staffId="502")
+
+    found = [(finding.kind, finding.what, finding.remedy) for finding in unknown_owners(online.stack)]
+
+    what = "acme: of 2 cards with an owner, 1 have no employee (3 rows looked at)"
+    told = [("warning", what, f"bridge staff 106 names the owners; {remedy}")]
+    assert found == (told if remedy else [])
 
 
 def test_a_method_that_ringostat_does_not_have_is_an_error_with_200(bridge):

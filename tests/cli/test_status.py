@@ -20,11 +20,36 @@ def test_a_delivered_card_shows_its_fields_with_stamps_and_what_was_confirmed(on
 
     assert done.code == 0
     assert f"{KEY}  delivered\n" in done.out
-    assert '"Олена Коваль"' in done.out
-    assert '"+380670000001"' in done.out
+    assert "  Олена Коваль\n" in done.out
+    assert "  +380670000001\n" in done.out
     assert "changed 2026-03-01" in done.out
     assert lines(done)["confirmed"].startswith("the newest state, 2026-05-")
     assert lines(done)["came by"] == "acme"
+
+
+def test_phones_and_companies_are_shown_for_people(online, bridge):
+    phones = [{"value": "067 000 00 01", "primary": True, "label": "work"}, {"value": "067 000 00 02"}]
+    event = person(org_id=5)
+    event["data"]["phones"] = phones
+    bridge.post("acme", event)
+
+    shown = online("status", "acme", 42).out
+
+    assert "+380670000001 (primary), +380670000002\n" in shown
+    assert shown.count("{") == shown.count("[") == 0
+
+
+@pytest.mark.parametrize("words", ["status acme 42", "due"])
+@pytest.mark.parametrize(("fault", "colour"), [(None, "36"), ({"status": 503}, "33"), ({"status": 400}, "31")])
+def test_a_state_has_its_own_colour(online, bridge, ringostat, monkeypatch, words, fault, colour):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    bridge.post("acme", person())
+
+    if fault:
+        ringostat.faults(fault)
+        bridge.deliver()
+
+    assert f"\x1b[{colour}m" in online(*words.split()).out
 
 
 def test_a_card_with_newer_content_says_that_ringostat_holds_an_older_state(online, bridge):
@@ -154,11 +179,41 @@ def test_an_open_circuit_is_told_with_its_remedy(online, bridge):
     first = bridge.throttles.read(106, bridge.clock.time).failing_since
     done = online("status", "acme", "5")
 
-    assert f"Ringostat does not take the project's auth key since {local(first)}" in done.out
+    assert f"there is no auth key that Ringostat takes since {local(first)}" in done.out
     assert "bridge project add" in done.out
 
 
-def test_a_wish_of_ringostat_to_wait_is_told(online, bridge, ringostat):
+@pytest.mark.parametrize(
+    ("keys", "answer"),
+    [({"106": {"auth_key": "wrong"}}, "401, "), ({"107": {"auth_key": "other-key"}}, "none (no-auth-key), ")],
+    ids=["wrong", "none"],
+)
+def test_n6_the_last_answer_stands_on_the_card_before_any_circuit_opens(online, bridge, keys, answer):
+    bridge.put_auth_keys(keys)
+    bridge.post("acme", person())
+    bridge.deliver()
+
+    done = online("status", "acme", 42)
+
+    assert bridge.throttles.read(106, bridge.clock.time).circuit is None
+    assert lines(done)["answer"].startswith(answer)
+    assert f"last answer {answer}" in online("due").out
+
+
+def test_n2_a_project_without_a_key_is_not_told_that_its_key_is_wrong(online, bridge):
+    bridge.put_auth_keys({"107": {"auth_key": "other-key"}})
+    for number in range(1, 6):
+        bridge.post("acme", person(number))
+        bridge.deliver()
+
+    done = online("due")
+
+    assert "project 106: there is no auth key that Ringostat takes since " in done.out
+    assert "none (no-auth-key)" in done.out
+    assert "does not take" not in done.out
+
+
+def test_n6_a_wish_of_ringostat_to_wait_is_told(online, bridge, ringostat):
     ringostat.faults({"status": 429, "headers": {"Retry-After": "600"}, "times": 1})
     bridge.post("acme", person())
     bridge.deliver()

@@ -112,6 +112,7 @@ def test_n9_wrong_answers_at_each_question_end_nothing_and_are_not_stored(world,
         for answer in wrong:
             terminal.answer(question, answer)
             if wrong[-1] == "999":
+                terminal.answer("Add it now?", "perhaps")
                 terminal.answer("Add it now?", "n" if answer == "998" else "y")
             if answer == "999":
                 terminal.answer("Auth key of project 999", next(keys))

@@ -30,7 +30,7 @@ def test_the_page_says_what_is_due_and_since_when_requests_fail(nowhere):
     assert seen["states"] == {key(): "due"}
 
 
-def test_a_project_that_came_after_the_start_is_watched_too(nowhere):
+def test_n6_a_project_that_came_after_the_start_is_watched_too(nowhere):
     queue = SETTINGS.delivery_queue_url
     ids = {"CardsTable": SETTINGS.cards_table, "InboxQueue": queue, "RejectedQueue": queue, "DeadDeliveryQueue": queue}
     delivery = Delivery(Stack(aws, ids, ""), {106}, list)

@@ -1,5 +1,6 @@
 """Which Python builds what is deployed. What is built is tested in tests/end_to_end/test_build.py."""
 
+import json
 import os
 import struct
 import subprocess
@@ -55,11 +56,11 @@ def test_a_shim_that_runs_is_not_the_interpreter(machine):
 def library(folder, machine):
     """The first bytes of a library: magic, 64 bits, little-endian, and the processor in the 19th."""
     path = folder / "pydantic_core" / "core.so"
-    path.parent.mkdir()
+    path.parent.mkdir(parents=True)
     path.write_bytes(b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + struct.pack("<HHI", 3, machine, 1))
 
 
-def test_a_library_for_another_processor_fails_the_build(tmp_path):
+def test_a3_a_library_for_another_processor_is_found(tmp_path):
     """A3 of the review of AWS: it was found in the next outage, by the first event that `api` had to keep."""
     library(tmp_path, 62)
 
@@ -68,8 +69,20 @@ def test_a_library_for_another_processor_fails_the_build(tmp_path):
         build.check(tmp_path, "arm64")
 
 
+def test_a3_a_build_that_holds_one_fails(tmp_path, machine, monkeypatch):
+    library(tmp_path / "made" / "Sweep", 62)
+    resource = {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "Sweep"}}
+    (tmp_path / "made" / "template.yaml").write_text(json.dumps({"Resources": {"SweepFunction": resource}}))
+    sam = machine("sam", f'cp -r {tmp_path / "made"} "$5"')  # build --template-file … --build-dir …
+    monkeypatch.setattr(build, "PROGRAM", sam)
+
+    build.build(tmp_path / "x86" / "build", architecture="x86_64")
+    with pytest.raises(build.WrongArchitecture):
+        build.build(tmp_path / "arm" / "build")
+
+
 @pytest.mark.parametrize("by_uv", [False, True])
-def test_build_and_deployment_have_one_processor(by_uv):
+def test_a3_build_and_deployment_have_one_processor(by_uv):
     """A3: it is no parameter of the stack, which could differ from what was built."""
     built = build.built_from(template.load(), "x86_64", by_uv=by_uv)
 

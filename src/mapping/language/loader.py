@@ -1,6 +1,6 @@
 """From a mapping file, and the preset that it extends, to a Mapping; all problems are reported at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from collections.abc import Mapping as Table
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -60,12 +60,15 @@ def load_file(path: str | Path) -> Mapping:
     return _checked(Stored(Source(str(path), text)), Path(path).stem)
 
 
-def load_stored(stored: Stored, others: Table[str, Stored], *, whole: bool = True) -> Mapping:
+def load_stored(
+    stored: Stored, others: Table[str, Stored], *, whole: bool = True, near: Collection[str] = ()
+) -> Mapping:
     """Return a stored mapping; its `extends` and `api` name one of `others`, or one of the bundle.
 
-    What `api` names is checked where it is `whole`, else once it is asked for. Raise BadMapping with all its problems.
+    What `api` names is checked where it is `whole`, else once it is asked for. A misspelt name may mean one of `near`.
+    Raise BadMapping with all its problems.
     """
-    return _checked(stored, stored.source.name, others, whole=whole)
+    return _checked(stored, stored.source.name, others, whole=whole, near=near)
 
 
 def mappings() -> list[str]:
@@ -84,9 +87,16 @@ def _preset(name: str) -> Source:
     return Source(f"presets/{name}.toml", (PRESETS / f"{name}.toml").read_text("utf-8-sig"))
 
 
-def _checked(stored: Stored, name: str, others: Table[str, Stored] | None = None, *, whole: bool = False) -> Mapping:
+def _checked(
+    stored: Stored,
+    name: str,
+    others: Table[str, Stored] | None = None,
+    *,
+    whole: bool = False,
+    near: Collection[str] = (),
+) -> Mapping:
     problems: list[Problem] = []
-    mapping = _Assembly(stored, problems, others, whole=whole).mapping(name)
+    mapping = _Assembly(stored, problems, others, near, whole=whole).mapping(name)
     problems.sort(key=lambda problem: (problem.source.name, problem.line, problem.column))
     errors = [str(problem) for problem in problems if problem.severity == "error"]
     if errors or mapping is None:
@@ -98,13 +108,20 @@ class _Assembly:
     """Reads a file and those it extends, and checks what only the whole can show."""
 
     def __init__(
-        self, stored: Stored, problems: list[Problem], others: Table[str, Stored] | None, *, whole: bool
+        self,
+        stored: Stored,
+        problems: list[Problem],
+        others: Table[str, Stored] | None,
+        near: Collection[str],
+        *,
+        whole: bool,
     ) -> None:
         self.reader = Reader(stored.source, problems)
         self.problems = problems
         self.tables = stored.tables
         self.others = others or _NONE
         self.is_stored = others is not None
+        self.near = near
         self.whole = whole  # whether what `api` names is checked too
         self.answers: Callable[[], Mapping] | None = None  # gives what `api` names, if that is outside the bundle
 
@@ -159,7 +176,7 @@ class _Assembly:
             return None
         known = [*self.others, *mappings()]
         if extended not in known:
-            reader.wrong(("extends",), self._absent("preset", extended), did_you_mean(extended, known))
+            reader.wrong(("extends",), self._absent("preset", extended), did_you_mean(extended, [*known, *self.near]))
             return None
         parent = self.others.get(extended) or Stored(_preset(extended))
         parent_reader = Reader(parent.source, self.problems)
@@ -217,7 +234,7 @@ class _Assembly:
                 self.answers() if self.answers else load(name)
             return self._asking_of(name, 0)
         except BadMapping as error:
-            known = [known for known in (*self.others, *mappings()) if known.endswith(API_SUFFIX)]
+            known = [known for known in (*self.others, *mappings(), *self.near) if known.endswith(API_SUFFIX)]
             broken = name in self.others or name in mappings()
             message = f"the mapping '{name}' is broken:\n{error}" if broken else self._absent("mapping", name)
             self.reader.wrong(("api",), message, "" if broken else did_you_mean(name, known), offset=0)
