@@ -31,6 +31,8 @@ VERBS = {
     "import": "Import contacts from a CSV, .xlsx or NDJSON file, through the inbox queue.",
     "sync": "Read all records of a CRM and bring them to Ringostat: the first fill.",
     "status": "Show one card: its fields, what Ringostat confirmed, what comes next.",
+    "who": "Who is this number? Its cards, and since when Ringostat knows it.",
+    "duplicates": "List phone numbers of more than one card, by CRM.",
     "due": "List the cards that Ringostat has not confirmed yet, newest first.",
     "rejected": "List, show and replay events that were rejected.",
     "refused": "List and retry cards that Ringostat refused.",

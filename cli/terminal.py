@@ -1,5 +1,7 @@
 """The one way to the operator's screen: styled, never wrapped, and no value of a sample can steer the terminal."""
 
+import csv
+import io
 import json
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -59,6 +61,15 @@ def state_cell(words: str) -> Cell:
 def say_json(value: Any) -> None:
     """Print a value as JSON, for programs."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace").decode())
+
+
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    """Return rows as CSV; no cell is a formula to the spreadsheet that opens it."""
+    text = io.StringIO()
+    texts = ([str(cell) for cell in row] for row in rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows(["'" + cell if cell[:1] in ("=", "+", "-", "@") else cell for cell in row] for row in texts)
+    return text.getvalue().rstrip("\n")
 
 
 def say_table(titles: Sequence[str], rows: Iterable[Sequence[Part]]) -> None:

@@ -6,7 +6,7 @@ from functools import cache
 
 TOKEN = re.compile(r"\s*(\(|\)|<>|<=|>=|=|<|>|[#:]?\w+)")
 COMPARISONS = {"=": operator.eq, "<>": operator.ne, "<=": operator.le, ">=": operator.ge, "<": operator.lt}
-CLAUSE = re.compile(r"\b(SET|REMOVE|ADD)\b")
+CLAUSE = re.compile(r"\b(SET|REMOVE|ADD|DELETE)\b")
 
 
 def holds(condition, operand):
@@ -66,9 +66,12 @@ def _compared(compare, left, right):
 
 @cache
 def clauses(update):
-    """Return an update expression as SET (name, a name that must be absent or none, value), REMOVE (names) and ADD."""
+    """Return an update expression as SET (name, a name to be absent or none, value), REMOVE (names), ADD and DELETE."""
     parts = CLAUSE.split(update)[1:]
     found = dict(zip(parts[::2], parts[1::2], strict=True))
     sets = re.findall(r"(#\w+) = (?:if_not_exists\((#\w+), )?(:\w+)", found.get("SET", ""))
-    adds = [tuple(re.findall(r"[#:]\w+", pair)) for pair in found.get("ADD", "").split(",") if pair.strip()]
-    return sets, re.findall(r"#\w+", found.get("REMOVE", "")), adds
+    adds, leaves = (
+        [tuple(re.findall(r"[#:]\w+", pair)) for pair in found.get(clause, "").split(",") if pair.strip()]
+        for clause in ("ADD", "DELETE")
+    )
+    return sets, re.findall(r"#\w+", found.get("REMOVE", "")), adds, leaves

@@ -85,7 +85,7 @@ class Memory:
 
     def _updated(self, key, params):
         names, values = params["ExpressionAttributeNames"], params.get("ExpressionAttributeValues", {})
-        sets, removes, adds = clauses(params["UpdateExpression"])
+        sets, removes, adds, leaves = clauses(params["UpdateExpression"])
         row = {"key": {"S": key}, **self.rows.get(key, {})}
         row |= {names[name]: values[value] for name, once, value in sets if names.get(once) not in row}
         for name in removes:
@@ -93,6 +93,10 @@ class Memory:
         for name, value in adds:
             known = row.get(names[name], {"SS": []})["SS"]
             row[names[name]] = {"SS": sorted({*known, *values[value]["SS"]})}
+        for name, value in leaves:
+            known = row.pop(names[name], {"SS": []})["SS"]
+            if left := sorted({*known} - {*values[value]["SS"]}):
+                row[names[name]] = {"SS": left}
         self._put(key, row)
         return row
 

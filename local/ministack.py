@@ -1,9 +1,9 @@
 """The emulated AWS: MiniStack as a separate process, in its own virtual environment, on loopback."""
 
 import os
-import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,9 +17,9 @@ from local.template import ROOT
 
 REGION, ACCOUNT = "eu-central-1", "000000000000"
 PROGRAM = ROOT / ".venv-emulator" / "bin" / "ministack"
+GUARD = ROOT / "local" / "guard.py"
 AT_ITS_START = ROOT / "local" / "at_start"
 START_SECONDS = 30
-STOP_SECONDS = 5
 
 
 class NotReady(Exception):
@@ -27,7 +27,7 @@ class NotReady(Exception):
 
 
 class MiniStack:
-    """One running emulator. `directory` takes everything it writes, so removing it leaves nothing behind."""
+    """One running emulator. `directory` takes everything it writes, and ends with it, however this process ends."""
 
     def __init__(self, directory: Path, *, enforce_roles: bool = False) -> None:
         if not PROGRAM.exists():
@@ -38,10 +38,10 @@ class MiniStack:
         self._session: Any = boto3.Session("test", "test", region_name=REGION)  # MiniStack's root user
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [PROGRAM],
+                [sys.executable, "-I", GUARD, directory, PROGRAM],
                 stdout=log,
                 stderr=log,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 env=self._environment(directory, enforce_roles=enforce_roles),
                 start_new_session=True,
             )
@@ -83,15 +83,8 @@ class MiniStack:
         return self._session.client(service, endpoint_url=self.endpoint, config=config)
 
     def stop(self) -> None:
-        """End it and wait until it is gone."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if self._process.poll() is None:
-                os.killpg(self._process.pid, number)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
-            return
+        """End it with all that it started and its directory, and wait until they are gone."""
+        self._process.communicate()
 
 
 def free_port() -> int:

@@ -79,7 +79,7 @@ FREE = Ports()
 
 
 class World:
-    """The running system. A context manager; `stop` leaves neither a process nor a file behind.
+    """The running system. A context manager; it leaves neither a process nor a file behind, even if killed.
 
     `enforce_roles` lets each function do only what its role permits. `changed` is a template to deploy in place of
     template.yaml. `copies` is how many functions the account runs at once; 0 takes away the whole door. `keep` is the
@@ -120,7 +120,7 @@ class World:
         enforce_roles: bool,
     ) -> None:
         self.aws = MiniStack(self._directory, enforce_roles=enforce_roles)
-        self._stops.append(self._end_processes)
+        self._stops.append(self.aws.stop)
         self.ringostat = Emulator(ports.ringostat, keys={PROJECT: AUTH_KEY})
         self._stops.append(self.ringostat.stop)
         self.ringostat_url = self.ringostat.url
@@ -202,11 +202,6 @@ class World:
         thread = threading.Thread(target=sweep)
         thread.start()
         self._stops += [thread.join, stopped.set]
-
-    def _end_processes(self) -> None:
-        self.aws.stop()
-        for pid in self.logs.processes(""):
-            os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End everything, last started first, whatever one end may raise."""

@@ -29,7 +29,7 @@ NUMBERS = r"\+\d[\d\s().-]{7,}\d"
 ADDRESSES = r"[\w.+-]+@[\w-]+\.?[\w.-]*"
 PERSONAL = re.compile(f"{NAMES}|{PHONES}|{NUMBERS}|{ADDRESSES}", re.IGNORECASE)
 # Ids of requests and messages, and hashes in keys: one in ten thousand holds digits that could be a phone.
-RANDOM = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bsha256-[0-9a-f]{32}\b")
+RANDOM = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?:sha256-|number:)[0-9a-f]{32}\b")
 
 LIBRARIES = ("boto3", "botocore", "urllib3", "aws_lambda_powertools")
 

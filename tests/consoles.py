@@ -2,7 +2,6 @@
 
 import json
 from contextlib import contextmanager
-from threading import Thread
 from types import SimpleNamespace
 
 from cli.console.server import Console
@@ -15,13 +14,10 @@ NOW = 1_772_359_200_000
 def running(stack, **options):
     """Serve a console."""
     console = Console(stack, **options)
-    thread = Thread(target=console.run)
-    thread.start()
     try:
         yield console
     finally:
         console.stop()
-        thread.join()
 
 
 def key(number):

@@ -1,10 +1,12 @@
 """docs/cost.md: its arithmetic, done over again, and its counts, compared with the template and the code."""
 
+import json
 import re
 
 import pytest
 
 from local import template
+from local.in_process import overheard
 from telemetry import METRICS
 
 PAGE = (template.ROOT / "docs" / "cost.md").read_text("utf-8")
@@ -137,3 +139,20 @@ def test_the_description_of_the_parameter_counts_the_alarms_too():
 def test_the_switches_cost_what_is_printed(seconds, price, printed):
     assert f"{0.5 * seconds * price:.2f}" == printed
     assert f"+ {printed}" in PAGE
+
+
+@pytest.mark.parametrize(("phones", "operation", "units"), [(1, "UpdateItem", 1), (2, "TransactWriteItems", 4)])
+def test_new_numbers_cost_what_is_printed(nowhere, phones, operation, units):
+    sent = []
+    body = {"fullName": "Олена Коваль", "phones": ["067 000 00 01", "067 000 00 02"][:phones]}
+    nowhere.post("acme-direct", {"externalId": "1", "fullName": "Ганна", "phones": ["067 000 00 09"]})
+    with overheard(lambda _, name, params: sent.append((name, params))):
+        nowhere.post("acme-direct", {"externalId": "2", **body})
+
+    calls = [(name, params) for name, params in sent if "#number:" in json.dumps(params)]
+    assert [name for name, _ in calls] == [operation]
+    assert [name for name, _ in sent if name != "SendMessage"] == ["GetItem", operation, "UpdateItem"]
+    written = len(calls[0][1].get("TransactItems", "1"))
+    assert written * (2 if operation == "TransactWriteItems" else 1) == units
+    assert "takes one call and 1 write unit more, once" in PAGE
+    assert "which is a transaction: 2 write units each" in PAGE

@@ -121,7 +121,7 @@ def _post(body: str, connection: str = "acme", content_type: str = "application/
 
 
 CASES = [
-    Case("api, one event, a new card", 3, _nothing, _post(PERSON)),
+    Case("api, one event, a new card", 4, _nothing, _post(PERSON)),
     Case("api, one event, a known card", 3, _known, _post(person(1, START + 1, name="Олена Кравець").decode())),
     Case("api, one event, nothing new", 2, _delivered(PERSON, "acme"), _post(PERSON)),
     Case("api, 100 new in one form", 8, _nothing, _post(KOMMO, "acme-kommo", FORM)),

@@ -28,5 +28,5 @@ def command(stack: Stack, port: int, *, read_only: bool) -> int:
     except KeyboardInterrupt:
         pass
     finally:
-        console.close()
+        console.stop()
     return exits.FINE

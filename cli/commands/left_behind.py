@@ -1,14 +1,12 @@
 """`bridge left-behind`: cards that Ringostat may still show although the CRM deleted, emptied or erased them."""
 
-import csv
-import io
 from typing import Any
 
 import click
 
 from cards.card import Card, is_left_behind
 from cli import exits
-from cli.terminal import json_option, say, say_json, say_table
+from cli.terminal import csv_text, json_option, say, say_json, say_table
 from delivery.policy import EVER_MS
 from ops.dry_run import moment
 from ops.left_behind import Left, left, taken_off
@@ -34,7 +32,7 @@ def command(stack: Stack, removed: tuple[str, ...], *, as_csv: bool, as_json: bo
     cards = left_behind(stack)
     rows = [_row(card) for card in cards]
     if as_csv:
-        for line in _csv(rows).splitlines():
+        for line in csv_text([Left._fields, *rows]).splitlines():
             say(line)
     elif as_json:
         say_json([_document(card) for card in cards])
@@ -58,15 +56,6 @@ def _row(card: Card) -> tuple[str, ...]:
 
 def _document(card: Card) -> dict[str, Any]:
     return left(card)._asdict() | {"since": moment(card.due_at)}
-
-
-def _csv(rows: list[tuple[str, ...]]) -> str:
-    """Return the rows as CSV; no cell is a formula to the spreadsheet that opens it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Left._fields)
-    writer.writerows(["'" + cell if cell[:1] in ("=", "+", "-", "@") else cell for cell in row] for row in rows)
-    return text.getvalue().rstrip("\n")
 
 
 def _take_off(stack: Stack, keys: tuple[str, ...]) -> int:

@@ -8,11 +8,11 @@ import click
 
 from aws.table import Item, card_of, row_of
 from cards.card import Card, apply
-from cards.key import PROJECTS, is_stored, mapping_of
+from cards.key import PROJECTS, is_number, is_stored, mapping_of
 from cards.write import Write, merged
 from cli import exits
 from cli.terminal import say
-from intake.merging import Merging, expiry
+from intake.merging import Merging, expiry, listings
 from ops.scan import cost, scanned
 from ops.stack import Stack, of_stack
 
@@ -31,7 +31,7 @@ class Restoring(NamedTuple):
     def page(self, items: list[Item]) -> Counter[str]:
         """Bring a page of rows back; return how many came to what."""
         cards = [card_of(item) for item in items if "rev" in item and self._is_meant(item["key"]["S"])]
-        members = {item["key"]["S"]: item["members"]["SS"] for item in items if "members" in item and not self.keys}
+        members = {item["key"]["S"]: item["members"]["SS"] for item in items if self._is_list(item)}
         self.found.update(card.key for card in cards)
         others = [row_of(item) for item in items if not self.keys and is_stored(item["key"]["S"])]
         if self.dry_run:
@@ -61,6 +61,10 @@ class Restoring(NamedTuple):
             return False
         return self.stack.cards.write(Write(key, row, "attribute_not_exists(#key)")).done
 
+    def _is_list(self, item: Item) -> bool:
+        """Return whether a row lists an organization's contacts; the index of numbers follows from the cards."""
+        return "members" in item and not self.keys and not is_number(item["key"]["S"])
+
     def _is_meant(self, key: str) -> bool:
         return not self.keys or key in self.keys
 
@@ -86,11 +90,14 @@ class Restoring(NamedTuple):
         """Let cards say what the backup says; what was newer is gone, and delivery knows what Ringostat holds."""
         known = self.stack.cards.read([card.key for card in cards])
         pairs = [(known.get(card.key, Card(card.key, connection=card.connection)), card) for card in cards]
-        writes = [
-            merged(before, apply(before._replace(fields={}), card.fields), due_at=now, expires_at=expires_at)
+        changed = [
+            (before, apply(before._replace(fields={}), card.fields))
             for before, card in pairs
             if before.erased is None and before.fields != card.fields
         ]
+        if notes := listings(self.stack.cards, changed, now):
+            self.stack.cards.write_all(notes)
+        writes = [merged(before, after, due_at=now, expires_at=expires_at) for before, after in changed]
         lost = self.stack.cards.write_all(writes) if writes else {}
         return Counter(replaced=len(writes) - len(lost), changed_meanwhile=len(lost))
 

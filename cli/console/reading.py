@@ -8,13 +8,14 @@ from typing import Any
 
 from aws.table import card_of
 from cards.card import Card, is_left_behind
+from cards.endpoints import numbers as phones
 from cards.key import heard_key, left_behind_part
 from cli.checks import HEARD_MOST, problems
 from cli.identities import keys_of
 from connections import connection_of
 from delivery.policy import EVER_MS
 from errors import BadConnection, BadMapping
-from ops import wanted
+from ops import numbers, wanted
 from ops.blockers import Trouble, throttle_of, troubles
 from ops.insights import story_link
 from ops.left_behind import left
@@ -43,13 +44,16 @@ def book(stack: Stack, after: str = "", text: str = "", state: str = "") -> Json
 
 
 def found(stack: Stack, text: str) -> Json:
-    """Return the cards of an id as a CRM writes it, of whatever connection, or of a whole key.
+    """Return the cards of an id as a CRM writes it, of whatever connection, of a whole key, or of a phone number.
 
-    Only what has an index is asked here: an index of numbers belongs here too.
+    Only what has an index is asked here.
     """
     entries = {} if is_card(text) else stack.secret("ConnectionsSecret")
     keys = {text} if is_card(text) else {key for name in entries for key in _keys(stack, entries, name, text)}
-    return {"cards": [row(card) for card in stack.cards.read(sorted(keys)).values()]}
+    cards = stack.cards.read(sorted(keys))
+    if numbers.TYPED.fullmatch(text):
+        cards |= {one.card.key: one.card for one in numbers.found(stack, text)}
+    return {"cards": [row(card) for card in cards.values()]}
 
 
 def _keys(stack: Stack, entries: Mapping[str, Any], name: str, identity: str) -> Iterator[str]:
@@ -78,6 +82,7 @@ def card(stack: Stack, key: str) -> Json:
     ]
     held = [str(trouble) for trouble in troubles(stack.cards, int(key.partition("#")[0]), now)]
     shown = row(known) | whole(known, key, now)
+    shown["story"] += [("number", f"{one}: {numbers.knowledge(known, one, held, now)}") for one in phones(known.fields)]
     is_left = is_left_behind(known)
     return shown | {
         "fields": fields, "held": held, "left": is_left, "wanted": _of_id(stack, known), "logs": story_link(stack, key)

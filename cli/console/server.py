@@ -7,13 +7,12 @@ ports. So a request must name this very host, files need a cookie, and data need
 
 import json
 import secrets
-import sys
 from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,12 +25,12 @@ from errors import BridgeError
 from ops.stack import Stack, sentence
 from ops.web.assets import HEADERS, SHARED, asset
 from ops.web.reply import Reply, absent, said
+from ops.web.server import Request, Server
 
 FOLDERS = (Path(__file__).with_name("page"), SHARED)
 API = "/api/"
-TOKEN = "X-Bridge-Console"  # noqa: S105 - the name of a header
+TOKEN = "x-bridge-console"  # noqa: S105 - the name of a header
 LARGEST_BODY = 65_536
-SECONDS = 60  # that a client may take for its request
 
 Given = Mapping[str, Any]
 Route = Callable[[Stack, Given], Any]
@@ -56,38 +55,77 @@ ACT: Mapping[str, Route] = {
 
 
 class Console:
-    """A server on 127.0.0.1:`port` (0: any free one) from its making; `run` answers until `stop`."""
+    """A server on 127.0.0.1:`port` (0: any free one) from its making until `stop`."""
 
     def __init__(self, stack: Stack, port: int = 0, *, read_only: bool = False) -> None:
         self.stack = stack
         self.read_only = read_only
         self.token, self.cookie = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        self._server = _Server(("127.0.0.1", port), _Handler)
-        self._server.console = self
-        self.port = int(self._server.server_address[1])
-        self.hosts = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost")}
-        self.url = f"http://127.0.0.1:{self.port}/?token={self.token}"
         for service in ("dynamodb", "sqs", "secretsmanager", "logs"):
             stack.client(service)  # sessions of boto3 are not safe between threads, clients are
+        self._server = Server(port, self._answer, largest_body=LARGEST_BODY)
+        self.port = self._server.port
+        self.url = f"http://127.0.0.1:{self.port}/?token={self.token}"
 
     def run(self) -> None:
-        """Answer requests."""
-        self._server.serve_forever(0.1)
+        """Wait for Ctrl-C, while requests are answered."""
+        Event().wait()
 
     def stop(self) -> None:
-        """Let `run` end, and stop listening."""
-        self._server.shutdown()
-        self.close()
-
-    def close(self) -> None:
         """Stop listening."""
-        self._server.server_close()
+        self._server.end()
+
+    def _answer(self, come: Request) -> Reply:
+        try:
+            reply = self._refusal(come.headers) or self._entered(come) or self._granted(come)
+        except Exception as error:  # noqa: BLE001 - its text, which could quote personal data, must not be printed
+            say(f"The console failed at a request: {type(error).__name__}. Please report it.", error=True)
+            reply = said(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "The console failed. Please report it."})
+        return reply._replace(headers={**HEADERS, **reply.headers, "Cache-Control": "no-store"})
+
+    def _refusal(self, headers: Mapping[str, str]) -> Reply | None:
+        """Deny what does not come from this page or from the address bar."""
+        host = headers.get("host", "")
+        if host not in (f"{name}:{self.port}" for name in ("127.0.0.1", "localhost")):
+            return _denied("This name is not the console's.")
+        is_ours = headers.get("origin", f"http://{host}") == f"http://{host}"
+        if not is_ours or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            return _denied("Only the console's own page may ask.")
+        return None
+
+    def _entered(self, come: Request) -> Reply | None:
+        """Let the browser in that was given the printed address: it gets the cookie, and the page the token."""
+        parts = urlsplit(come.target)
+        given = dict(parse_qsl(parts.query)).get("token", "")
+        if come.method != "GET" or parts.path != "/" or not _same(given, self.token):
+            return None
+        cookie = f"{self._cookie_name}={self.cookie}; Path=/; HttpOnly; SameSite=Strict"
+        return Reply(HTTPStatus.SEE_OTHER, b"", {"Location": f"/#/token/{self.token}", "Set-Cookie": cookie})
+
+    @property
+    def _cookie_name(self) -> str:
+        return f"bridge-console-{self.port}"  # cookies do not tell ports apart
+
+    def _granted(self, come: Request) -> Reply:
+        parts = urlsplit(come.target)
+        if not _same(_cookie(come.headers, self._cookie_name), self.cookie):
+            return said(HTTPStatus.UNAUTHORIZED, {"error": "Open the address that `bridge console` has printed."})
+        if not parts.path.startswith(API):
+            page = asset(parts.path, FOLDERS) if come.method == "GET" else None
+            return page or absent()
+        if not _same(come.headers.get(TOKEN, ""), self.token):
+            return said(HTTPStatus.UNAUTHORIZED, {"error": "Open the address that `bridge console` has printed."})
+        try:
+            given = dict(parse_qsl(parts.query)) if come.method == "GET" else dict(json.loads(come.body))
+        except (ValueError, TypeError):
+            return said(HTTPStatus.BAD_REQUEST, {"error": "The body is not a JSON object."})
+        return self.answer(come.method, parts.path.removeprefix(API), given)
 
     def answer(self, method: str, name: str, given: Given) -> Reply:
         """Answer a request of the page, which is proved already."""
         if (method, name) == ("GET", "start"):
             return said(HTTPStatus.OK, {"where": self.stack.hooks_url, "readOnly": self.read_only})
-        route = {"GET": READ, "POST": ACT}[method].get(name)
+        route = {"GET": READ, "POST": ACT}.get(method, {}).get(name)
         if route is None:
             return absent()
         if method == "POST" and self.read_only:
@@ -107,93 +145,12 @@ class Console:
             return said(HTTPStatus.BAD_GATEWAY, {"error": error.message})
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    console: Console
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a browser that hangs up, and no text of any other error, which could quote personal data."""
-        del request, client_address
-        if not isinstance(error := sys.exception(), OSError):
-            say(f"The console failed at a request: {type(error).__name__}. Please report it.", error=True)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    timeout = SECONDS
-    server: _Server
-
-    def _serve(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > LARGEST_BODY or "Transfer-Encoding" in self.headers:
-            self.close_connection = True
-            self._send(said(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": "The body is too large or has no length."}))
-            return
-        body = self.rfile.read(int(length))
-        self._send(self._refusal() or self._entered() or self._answer(body))
-
-    do_GET = do_POST = _serve  # noqa: N815 - names of http.server
-
-    def _refusal(self) -> Reply | None:
-        """Deny what does not come from this page or from the address bar."""
-        host = self.headers.get("Host", "")
-        if host not in self.server.console.hosts:
-            return _denied("This name is not the console's.")
-        is_ours = self.headers.get("Origin", f"http://{host}") == f"http://{host}"
-        if not is_ours or self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            return _denied("Only the console's own page may ask.")
-        return None
-
-    def _entered(self) -> Reply | None:
-        """Let the browser in that was given the printed address: it gets the cookie, and the page the token."""
-        console, parts = self.server.console, urlsplit(self.path)
-        given = dict(parse_qsl(parts.query)).get("token", "")
-        if self.command != "GET" or parts.path != "/" or not _same(given, console.token):
-            return None
-        cookie = f"{self._cookie_name}={console.cookie}; Path=/; HttpOnly; SameSite=Strict"
-        return Reply(HTTPStatus.SEE_OTHER, b"", {"Location": f"/#/token/{console.token}", "Set-Cookie": cookie})
-
-    @property
-    def _cookie_name(self) -> str:
-        return f"bridge-console-{self.server.console.port}"  # cookies do not tell ports apart
-
-    def _answer(self, body: bytes) -> Reply:
-        console, parts = self.server.console, urlsplit(self.path)
-        if not _same(self._cookie(), console.cookie):
-            return said(HTTPStatus.UNAUTHORIZED, {"error": "Open the address that `bridge console` has printed."})
-        if not parts.path.startswith(API):
-            page = asset(parts.path, FOLDERS) if self.command == "GET" else None
-            return page or absent()
-        if not _same(self.headers.get(TOKEN, ""), console.token):
-            return said(HTTPStatus.UNAUTHORIZED, {"error": "Open the address that `bridge console` has printed."})
-        try:
-            given = dict(parse_qsl(parts.query)) if self.command == "GET" else dict(json.loads(body))
-        except (ValueError, TypeError):
-            return said(HTTPStatus.BAD_REQUEST, {"error": "The body is not a JSON object."})
-        return console.answer(self.command, parts.path.removeprefix(API), given)
-
-    def _cookie(self) -> str:
-        try:
-            found = SimpleCookie(self.headers.get("Cookie", "")).get(self._cookie_name)
-        except CookieError:
-            return ""
-        return found.value if found else ""
-
-    def _send(self, reply: Reply) -> None:
-        self.send_response(reply.status)
-        headers = {**HEADERS, **reply.headers, "Cache-Control": "no-store", "Content-Type": reply.content_type}
-        for name, value in {**headers, "Content-Length": str(len(reply.body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(reply.body)
-
-    def version_string(self) -> str:
-        """Say nothing of what answers."""
-        return "bridge"
-
-    def log_message(self, *_: Any) -> None:
-        """Print nothing: addresses hold keys and what was searched for."""
+def _cookie(headers: Mapping[str, str], name: str) -> str:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
+    except CookieError:
+        return ""
+    return found.value if found else ""
 
 
 def _denied(why: str) -> Reply:

@@ -17,7 +17,7 @@ from local.crm.faults import faults_of
 from local.crm.records import KINDS, Record, Records
 from local.emulator.faults import NONE, Fault, Faults, fault_of, instead
 from local.emulator.live import Changes
-from local.emulator.server import CONTROL, Server
+from local.emulator.server import CONTROL, serve
 from local.emulator.traffic import Request, Traffic
 from ops.web.assets import SHARED
 from ops.web.reply import Reply, absent, said
@@ -91,8 +91,8 @@ class Crms:
         self._traffic = Traffic()
         self._sent: deque[SentEvent] = deque(maxlen=1_000)
         self._places = {name: Place(crm, clock, contacts) for name, crm in crms.items()}
-        self._server = Server(port, self._receive, self._control, FOLDERS)
-        self.port = int(self._server.server_address[1])
+        self._server = serve(port, self._receive, self._control, FOLDERS)
+        self.port = self._server.port
         self.url = f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:

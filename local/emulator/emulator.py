@@ -15,7 +15,7 @@ from local.emulator.book import Book, Key
 from local.emulator.contract import ITEMS, problems
 from local.emulator.faults import NONE, Fault, Faults, fault_of, instead
 from local.emulator.live import Changes
-from local.emulator.server import CONTROL, PART, Server
+from local.emulator.server import CONTROL, PART, serve
 from local.emulator.traffic import KEPT_REQUESTS, Request, Traffic
 from ops.web.assets import SHARED
 from ops.web.reply import Reply, absent, said
@@ -54,11 +54,11 @@ class Emulator:
         self.changes = Changes()
         self.clear()
         self._listen(port)
-        self.port = int(self._server.server_address[1])
+        self.port = self._server.port
         self.url = f"http://127.0.0.1:{self.port}"
 
     def _listen(self, port: int) -> None:
-        self._server = Server(port, self.route, self.control, FOLDERS)
+        self._server = serve(port, self.route, self.control, FOLDERS)
 
     def stop(self) -> None:
         """End the server and every connection, late requests included."""

@@ -184,6 +184,6 @@ def _event(passage: Passage) -> tuple[str, Sample] | None:
         return None
     if passage.method == "GET" and not parts.query:
         return None
-    headers = {name.lower(): text for name, text in passage.headers if name.lower() not in HIDDEN}
+    headers = {name.lower(): text for name, text in passage.headers.items() if name.lower() not in HIDDEN}
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     return connection, Sample(delivered(passage.body, headers.get("content-type", "")), headers, query)

@@ -193,7 +193,7 @@ class Desk:
         return self._through(_name(wanted), Sample(event.body, _headers(event), event.query))
 
     def _again(self, number: int) -> dict[str, Any]:
-        """Send an event once more as it came, through the front with a proof of its connection."""
+        """Send an event once more the way that it came, by the front with a proof of its connection."""
         event = self._numbered(number)
         if not event.status:
             return self._queued(event.connection, event.sample)

@@ -8,6 +8,7 @@ always read and written whole and DynamoDB's own maps cost more to decode than t
 import json
 import math
 import re
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -17,15 +18,17 @@ from aws.chunks import chunks
 from aws.client import PASSING_CODES, Failure, ServiceClient
 from aws.pauses import LONGEST_SECONDS, pause
 from cards.card import Card, LastFailure, Refusal
-from cards.endpoints import Stamped
+from cards.endpoints import Stamped, numbers
 from cards.key import (
     HEARD,
+    NUMBERS,
     PROJECTS,
     RENAMED,
     heard,
     is_organization,
     left_behind_part,
     members_pages,
+    number_key,
     project_of,
     renamed,
     wanted_part,
@@ -65,10 +68,12 @@ class Cards:
         self._client = client
         self._table = table
         self._enrolled: set[tuple[str, str]] = set()
+        self._secret = ""
 
     def forget(self) -> None:
-        """Forget who is enrolled, as a new process has."""
+        """Forget who is enrolled, and the secret of numbers, as a new process has."""
         self._enrolled.clear()
+        self._secret = ""
 
     def read(self, keys: Sequence[str]) -> dict[str, Card]:
         """Return the cards that exist, read consistently: one call, or one per hundred keys."""
@@ -119,6 +124,28 @@ class Cards:
                 ExpressionAttributeValues={":one": {"SS": [str(one)]}},
             )
             self._enrolled.add((among, str(one)))
+
+    def number_key(self, project: int, number: str) -> str:
+        """Return the key of the row of a phone number; its secret is read once in the life of this process.
+
+        It is made once in the life of the table.
+        """
+        if not self._secret:
+            row = self._updated(Write(NUMBERS, {}, once={"secret": secrets.token_hex(32)}))["Attributes"]
+            self._secret = row["secret"]["S"]
+        return number_key(project, number, self._secret)
+
+    def unlist(self, number: str, cards: frozenset[str], now: int, rest_ms: int | None = None) -> bool:
+        """Take cards off the row of a number, given by its key; with `rest_ms`, if none was added to it for so long.
+
+        An empty row expires. Return whether they are off.
+        """
+        rested = {} if rest_ms is None else {"until": now - rest_ms}
+        condition = "attribute_exists(#members)" + (" AND #at < :until" if rested else "")
+        done, row = self._tried(Write(number, {}, condition, rested, members=cards, leave=True))
+        if done and row is not None and "members" not in row:
+            self._tried(Write(number, {"expires_at": now // 1000}, "attribute_not_exists(#members)"))
+        return done
 
     def _read_many(self, keys: Sequence[str]) -> Iterator[Item]:
         wanted: Any = {self._table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
@@ -177,10 +204,14 @@ class Cards:
             return False
         if is_organization(key):
             self.write(renaming(key, now))
+        known: set[str] = set()
         for _ in range(ERASURES):
+            known |= _numbers(row)
             self.write(_tombstone(key, row, now))
             row = self.row(key)
             if row.keys() <= TOMBSTONE:
+                for number in known:
+                    self.unlist(self.number_key(project_of(key), number), frozenset([key]), now)
                 return True
         raise Unavailable("Other requests kept writing to a card that is to be erased.")
 
@@ -252,7 +283,8 @@ class Cards:
         sets = {name: value for name, value in write.changes.items() if value is not None}
         removes = tuple(name for name, value in write.changes.items() if value is None)
         condition = f"({write.condition}) AND {READABLE}" if write.condition else READABLE
-        expression, names = _expression(tuple(sets), removes, condition, tuple(write.once), adds=bool(write.members))
+        members = ("DELETE" if write.leave else "ADD") if write.members else ""
+        expression, names = _expression(tuple(sets), removes, condition, tuple(write.once), members)
         values = {f":set_{name}": _typed(value) for name, value in {**sets, **write.once}.items()}
         values |= {f":{name}": _typed(value) for name, value in {**write.values, "known": SCHEMA}.items()}
         if write.members:
@@ -313,6 +345,11 @@ class Cards:
         return answer["Items"], answer.get("LastEvaluatedKey")
 
 
+def _numbers(row: Mapping[str, Any]) -> set[str]:
+    """Return the phone numbers that the row of a card holds, those that Ringostat has too."""
+    return numbers(_fields(row.get("fields"))).union(json.loads(row.get("numbers") or "{}"))
+
+
 def _tombstone(key: str, row: Mapping[str, Any], now: int) -> Write:
     gone: dict[str, Any] = dict.fromkeys(row.keys() - {"key", "connection"})
     part = left_behind_part(project_of(key))
@@ -330,24 +367,29 @@ def card_of(item: Item) -> Card:
     if _is_newer(item):
         raise NewerSchema
     known = {name: _plain(value) for name, value in item.items() if name in _KNOWN}
-    stamps = json.loads(known.get("fields") or "{}").items()
-    fields = {name: tuple.__new__(Stamped, stamp) for name, stamp in stamps}  # with what a newer version put behind
     refused = Refusal(*json.loads(known["refused"])[: len(Refusal._fields)]) if known.get("refused") else None
     failure = LastFailure(*json.loads(known["failure"])[: len(LastFailure._fields)]) if known.get("failure") else None
     shown = json.loads(known["shown"]) if known.get("shown") else None
-    return Card(**{**known, "fields": fields, "refused": refused, "failure": failure, "shown": shown})
+    parsed = {"fields": _fields(known.get("fields")), "refused": refused, "failure": failure, "shown": shown}
+    since = json.loads(known["numbers"]) if known.get("numbers") else None
+    return Card(**{**known, **parsed, "numbers": since})
+
+
+def _fields(text: str | None) -> dict[str, Stamped]:
+    """Return the fields of a row, with what a newer version put behind their stamps."""
+    return {name: tuple.__new__(Stamped, stamp) for name, stamp in json.loads(text or "{}").items()}
 
 
 @lru_cache
 def _expression(
-    sets: Sequence[str], removes: Sequence[str], condition: str, once: Sequence[str] = (), *, adds: bool
+    sets: Sequence[str], removes: Sequence[str], condition: str, once: Sequence[str] = (), members: str = ""
 ) -> tuple[str, Mapping[str, str]]:
     """Return the update expression that sets and removes attributes, and the names in it and in the condition."""
     values = [f"#{name} = :set_{name}" for name in sets]
     values += [f"#{name} = if_not_exists(#{name}, :set_{name})" for name in once]
     expression = "SET " + ", ".join(values) if values else ""
     expression += " REMOVE " + ", ".join(f"#{name}" for name in removes) if removes else ""
-    expression += " ADD #members :members" if adds else ""
+    expression += f" {members} #members :members" if members else ""
     return expression, {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
 
 

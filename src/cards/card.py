@@ -67,6 +67,7 @@ class Card(NamedTuple):
     refused: Refusal | None = None
     erased: int | None = None
     shown: Mapping[str, Any] | None = None  # of a card left behind: what Ringostat shows
+    numbers: Mapping[str, int] | None = None  # of the confirmed body, and since when Ringostat has each
 
 
 def is_confirmed(card: Card) -> bool:

@@ -13,6 +13,7 @@ NO_DIRECTION = "no-phone-or-email"
 NO_NAME = "no-name"
 DELETED = "deleted-in-crm"
 MOST_SHOWN = 20  # phones and e-mails that are kept of what Ringostat shows of a card left behind
+PHONES = "phones."  # + number: a block of phones of a card
 ORGANIZATION_NAME = "organizationName."  # + id: a field of a contact's card that comes from the organization's card
 
 Payload = dict[str, Any]
@@ -97,6 +98,12 @@ def _marked(body: Payload, mark: str) -> Payload:
     """Return a body whose name begins with a mark: the contract has no field for a deletion."""
     name = "fullName" if "fullName" in body else "name"
     return {**body, name: f"{mark} {body[name]}"}
+
+
+def numbers(fields: Fields) -> set[str]:
+    """Return the phone numbers of a card, as Ringostat is given them."""
+    blocks = (stamp.value or () for name, stamp in fields.items() if name.startswith(PHONES))
+    return {entry["value"] for block in blocks for entry in block}
 
 
 def shown(payload: Payload) -> Payload:

@@ -1,12 +1,14 @@
 """The keys of rows in the cards table: those of cards, `106#Pipedrive#contact:42`, and those of a project. Pure."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 PROJECTS = "#projects"  # the row that lists the projects which ever had a card
 RENAMED = "#renamed"  # the part of the index of due cards that holds organizations whose new names are to be spread
 HEARD = "#heard"  # the part that holds connections, under the time from which on they are silent
+NUMBERS = "#numbers"  # the row that holds the secret of the hashes of phone numbers
 BUNDLE = "#bundle"  # the row that says which mappings the deployed functions have
 MEMBERS_PAGES = 16  # rows of an organization's contacts; together they hold some 100,000
 LONGEST_ID = 200  # characters; a key of DynamoDB ends at 2 KiB
@@ -81,6 +83,17 @@ def members_page(organization: str, contact: str) -> str:
 
 def _members_page(organization: str, page: int) -> str:
     return f"#members:{page:02}:{organization}"
+
+
+def number_key(project: int, number: str, secret: str) -> str:
+    """Return the key of the row that lists the cards of a project which have a phone number, or once had it."""
+    digits = re.sub(r"\D", "", number).encode()
+    return f"{project}#number:{hashlib.blake2b(digits, key=secret.encode(), digest_size=16).hexdigest()}"
+
+
+def is_number(key: str) -> bool:
+    """Tell the key of such a row."""
+    return key.partition("#")[2].startswith("number:")
 
 
 def renaming_key(organization: str) -> str:

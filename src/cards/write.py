@@ -24,7 +24,13 @@ class Write(NamedTuple):
     condition: str = ""
     values: Mapping[str, Any] = {}
     members: frozenset[str] = frozenset()  # keys to add to the row's `members`
+    leave: bool = False  # take them off instead
     once: Mapping[str, Any] = {}  # attributes to set where the row has none
+
+
+def listed(number: str, cards: frozenset[str], now: int) -> Write:
+    """Return the write that adds cards to the row of a number, given by its key."""
+    return Write(number, {"at": now, "expires_at": None}, members=cards)
 
 
 def renaming(organization: str, now: int) -> Write:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, assert_never
 
 from cards.card import Card, LastFailure, Refusal, free_at, is_confirmed, refusals
+from cards.endpoints import numbers
 from cards.write import Write, due
 from delivery.classify import Judgement
 from delivery.policy import GIVE_UP_MS, Policy
@@ -144,6 +145,8 @@ def confirmed(card: Card, judgement: Judgement, now: int, policy: Policy) -> dic
     assert_at = card.assert_at if card.assert_at is not None and card.assert_at > judgement.begun_at else None
     if card.ambiguous:
         assert_at = now + policy.assert_after_ms
+    since = card.numbers or {}
+    known = {number: since.get(number, now) for number in sorted(numbers(card.fields))}
     return {
         **RELEASED,
         **due(card.key, assert_at),
@@ -155,6 +158,7 @@ def confirmed(card: Card, judgement: Judgement, now: int, policy: Policy) -> dic
         "attempts": None,
         "failure": None,
         **UNREFUSED,
+        **({} if known == since else {"numbers": known or None}),
     }
 
 
@@ -216,7 +220,7 @@ def removed(card: Card) -> Write:
 
     Ringostat holds nothing of it then, so whatever the CRM says of it later is posted.
     """
-    gone = ("confirmed_hash", "confirmed_at", "ambiguous", "assert_at", "shown")
+    gone = ("confirmed_hash", "confirmed_at", "ambiguous", "assert_at", "shown", "numbers")
     content = "attribute_exists(#erased)" if card.erased else "attribute_not_exists(#hash)"
     return Write(card.key, {**dict.fromkeys(gone), **due(card.key, None)}, f"attribute_exists(#due) AND {content}")
 

@@ -4,6 +4,9 @@ A contact may know its organization by id only. The name on its card is a copy o
 each copy is known: before a contact is first written with an organization's id, it is noted among its members, and
 before an organization is written with a new name, it is noted that the name must be spread. The event spreads it to the
 first members, and the sweep to all of them once every contact that was being written with the old one is.
+
+Likewise a card is listed in the rows of its phone numbers before it is written with them: what the cards say is always
+in that index, which may say more.
 """
 
 import math
@@ -15,9 +18,9 @@ from typing import Any, NamedTuple
 
 from aws.table import Cards
 from cards.card import UNNAMED, Absorbed, Card, absorb, is_confirmed, name_for_contacts, named_by_id, with_names
-from cards.endpoints import ORGANIZATION_NAME, Fields
+from cards.endpoints import ORGANIZATION_NAME, PHONES, Fields, numbers
 from cards.key import IsPersonal, employer_key, identity_in, members_page, project_of
-from cards.write import Write, merged, renaming
+from cards.write import Write, listed, merged, renaming
 from delivery.policy import GIVE_UP_DAYS, REST_MS, SWEEP_AFTER_MS
 from errors import Unavailable
 
@@ -119,7 +122,7 @@ class Merging:
         raise Unavailable("Other requests kept changing the same cards.")
 
     def _prepare(self, before: Mapping[str, Card], employers: Mapping[str, Employers]) -> None:
-        """Note what must be known before cards are written: new members of organizations, and new names."""
+        """Note what must be known before cards are written: new members of organizations, new names, new numbers."""
         members: dict[str, set[str]] = {}
         employed_by: list[str] = []
         renamed = [key for key, was in before.items() if _name(was) != _name(self.known[key])]
@@ -131,6 +134,7 @@ class Merging:
         self.renamed |= dict.fromkeys(renamed)
         notes = [renaming(key, self.now) for key in renamed]
         notes += [Write(page, {}, members=frozenset(keys)) for page, keys in members.items()]
+        notes += listings(self.cards, [(was, self.known[key]) for key, was in before.items()], self.now)
         if notes:
             self.cards.write_all(notes, self.until)
             self._read(employed_by)
@@ -162,6 +166,20 @@ class Merging:
 def _name(card: Card) -> Any:
     """Return the name of an organization; a contact's card has no field of that name."""
     return card.fields.get("name", UNNAMED).value
+
+
+def listings(cards: Cards, pairs: Iterable[tuple[Card, Card]], now: int) -> list[Write]:
+    """Return the writes that list cards, given before and after a change, below the numbers that are new to them."""
+    news: dict[str, set[str]] = {}
+    for was, card in pairs:
+        if card is not was and _phones(card) != _phones(was):
+            for number in numbers(card.fields) - numbers(was.fields):
+                news.setdefault(cards.number_key(project_of(card.key), number), set()).add(card.key)
+    return [listed(number, frozenset(keys), now) for number, keys in news.items()]
+
+
+def _phones(card: Card) -> list[Any]:
+    return [stamp.value for name, stamp in card.fields.items() if name.startswith(PHONES)]
 
 
 def _must_wake(before: Card, after: Card) -> bool:

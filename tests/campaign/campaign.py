@@ -19,8 +19,8 @@ from botocore.exceptions import BotoCoreError
 from moto import mock_aws
 
 from cards.card import UNNAMED, Card, digest, is_left_behind, merge
-from cards.endpoints import ORGANIZATION_NAME, Stamped, compose
-from cards.key import key_of
+from cards.endpoints import ORGANIZATION_NAME, Stamped, compose, numbers
+from cards.key import key_of, project_of
 from delivery.classify import classify
 from delivery.ringostat import Ringostat
 from errors import BridgeError, Unavailable
@@ -165,6 +165,7 @@ class Outcome(NamedTuple):
     lost: int
     mismatches: list[str]
     outdated: int  # names of organizations on cards of contacts
+    unlisted: int  # numbers of cards that the index of numbers lacks
     pending: int
     stale: int
     unknown: int
@@ -185,7 +186,7 @@ class Outcome(NamedTuple):
         yield "accepted = " + " + ".join(f"{number:,} {name}" for name, number in sorted(self.accounts.items()))
         yield (
             f"lost {self.lost}, mismatches {len(self.mismatches)}, pending {self.pending}, stale {self.stale}, "
-            f"outdated names {self.outdated}, dead letters {self.dead}, "
+            f"outdated names {self.outdated}, unlisted numbers {self.unlisted}, dead letters {self.dead}, "
             f"refused alone {self.refusals}, for good without a reason {len(self.refused)}, "
             f"rejected {self.rejected[1]} of {self.rejected[0]}"
         )
@@ -546,6 +547,7 @@ class Campaign:
             lost=accounts["lost"],
             mismatches=[key for key in expected.fields if not expected.is_right(cards.get(key), key, landed.get(key))],
             outdated=sum(expected.outdated(key, card) for key, card in cards.items()),
+            unlisted=sum(self._unlisted(card) for card in cards.values()),
             pending=len(self.bridge.due(106)) + len(self.bridge.due(107)) + len(self._coming) + self.wanted(),
             stale=self.remote.stale,
             unknown=self.remote.unknown,
@@ -566,6 +568,11 @@ class Campaign:
         """Return whether Ringostat would never take a card."""
         payload = compose(card.key, card.fields).payload or {}
         return REFUSE in self._always and payload.get("fullName") == REFUSED_NAME
+
+    def _unlisted(self, card):
+        """Return how many numbers of a card are not in the index."""
+        keys = {self.bridge.cards.number_key(project_of(card.key), number) for number in numbers(card.fields)}
+        return sum(card.key not in self.bridge.cards.row(key).get("members", ()) for key in keys)
 
     def wanted(self):
         return len(self.bridge.wanted(LOOKED_UP))

@@ -349,7 +349,7 @@ class Model:
         """Return the row after a write, None if its condition does not hold."""
         if not holds(write.condition, lambda name: _operand(row, write.values, name)):
             return None
-        changes = {name: value for name, value in write.changes.items() if name in DEFAULTS}
+        changes = {name: value for name, value in write.changes.items() if name in DEFAULTS and name != "numbers"}
         changes = {name: DEFAULTS[name] if value is None else value for name, value in changes.items()}
         return normal((row or NEW)._replace(**changes), 0)
 

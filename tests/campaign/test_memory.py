@@ -11,7 +11,7 @@ from aws.table import Cards
 from cards import write
 from cards.card import Card, Refusal
 from cards.endpoints import Stamped
-from cards.key import members_page, throttle_key
+from cards.key import members_page, number_key, throttle_key
 from cards.write import Write
 from delivery import state
 from delivery.classify import Judgement
@@ -25,6 +25,7 @@ from settings import SETTINGS
 
 KEYS = ["106#X#contact:1", "106#X#contact:2", "107#X#contact:1"]
 ORGANIZATION = "106#X#organization:9"
+NUMBER = number_key(106, "380670000001", "secret")
 maybe = st.one_of(st.none(), st.integers(8, 12))
 hashes = st.sampled_from([None, "a", "b"])
 cards = st.builds(
@@ -45,6 +46,7 @@ cards = st.builds(
     refused=st.sampled_from([None, Refusal("a", "400", "fullName", 1)]),
     shown=st.sampled_from([None, {"name": "Олена", "link": None, "numbers": []}]),
     due_at=maybe,
+    numbers=st.sampled_from([None, {"+380670000001": 8}]),
 )
 nows = st.integers(8, 12)
 policy = Policy.of(SETTINGS._asdict())._replace(
@@ -123,6 +125,7 @@ notes = st.one_of(
         st.sampled_from([KEYS[:1], KEYS]),
     ),
     st.builds(write.renaming, st.just(ORGANIZATION), nows),
+    st.builds(write.listed, st.just(NUMBER), st.sampled_from([frozenset(KEYS[:1]), frozenset(KEYS)]), nows),
 )
 calls = st.one_of(
     st.tuples(st.just("write"), writes),
@@ -136,7 +139,8 @@ calls = st.one_of(
     st.tuples(st.just("erase"), st.sampled_from([*KEYS, ORGANIZATION]), nows),
     st.tuples(st.just("enrol"), st.sampled_from([106, 107])),
     st.tuples(st.just("projects")),
-    st.tuples(st.just("row"), st.sampled_from([*KEYS, throttle_key(106)])),
+    st.tuples(st.just("row"), st.sampled_from([*KEYS, NUMBER, throttle_key(106)])),
+    st.tuples(st.just("unlist"), st.just(NUMBER), st.sampled_from([frozenset(KEYS[1:]), frozenset(KEYS)]), nows, maybe),
 )  # fmt: skip
 sends = st.tuples(
     st.just("send"),

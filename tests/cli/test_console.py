@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -288,16 +289,23 @@ def test_a_request_that_is_not_the_pages_is_answered(console, body, status):
     assert api(console, "erase", body)[0] == status
 
 
-@pytest.mark.parametrize("headers", [{"Content-Length": "999999"}, {"Transfer-Encoding": "chunked"}])
-def test_a_body_without_a_fair_length_is_refused(large, headers):
-    connection = http.client.HTTPConnection("127.0.0.1", large.port, timeout=20)
-    connection.putrequest("POST", "/api/erase")
-    for name, text in headers.items():
-        connection.putheader(name, text)
-    connection.endheaders()
+@pytest.mark.parametrize(
+    ("head", "body", "status"),
+    [
+        ({"Content-Length": "999999"}, b"", 413),
+        ({"Content-Length": "-1"}, b"", 400),
+        ({"Transfer-Encoding": "chunked"}, b"11000\r\n" + b"x" * 0x11000 + b"\r\n0\r\n\r\n", 413),
+        ({"Transfer-Encoding": "chunked"}, b"-5\r\n", 400),
+    ],
+)
+def test_a_body_without_a_fair_length_is_refused(large, head, body, status):
+    with closing(http.client.HTTPConnection("127.0.0.1", large.port, timeout=20)) as connection:
+        connection.putrequest("POST", "/api/erase")
+        for name, text in head.items():
+            connection.putheader(name, text)
+        connection.endheaders(body)
 
-    assert connection.getresponse().status == 413
-    connection.close()
+        assert connection.getresponse().status == status
 
 
 def test_an_error_of_aws_is_a_sentence(online, bridge):
@@ -372,3 +380,15 @@ def test_without_a_saved_query_or_a_console_there_is_no_link(logs, ids):
 
 def test_no_reading_and_no_act_has_the_same_name():
     assert not READ.keys() & ACT.keys()
+
+
+def test_a_number_is_found_by_the_index_in_one_request_and_its_card_says_since_when_it_is_known(bridge, stack_of):
+    bridge.post("acme", person())
+    bridge.deliver()
+    with running(stack_of(bridge)) as one:
+        (found,) = api(one, "find?text=067%20000-00-01")[1]["cards"]
+        status, card = api(one, "card?key=" + found["key"].replace("#", "%23"))
+
+    assert (found["key"], status) == ("106#Pipedrive#contact:42", 200)
+    (words,) = [text for title, text in card["story"] if title == "number"]
+    assert words.startswith("+380670000001: Ringostat knows this number since 2026-05-")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cards.key import PROJECTS, mapping_key, staff_key
+from cards.key import PROJECTS, is_number, mapping_key, staff_key
 from intake import employees
 from local import template
 from local.in_process import aws
@@ -185,3 +185,23 @@ def test_the_cost_of_a_large_table_is_said():
     assert size.read() == f"50,000,000 rows of {60 * 1024**3:,} bytes: 7,864,320 RRU, about 26 min"
     assert size.written(200) == "50,000,000 more RRU and at most 62,914,560 WRU, about 4167 min"
     assert SEGMENTS == 8
+
+
+@pytest.mark.parametrize("given", [[], ["--key", key(1), "--instead"]])
+def test_the_numbers_of_restored_cards_are_found_and_the_index_of_the_backup_is_not_copied(
+    online, bridge, back_up, given
+):
+    bridge.post("acme", person(1))
+    bridge.post("acme", person(2, phones=["067 000 00 09"]))
+    back_up()
+    bridge.post("acme", person(1, at="2026-06-01T10:00:00Z", phones=["067 000 00 02"]))
+    for row in aws("dynamodb").scan(TableName=SETTINGS.cards_table)["Items"]:
+        if is_number(row["key"]["S"]) or (row["key"]["S"] == key(1) and not given):
+            aws("dynamodb").delete_item(TableName=SETTINGS.cards_table, Key={"key": row["key"]})
+
+    online("restore", RESTORED, *given)
+
+    found = online("who", "067 000 00 01")
+    assert found.code == 0, found.out
+    assert key(1) in found.out
+    assert online("who", "067 000 00 09").code == 1, "the index of the backup was copied"

@@ -7,6 +7,7 @@ import pytest
 
 from aws.chunks import chunks
 from cards.card import Card, LastFailure, Refusal, is_confirmed, refusals
+from cards.endpoints import Stamped
 from delivery import state
 from delivery.classify import Judgement
 from delivery.policy import Policy
@@ -275,3 +276,15 @@ def test_a_retry_lets_a_refused_card_be_posted_again():
 
     assert (write.changes["refused"], write.changes["due_at"], write.changes["due_since"]) == (None, NOW, NOW)
     assert write.condition == "attribute_exists(#refused) OR #refused_hash = #hash"
+
+
+def test_a_number_is_known_since_the_first_body_with_it_was_confirmed_and_no_longer_than_it_is_in_the_body():
+    fields = {"phones.0": Stamped([{"value": "+380670000001"}, {"value": "+380670000002"}], 1, 1)}
+    card = DUE._replace(fields=fields, numbers={"+380670000001": 7, "+380670000003": 8})
+
+    changes = state.confirmed(card, TAKEN, NOW, POLICY)
+
+    assert changes["numbers"] == {"+380670000001": 7, "+380670000002": NOW}
+    assert "numbers" not in state.confirmed(card._replace(numbers=changes["numbers"]), TAKEN, NOW + 1, POLICY)
+    assert "numbers" not in state.confirmed(DUE, TAKEN, NOW, POLICY)
+    assert state.confirmed(card._replace(fields={}), TAKEN, NOW, POLICY)["numbers"] is None

@@ -355,13 +355,15 @@ def test_a_wake_up_that_cannot_be_sent_loses_nothing(nowhere):
     assert nowhere.due() == [KEY]
 
 
-def test_a_request_meets_at_most_three_calls(nowhere):
+def test_a_request_meets_three_calls_and_one_more_for_a_number_that_is_new_to_its_card(nowhere):
     nowhere.post("acme", person(1))
-    with counted() as calls:
+    with counted() as new:
         nowhere.post("acme", person())
-        nowhere.post("acme", person())
+    with counted() as known:
+        nowhere.post("acme", person(name="Олена Мельник", when="2026-03-02T10:00:00Z"))
 
-    assert calls == ["GetItem", "UpdateItem", "SendMessage"] * 2
+    assert known == ["GetItem", "UpdateItem", "SendMessage"]
+    assert new == ["GetItem", "UpdateItem", *known[1:]]
 
 
 def test_the_programmer_behind_direct_is_told_what_was_cut_and_others_are_not(nowhere):

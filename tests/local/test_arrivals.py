@@ -20,7 +20,7 @@ PERSON = {
 
 
 def passage(target="/crm/demo-pipedrive/local", body=PERSON, method="POST", headers=()):
-    return Passage(1.0, method, target, list(headers), json.dumps(body).encode(), 202, b"{}")
+    return Passage(1.0, method, target, dict(headers), json.dumps(body).encode(), 202, b"{}")
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_field_is_explained_by_the_line_of_the_mapping_that_found_it(kept, mar
 
 
 def test_a_body_that_cannot_be_read_is_one_rejected_record(kept, mark):
-    kept.add(passage()._replace(body=b"{broken", headers=[("Content-Type", "application/json")]), mark)
+    kept.add(passage()._replace(body=b"{broken", headers={"Content-Type": "application/json"}), mark)
 
     (outcome,) = kept.since(-1, 1)[0].outcomes
     assert outcome.result == "reject"

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -356,12 +356,21 @@ def test_a_lone_surrogate_does_not_break_the_state(emulator):
         ("POST", "/_emulator/calls", {}, 400),
         ("GET", "/_emulator/state", {"Host": "evil.example.com"}, 404),
         ("GET", "/_emulator/state", {"Origin": "http://evil.example.com"}, 404),
-        ("POST", "/minicrm/contacts/sync", {"Transfer-Encoding": "chunked"}, 413),
+        ("POST", "/minicrm/contacts/sync", {"Content-Length": "-1"}, 400),
         ("POST", "/minicrm/contacts/sync", {"Content-Length": "99999999"}, 413),
     ],
 )
 def test_other_requests_are_answered_too(emulator, method, path, headers, status):
     assert send(emulator, method, path, None, headers)[0] == status
+
+
+def test_a_body_in_chunks_is_taken(emulator):
+    with closing(http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=5)) as connection:
+        headers = {"auth-key": KEY, "x-project-id": "106", "Content-Type": "application/json"}
+        body = json.dumps(contacts("1")).encode()
+        connection.request("POST", "/minicrm/contacts/sync", iter([body[:9], body[9:]]), headers, encode_chunked=True)
+
+        assert connection.getresponse().status == 200
 
 
 # Faults

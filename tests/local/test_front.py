@@ -55,6 +55,18 @@ def test_a_chunked_body_arrives_whole(front):
     assert answer.endswith(r'["/crm/a", "ab\"cde"]')
 
 
+def test_each_passage_is_seen_with_what_came_and_what_was_answered(front):
+    seen = []
+    front.seen = seen.append
+
+    request("POST", f"{front.url}/crm/a?b=%20", b"x", {"X-Api-Key": "k"})
+
+    [(_, *passage)] = seen
+    assert passage[:2] == ["POST", "/crm/a?b=%20"]
+    assert passage[2]["x-api-key"] == "k"
+    assert passage[3:] == [b"x", 202, b'["/crm/a?b=%20", "x"]']
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -14,6 +14,7 @@ from local import template
 from local.examples import example
 from local.logs import Line, Logs, alive, readable
 from local.stack import DELIVER_SECONDS, runnable
+from local.world import wait_for
 
 START = 60
 
@@ -45,7 +46,7 @@ def descendants(pid):
 
 
 @pytest.mark.world
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_starts_says_what_to_paste_and_ends_without_a_trace(tmp_path, number):
     bridge, ringostat, crm = free_ports(3)
 
@@ -66,6 +67,30 @@ def test_it_starts_says_what_to_paste_and_ends_without_a_trace(tmp_path, number)
     assert started
     assert not [pid for pid in started if alive(pid)]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.world
+def test_killed_it_leaves_neither_a_process_nor_a_port_nor_a_folder(tmp_path):
+    keep = tmp_path / "kept.json"
+    keep.write_text(json.dumps({"secrets": {}, "rows": [], "book": {}}))
+    ports = free_ports(3)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    names = ("BRIDGE_PORT", "RINGOSTAT_PORT", "CRM_PORT")
+    process = start(temporary, KEEP=str(keep), **dict(zip(names, ports, strict=True)))
+    text = "".join(iter(process.stdout.readline, "Ctrl-C ends it and keeps cards, secrets and contact book in "
+                        f"{keep}. What the functions log:\n"))  # fmt: skip
+    emulated = int(re.search(r"Emulated AWS +http://127\.0\.0\.1:(\d+)", text)[1])
+    started = descendants(process.pid)
+
+    process.kill()
+    process.communicate(timeout=START)
+    wait_for(lambda: not list(temporary.iterdir()) and not [pid for pid in started if alive(pid)], 20)
+
+    assert len(started) > 2
+    assert keep.exists()
+    for port in (*map(int, ports), emulated):
+        socket.create_server(("127.0.0.1", port)).close()
 
 
 @pytest.mark.parametrize("variable", ["BRIDGE_PORT", "RINGOSTAT_PORT", "CRM_PORT"])

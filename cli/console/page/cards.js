@@ -18,7 +18,7 @@ export function cardRow(card) {
 
 export function cardsView() {
   const results = h("div", { "aria-live": "polite" });
-  const search = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", placeholder: "42, lead:42, or a whole key" });
+  const search = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", placeholder: "42, lead:42, 067 000 00 01" });
   const state = h("select", { id: "state" }, Object.entries(STATES).map(([value, text]) => h("option", { value }, text)));
   const form = h("form", { class: "find", role: "search", onsubmit: (event) => { event.preventDefault(); find(); } },
     h("label", { for: "search" }, "Id, name or number", search), h("label", { for: "state" }, "State", state), h("button", { class: "primary" }, "Search"));
@@ -31,7 +31,7 @@ export function cardsView() {
   find();
   return h("section", { class: "views", "aria-label": "Cards" },
     h("div", { class: "sheet" }, h("h1", null, "Cards"), form,
-      h("p", { class: "hint" }, "An id is found at once. Names, numbers and states have no index: for them the table is read, 1,000 rows at a time.")),
+      h("p", { class: "hint" }, "An id and a whole phone number are found at once. Names and states have no index: for them the table is read, 1,000 rows at a time.")),
     h("div", { class: "sheet" }, results));
 }
 
@@ -39,7 +39,7 @@ export function cardsView() {
 function byId(place, text) {
   fill(place, `/api/find?text=${encodeURIComponent(text)}`, ({ cards }) => {
     const rest = h("div");
-    return [h("h2", null, cards.length ? `${count(cards.length, "card")} of this id` : "No card has this id"),
+    return [h("h2", null, cards.length ? `${count(cards.length, "card")} of this id or number` : "No card has this id or number"),
       h("ul", { class: "rows plain", "aria-label": "Cards of this id", hidden: !cards.length }, cards.map((card) => h("li", null, cardRow(card)))),
       rest, h("button", { type: "button", onclick: (event) => { event.target.hidden = true; through(rest, text, ""); } }, "Read the table for a name or number like this")];
   });
