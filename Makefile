@@ -34,9 +34,12 @@ run: $(VENV)/run $(VENV)/bin/bridge .venv-emulator/done ## run the whole bridge 
 test: setup ## run the tests, on up to four cores
 	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
+# Campaigns inside one process each, which measure no time: they run side by side. The others run alone.
+BESIDE := tests/mapping/test_faults.py tests/campaign tests/test_canaries.py
+
 slow: setup .venv-fuzz/done .venv-sam/done ## run the campaigns that take minutes
-	$(RUN) -m pytest -m slow --numprocesses auto --maxprocesses 4 tests/mapping/test_faults.py
-	$(RUN) -m pytest -m slow --ignore tests/mapping/test_faults.py
+	$(RUN) -m pytest -m slow --numprocesses auto --maxprocesses 4 --dist worksteal $(BESIDE)
+	$(RUN) -m pytest -m slow $(addprefix --ignore=,$(BESIDE))
 
 campaign: setup ## run the campaign at any length: make campaign SEED=7 EVENTS=400000
 	SEED=$(SEED) EVENTS=$(EVENTS) $(RUN) -m pytest -m slow tests/campaign/test_campaign.py -k under_every_fault

@@ -90,7 +90,12 @@ def seen(caplog, capfd):
 
 @pytest.fixture
 def show(request, capsys):
-    """Return what writes a line to the terminal: figures of a proof are shown, whatever pytest captures."""
+    """Return what writes a line to the terminal: figures of a proof are shown, whatever pytest captures.
+
+    A worker of xdist has no terminal: what it shows comes with the report of its test.
+    """
+    if hasattr(request.config, "workerinput"):
+        return lambda line: request.node.user_properties.append(("shown", line))
     terminal = request.config.pluginmanager.get_plugin("terminalreporter")
 
     def write(line):
@@ -99,3 +104,10 @@ def show(request, capsys):
             terminal.write_line(line)
 
     return write
+
+
+def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, line in report.user_properties:
+            if name == "shown" and report.when == "call":
+                terminalreporter.write_line(line)

@@ -6,7 +6,6 @@ from threading import Thread
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
-import boto3
 import pytest
 from click.testing import CliRunner
 
@@ -66,7 +65,7 @@ def stack_of():
         slept = []
         functions = Functions("http://127.0.0.1:9")
         stack = Stack(
-            lambda service: functions if service in ("lambda", "events") else boto3.client(service),
+            lambda service: functions if service in ("lambda", "events") else aws(service),
             ids,
             "http://127.0.0.1:9/crm/",
             poll_seconds=0,
@@ -147,7 +146,7 @@ def entrance(bridge):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}/crm/"
     server.shutdown()

@@ -108,7 +108,7 @@ def serving():
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     crm.url = f"http://127.0.0.1:{server.server_address[1]}"
     yield crm

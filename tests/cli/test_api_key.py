@@ -3,12 +3,11 @@
 import json
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 
 from connections import connection_of
 from local.crm.dialects import CRMS
-from local.in_process import CONNECTIONS, connection
+from local.in_process import CONNECTIONS, aws, connection
 from lookup.answer import Read
 from mapping.language import loader
 from ops.crm import Crm, api_of
@@ -24,7 +23,7 @@ def persons(crm):
 
 
 def entries(name="connections"):
-    return json.loads(boto3.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
+    return json.loads(aws("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
 
 
 def test_a_key_is_tried_and_stored_in_the_secret_that_only_look_ups_read(online, crm):

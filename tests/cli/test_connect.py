@@ -6,7 +6,6 @@ import time
 import tomllib
 from pathlib import Path
 
-import boto3
 import pytest
 
 from access import fault
@@ -17,7 +16,7 @@ from cli.guides import rendered, steps
 from cli.questions import Questions
 from cli.terminal import Cell
 from intake.heard import HOUR_MS
-from local.in_process import CONNECTIONS
+from local.in_process import CONNECTIONS, aws
 from mapping.language import loader
 from ops.stack import CONNECTIONS_THAT_FIT, LARGEST_SECRET
 from tests.cli.people import person
@@ -27,7 +26,7 @@ GIVEN = ["--name", "new", "--project", 106, "--country", "UA", "--time-zone", "E
 
 
 def entries(name="connections"):
-    return json.loads(boto3.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
+    return json.loads(aws("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
 
 
 def test_a_connection_is_stored_beside_the_others_and_its_address_is_printed(online):
@@ -55,10 +54,10 @@ def test_a_connection_is_stored_beside_the_others_and_its_address_is_printed(onl
 def test_a11_as_many_connections_fit_the_secret_as_is_said(online):
     """The entry is an average one; the text is what Secrets Manager holds."""
     given = ["--name", "acme-0001", *GIVEN[2:], "--crm-url", "https://acme-0001.pipedrive.com"]
-    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
+    aws("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
     online("connect", "pipedrive", *given, "--yes")
 
-    size = len(boto3.client("secretsmanager").get_secret_value(SecretId="connections")["SecretString"].encode())
+    size = len(aws("secretsmanager").get_secret_value(SecretId="connections")["SecretString"].encode())
 
     assert (LARGEST_SECRET - 1) // (size - 1) == CONNECTIONS_THAT_FIT  # a comma for each, in place of a brace
 
@@ -303,7 +302,7 @@ def test_broken_connections_are_told(online):
         "open": {"mapping": "pipedrive", "project": 106, "verify": {"scheme": "none"}},
         "keyless": {"mapping": "pipedrive", "project": 999, "verify": {"scheme": "path-token", "token": "x"}},
     }
-    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString=json.dumps(broken))
+    aws("secretsmanager").put_secret_value(SecretId="connections", SecretString=json.dumps(broken))
 
     done = online("connections")
 

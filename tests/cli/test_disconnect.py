@@ -2,20 +2,19 @@
 
 import json
 
-import boto3
 import pytest
 
 from cli.guides import removal
-from local.in_process import CONNECTIONS
+from local.in_process import CONNECTIONS, aws
 from mapping.language import loader
 
 
 def put(secret, entries):
-    boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(entries))
+    aws("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(entries))
 
 
 def get(secret):
-    return json.loads(boto3.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"])
+    return json.loads(aws("secretsmanager").get_secret_value(SecretId=secret)["SecretString"])
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-import boto3
 import pytest
 
-from local.in_process import AUTH_KEYS, CONNECTIONS, connection
+from local.in_process import AUTH_KEYS, CONNECTIONS, aws, connection
 from ops.samples import TYPES
 from ops.stack import as_secret
 from ops.times import local
@@ -38,7 +37,7 @@ class Api(BaseHTTPRequestHandler):
 def doctor(online, bridge):
     """Run the doctor on a bridge that has nothing wrong yet; return its findings as {first words: (kind, remedy)}."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     stack = online.stack
     stack.functions.environment["RINGOSTAT_URL"] = f"http://127.0.0.1:{server.server_address[1]}"
@@ -63,7 +62,7 @@ def wrong(lines):
 
 def put(name, value):
     text = value if isinstance(value, str) else json.dumps(value)
-    boto3.client("secretsmanager").put_secret_value(SecretId=name, SecretString=text)
+    aws("secretsmanager").put_secret_value(SecretId=name, SecretString=text)
 
 
 def test_a_healthy_bridge_is_fine_and_shows_when_each_connection_sent_last(doctor, bridge):
@@ -204,7 +203,7 @@ def test_n6_cards_refused_for_good_and_requests_refused_at_the_door_are_told_fro
         ("RingostatBridge/bridge", "RequestsRefused", [], 700),
     ):
         data = {"MetricName": name, "Value": value, "Dimensions": dimensions, "Timestamp": when}
-        boto3.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[data])
+        aws("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[data])
 
     done, lines = doctor()
 
@@ -223,7 +222,7 @@ def test_silent_hours_that_are_no_number_are_found(doctor):
 
 def test_a_row_of_a_newer_version_is_found(doctor, bridge):
     bridge.post("acme", person())
-    boto3.client("dynamodb").update_item(
+    aws("dynamodb").update_item(
         TableName=SETTINGS.cards_table,
         Key={"key": {"S": "106#Pipedrive#contact:42"}},
         UpdateExpression="SET #schema = :newer, due_at = :newer",
@@ -334,7 +333,7 @@ def test_a_rejected_event_is_found(doctor, bridge):
 
 
 def test_a_dead_ring_is_found(doctor):
-    boto3.client("sqs").send_message(QueueUrl=doctor.stack.queue_url("DeadDeliveryQueue"), MessageBody="{}")
+    aws("sqs").send_message(QueueUrl=doctor.stack.queue_url("DeadDeliveryQueue"), MessageBody="{}")
 
     assert the_only_one(wrong(doctor()[1]))[0] == "DeadDeliveryQueue holds 1"
 
@@ -372,7 +371,7 @@ def test_an_open_circuit_is_found(doctor, bridge, ringostat):
 
 
 def test_an_alarm_that_rings_is_found(doctor):
-    cloudwatch = boto3.client("cloudwatch")
+    cloudwatch = aws("cloudwatch")
     for name in ("bridge-rejected", "of-somebody-else"):
         cloudwatch.put_metric_alarm(
             AlarmName=name,

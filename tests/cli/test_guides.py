@@ -4,12 +4,12 @@ import json
 import re
 import shlex
 
-import boto3
 import pytest
 
 from access.schemes import SCHEMES
 from cli.entry import OURS
 from connections import connection_of
+from local.in_process import aws
 from local.template import ROOT
 from mapping.language import loader
 
@@ -67,11 +67,11 @@ def test_the_first_command_of_a_guide_stores_the_entry_that_it_shows(guide, onli
     scheme = shown.get("verify", {}).get("scheme")
     needs = SCHEMES[scheme].needs if scheme else ()
     theirs = [f"--verify={field}=one:key" for field in needs if field not in (*OURS, "url", "field")]
-    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
+    aws("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
 
     done = online(*words[:where], *words[where + 2 :], "--project", 106, "--yes", *theirs)
 
-    secrets = json.loads(boto3.client("secretsmanager").get_secret_value(SecretId="connections")["SecretString"])
+    secrets = json.loads(aws("secretsmanager").get_secret_value(SecretId="connections")["SecretString"])
     assert done.code == 0, done.err
     assert secrets[name].keys() == shown.keys() - {"lookups"}
     assert secrets[name].get("verify", {}).keys() == shown.get("verify", {}).keys()

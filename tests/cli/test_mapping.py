@@ -2,12 +2,12 @@
 
 import json
 
-import boto3
 import pytest
 
 from cards.key import BUNDLE, mapping_key
 from cards.write import Write
 from intake import employees
+from local.in_process import aws
 from mappings import Bundle, newest, puts
 
 OWN = """#:schema ../mapping.schema.json
@@ -29,7 +29,7 @@ GIVEN = ["--project", 106, "--name", "mine", "--yes"]
 
 
 def entries():
-    return json.loads(boto3.client("secretsmanager").get_secret_value(SecretId="connections")["SecretString"])
+    return json.loads(aws("secretsmanager").get_secret_value(SecretId="connections")["SecretString"])
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-import boto3
 import pytest
 
-from local.in_process import AUTH_KEYS, CONNECTIONS
+from local.in_process import AUTH_KEYS, CONNECTIONS, aws
 from ops import auth_check
 
 
@@ -31,7 +30,7 @@ class Api(BaseHTTPRequestHandler):
 def api():
     Api.asked.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
@@ -46,7 +45,7 @@ def adding(online, api):
 
 
 def keys():
-    return json.loads(boto3.client("secretsmanager").get_secret_value(SecretId="auth-keys")["SecretString"])
+    return json.loads(aws("secretsmanager").get_secret_value(SecretId="auth-keys")["SecretString"])
 
 
 def test_a_key_is_checked_and_stored_beside_the_others(adding):
@@ -60,7 +59,7 @@ def test_a_key_is_checked_and_stored_beside_the_others(adding):
 
 def test_a_key_is_replaced_and_what_else_its_entry_holds_is_kept(adding):
     text = json.dumps({"106": {"auth_key": "old", "note": "x"}})
-    boto3.client("secretsmanager").put_secret_value(SecretId="auth-keys", SecretString=text)
+    aws("secretsmanager").put_secret_value(SecretId="auth-keys", SecretString=text)
 
     done = adding(106, key="good")
 
@@ -114,7 +113,7 @@ def test_a_key_never_goes_out_unencrypted():
 
 def test_projects_are_listed_with_their_connections_and_without_their_keys(online):
     connections = {**CONNECTIONS, "lost": {**CONNECTIONS["acme"], "project": 999}}
-    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString=json.dumps(connections))
+    aws("secretsmanager").put_secret_value(SecretId="connections", SecretString=json.dumps(connections))
 
     done = online("project", "list")
 
@@ -138,7 +137,7 @@ def test_a_project_that_connections_use_is_removed_only_with_words(online):
 
 
 def test_a_project_without_connections_is_removed_after_a_question(online):
-    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
+    aws("secretsmanager").put_secret_value(SecretId="connections", SecretString="{}")
 
     assert online("project", "remove", 107, input="n\n").code == 130
     assert keys() == AUTH_KEYS

@@ -1,10 +1,9 @@
 import json
 
-import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from local.in_process import receive
+from local.in_process import aws, receive
 from ops.rejected_queue import Held, rejection_of, sendable
 from ops.replay import Replay
 from settings import SETTINGS
@@ -29,7 +28,7 @@ def visible():
 def forward(stack, **attributes):
     """Put a message into the rejected queue as the redrive does: as it was in the inbox queue."""
     body = attributes.pop("body", json.dumps(person()))
-    boto3.client("sqs").send_message(
+    aws("sqs").send_message(
         QueueUrl=stack.queue_url("RejectedQueue"),
         MessageBody=body,
         MessageAttributes={
@@ -178,7 +177,7 @@ def test_an_event_that_the_redrive_brought_is_replayed_as_its_sender_sent_it(onl
 
 
 def peeked(url):
-    messages = boto3.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    messages = aws("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
     return [json.loads(message["Body"]) for message in messages["Messages"]]
 
 

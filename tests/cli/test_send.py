@@ -1,13 +1,12 @@
 import json
 import time
 
-import boto3
 import pytest
 
 from access import proves, signed
 from access.schemes import SCHEMES
 from event import Request
-from local.in_process import connection
+from local.in_process import aws, connection
 from ops.samples import Sample
 from tests.access.senders import SENDERS
 from tests.cli.people import person
@@ -104,7 +103,7 @@ def test_an_entrance_that_is_down_is_told(online, tmp_path):
 
 
 def put(bridge, entries):
-    boto3.client("secretsmanager").put_secret_value(SecretId="connections", SecretString=json.dumps(entries))
+    aws("secretsmanager").put_secret_value(SecretId="connections", SecretString=json.dumps(entries))
 
 
 def test_n12_a_connection_that_the_functions_do_not_know_yet_is_tried_again_for_a_minute(sending, online, bridge):

@@ -1,6 +1,5 @@
 """`bridge staff`: what Ringostat lists, what of it is stored, and which owners are found."""
 
-import boto3
 import pytest
 
 from cards.card import Card, stamped
@@ -8,7 +7,7 @@ from cards.key import staff_key
 from cards.write import merged
 from cli.checks import employees, unknown_owners
 from intake.employees import ids_of, stored
-from local.in_process import CONNECTIONS
+from local.in_process import CONNECTIONS, aws
 from ops.staff import METHOD
 from settings import SETTINGS
 from tests.delivery.test_worker import change
@@ -103,7 +102,7 @@ def test_a_list_is_deleted_on_demand(staff, bridge):
     bridge.cards.write(stored(106, {"olena@example.com": "501"}, 1))
 
     assert staff(106, "--forget").code == 0
-    item = boto3.client("dynamodb").get_item(TableName=SETTINGS.cards_table, Key={"key": {"S": staff_key(106)}})
+    item = aws("dynamodb").get_item(TableName=SETTINGS.cards_table, Key={"key": {"S": staff_key(106)}})
     assert item["Item"].keys() == {"key"}
     assert "no list is stored" in staff(106).out
 

@@ -20,7 +20,7 @@ class Crm:
         self.during = None  # called while a request is under way
         self._clock = clock
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"crm": self}))
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/rest/1/canary-code/"
 
     def put(self, kind, number, **fields):
