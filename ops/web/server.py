@@ -15,6 +15,7 @@ from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
 from waitress.task import Task
+from waitress.wasyncore import dispatcher
 
 from ops.web.reply import Reply
 
@@ -113,9 +114,15 @@ class Server:
         """Stop listening, and end all connections."""
         self._server.trigger.pull_trigger(self._close)
         self._thread.join()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        Thread(target=self._release, daemon=True).start()
+
+    def _release(self) -> None:
+        """Close the trigger when no answer can pull it any more: then its number may be another file's."""
+        self._threads.shutdown(cancel_futures=True)
+        self._server.trigger.close()
 
     def _close(self) -> None:
-        self._server.close()
+        self._server.trigger.del_channel()
+        dispatcher.close(self._server)  # the server's own `close` closes the trigger, too
         for connection in list(self._open.values()):
             connection.handle_close()
