@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from aws.table import BATCH
+from cards.card import Card, Refusal
 from cards.key import is_number
 from cards.write import Write
-from local.in_process import aws
+from local.in_process import aws, connection
+from ops.numbers import doubles, knowledge
 from settings import SETTINGS
 from tests.cli.people import person
 
@@ -87,6 +90,37 @@ def test_a_card_of_before_says_since_when_at_the_latest(online, bridge):
 
     assert " at the latest; calls before" in online("who", NUMBER).out
 
+    bridge.post("acme", person(at="2026-03-02T10:00:00.000Z", phones=["067 000 00 02"]))
+    assert "Ringostat does not have it yet: due\n" in online("who", "067 000 00 02").out
+
+
+def test_what_holds_the_project_is_no_reason_of_a_card_that_is_not_due():
+    card = Card(KEY, hash="a", refused=Refusal("a", "bad-phone", "", 1))
+
+    assert knowledge(card, NUMBER, ["held"], 1) == "Ringostat does not have it yet: refused (bad-phone)"
+    assert knowledge(card._replace(due_at=1), NUMBER, ["held"], 1).endswith("; held")
+
+
+def test_a_number_is_read_as_of_its_connections_country(online, bridge):
+    bridge.put_connections({"acme": connection("pipedrive", country="PL")})
+    bridge.post("acme", person(phones=["+48 500 000 001"]))
+
+    assert online("who", "500 000 001").code == 0
+
+
+def test_doubles_are_of_the_project_and_of_what_the_cards_say_when_they_are_named(online, bridge):
+    for number, start in ((1, 0), (2, 0), (3, 60), (4, 60)):
+        bridge.post("acme", person(number, phones=[f"067 000 {start + one:04}" for one in range(60)]))
+
+    found = doubles(online.stack, 106)
+    first = next(found).number
+    for number in (1, 3):
+        bridge.post("acme", person(number, at="2026-03-02T10:00:00.000Z", phones=["067 000 99 99"]))
+    rest = [double.number for double in found]
+
+    assert len({first, *rest}) == BATCH  # the rest of the 120 is looked at after the change
+    assert list(doubles(online.stack, 10)) == []
+
 
 def test_a_card_that_no_longer_has_the_number_is_not_shown(online, bridge):
     bridge.post("acme", person())
@@ -151,9 +185,11 @@ def test_duplicates_are_listed_by_crm(online, bridge):
     bridge.post("acme", person(4, phones=["067 000 00 04"]))
 
     done, table = online("duplicates"), online("duplicates", 106, "--csv")
-    found = json.loads(online("duplicates", "--json").out)
+    as_json = online("duplicates", "--json")
+    found = json.loads(as_json.out)
 
-    assert done.code == 2
+    assert done.code == as_json.code == 2
+    assert "Several cards have this number." in online("who", NUMBER).out
     assert "+380670000001  doubles in one CRM\n" in done.out
     assert "+380670000002  in several CRMs\n" in done.out
     assert "2 numbers of more than one card\n" in done.out
@@ -176,3 +212,4 @@ def test_erasing_leaves_no_number(online, bridge):
 
     assert list(index().values()) == [[]]
     assert online("who", NUMBER).code == 1
+    assert online("who", "--rebuild").code == 0
