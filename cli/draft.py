@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from cli.flatten import leaves
 from cli.flatten import name as quoted
 from mapping import names, normalize
+from mapping.language.reading import NO_ID, NO_PHONE
 from mapping.names import plain
 from mapping.normalize import is_empty
 from mapping.places import (
@@ -33,7 +34,6 @@ from mapping.places import (
 
 KINDS = ("contact", "lead", "deleted contact", "deleted lead")  # that a draft is made for, the best first
 OTHERS = ("responsible", "contactLink", "leadLink", "dealLink", "googleClientId")
-NO_ID, NO_PHONE = "id_of_the_contact", "phone_of_the_contact"  # where no name says which it is
 FEWEST_DIGITS = 9  # of what may be a phone, judged by its value alone
 MOST_CANDIDATES = 5
 _PHONE = re.compile(r"[+(]?[\d\s().-]{9,24}")

@@ -1,6 +1,7 @@
 """The command `bridge`: its verbs, each imported when it is asked for, and what its exit codes mean."""
 
 import importlib
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -108,7 +109,9 @@ class Verbs(click.Group):
 
 
 def _told_where(error: click.ClickException) -> click.ClickException:
-    """Return an error that says where an option of a verb stands, if it stood before the verb."""
+    """Return an error in plain words, which says where an option of a verb stands, if it stood before the verb."""
+    if isinstance(error, click.BadParameter):  # click calls a number by the name of its own type
+        error.message = re.sub(r"valid (?:integer|float)(?: range)?\.$", "valid number.", error.message)
     if isinstance(error, click.NoSuchOption) and error.ctx and isinstance(error.ctx.command, click.Group):
         path = error.ctx.command_path
         return click.UsageError(f"{error.message} Write it after the verb: {path} VERB {error.option_name}", error.ctx)

@@ -38,6 +38,7 @@ def command(stack: Stack, number: str | None, project: int | None, *, again: boo
         raise click.UsageError("this is no phone number: digits, and plus, spaces, brackets and dashes between them")
     if number is None and not again:
         raise click.UsageError("name a number, or --rebuild the index of numbers")
+    stack.check_project(project)
     if again:
         _rebuild(stack)
     if number is None:
