@@ -22,6 +22,17 @@ def test_an_erased_card_keeps_no_personal_data_and_does_not_come_back(online, br
     assert late.body["skipped"][0]["code"] == "erased"
 
 
+def test_an_erased_card_that_was_to_be_posted_later_is_left_behind_since_now(online, bridge):
+    bridge.post("acme", person())
+    bridge.deliver()
+    later = bridge.card(KEY).due_at
+
+    online("erase", "acme", 42, "--yes")
+
+    assert later > bridge.clock.time
+    assert bridge.card(KEY).due_at == bridge.clock.time
+
+
 def test_a_dry_run_erases_nothing(online, bridge):
     bridge.post("acme", person())
 
