@@ -75,7 +75,8 @@ def draft(body: Any, crm: str = "", headers: Mapping[str, str] | None = None) ->
     fields = _Fields(record, _texts(body), headers or {})
     expressions = fields.expressions()
     lines = [*_head(crm), *_event(fields), *_records(fields), *_contact(fields), *_blocks(fields)]
-    missing = [_missing(field, body, expressions) for field in expressions if not expressions[field]]
+    seen = fields.place.table if fields.listed else body  # what an expression of the draft sees
+    missing = [_missing(field, seen, expressions) for field in expressions if not expressions[field]]
     if fields.deleted:
         missing.append("contact: the sample is a deletion; draft from a sample of a change")
     return Draft("\n".join(lines) + "\n", expressions, tuple(missing))

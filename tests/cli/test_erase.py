@@ -22,8 +22,9 @@ def test_an_erased_card_keeps_no_personal_data_and_does_not_come_back(online, br
     assert late.body["skipped"][0]["code"] == "erased"
 
 
-def test_an_erased_card_that_was_to_be_posted_later_is_left_behind_since_now(online, bridge):
+def test_an_erased_card_that_was_to_be_posted_later_is_left_behind_since_now(online, bridge, ringostat):
     bridge.post("acme", person())
+    ringostat.faults({"drop": "after"})
     bridge.deliver()
     later = bridge.card(KEY).due_at
 

@@ -301,6 +301,14 @@ def test_german_names_and_a_typographic_apostrophe_are_known(explained, tmp_path
     assert [one["value"] for one in fields["contactDirections"]] == phones
 
 
+def test_what_a_field_of_a_list_may_be_is_said_as_the_draft_reads_it():
+    person = {"uuid": "a-1", "name": "Ada", "ways": [{"type": "phone", "value": "067 000 00 01"}]}
+
+    missing = draft({"rows": [person, person]}).missing
+
+    assert any("phones" in one and one.endswith("it may be ways[0].value") for one in missing)
+
+
 @pytest.mark.parametrize(
     ("body", "place", "mark"),
     [
