@@ -74,4 +74,4 @@ def test_the_walk_of_one_event_is_short(bridge, ringostat):
     assert answer.body["accepted"] == 1
     assert bridge.due() == []
     assert len(steps_of_api) <= 35, steps_of_api
-    assert len(steps_of_deliver) <= 29, steps_of_deliver
+    assert len(steps_of_deliver) <= 28, steps_of_deliver

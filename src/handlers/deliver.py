@@ -1,7 +1,7 @@
 """Wake-ups from the delivery queue: bring Ringostat's copy of due cards up to date."""
 
 import random
-import uuid
+import secrets
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -30,7 +30,7 @@ WORKER = Worker(
     policy=POLICY,
     clock=clock.now,
     jitter=random.random,
-    new_id=lambda: uuid.uuid4().hex,
+    new_id=secrets.token_hex,
 )
 
 
