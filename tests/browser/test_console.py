@@ -46,13 +46,13 @@ def console(bridge):
         yield one
 
 
-def read_until(page, locator):
-    """Read the view again until something stands there."""
+def read_until(page, locator, again="Read again"):
+    """Read the view again, by the button of this name, until something stands there."""
     for _ in range(MOST_MS // 250):
         if locator.count():
             return
         page.wait_for_timeout(250)
-        page.get_by_role("button", name="Read again").click()
+        page.get_by_role("button", name=again).click()
     expect(locator).to_be_visible()
 
 
