@@ -25,7 +25,7 @@ from ops.times import shown
 from ops.views import is_card
 
 REST_MS = 10 * 60_000  # a writer that listed a card has written it by then, or never will
-TYPED = re.compile(r"[\d\s()+./-]{3,}")  # how people write numbers
+TYPED = re.compile(r"[\s()+./-]*\d[\d\s()+./-]{2,}(\D{1,15}\d{1,7}\D?)?")  # how people write numbers; an extension
 
 
 class Found(NamedTuple):

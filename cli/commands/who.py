@@ -35,7 +35,9 @@ def command(stack: Stack, number: str | None, project: int | None, *, again: boo
     own screen. Quote a NUMBER that holds spaces or brackets.
     """
     if number is not None and not TYPED.fullmatch(number):
-        raise click.UsageError("this is no phone number: digits, and plus, spaces, brackets and dashes between them")
+        raise click.UsageError(
+            "this is no phone number: digits, and plus, spaces, brackets and dashes between them; its extension last"
+        )
     if number is None and not again:
         raise click.UsageError("name a number, or --rebuild the index of numbers")
     stack.check_project(project)

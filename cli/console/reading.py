@@ -64,7 +64,7 @@ def _keys(stack: Stack, entries: Mapping[str, Any], name: str, identity: str) ->
 
 def _fits(card: Card, text: str) -> bool:
     values = " ".join(json.dumps(stamp.value, ensure_ascii=False) for stamp in card.fields.values()).casefold()
-    if re.fullmatch(r"[\d\s()+.-]{3,}", text):
+    if numbers.TYPED.fullmatch(text):
         return re.sub(r"\D", "", text) in values
     return all(word in values for word in text.casefold().split())
 

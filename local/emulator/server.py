@@ -38,7 +38,7 @@ def _is_ours(headers: Mapping[str, str]) -> bool:
     host = headers.get("host", "")
     origin = headers.get("origin", f"http://{host}")
     site = headers.get("sec-fetch-site", "none")
-    known = urlsplit(f"http://{host}").hostname in ("127.0.0.1", "localhost") and origin == f"http://{host}"
+    known = host.partition(":")[0] in ("127.0.0.1", "localhost") and origin == f"http://{host}"
     return known and (site in ("none", "same-origin") or headers.get("sec-fetch-mode") == "navigate")
 
 

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from threading import Lock, Thread
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
 from waitress.task import Task
 
@@ -62,7 +64,20 @@ class _Task(Task):
         self.wrote_header = True
 
 
+class _Parser(HTTPRequestParser):
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+            asked: Any = self
+            urlsplit(asked.request_uri)
+        except ValueError as error:  # as of `//[`; waitress would log it with the target, which may hold a token
+            raise ParsingError("Bad URI") from error
+        if not asked.request_uri.isprintable():
+            raise ParsingError("Bad URI")
+
+
 class _Channel(HTTPChannel):
+    parser_class = _Parser
     task_class: Any = _Task
 
 

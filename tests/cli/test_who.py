@@ -23,7 +23,11 @@ def index():
 
 
 @pytest.mark.parametrize(
-    "typed", [NUMBER, "380670000001", "067 000 00 01", "0670000001", "+38 (067) 000-00-01", "00380670000001"]
+    "typed",
+    [
+        *(NUMBER, "380670000001", "067 000 00 01", "0670000001", "+38 (067) 000-00-01", "00380670000001"),
+        *(f"{NUMBER} (ext. 12)", "067 000 00 01 доб. 12", "0670000001#12"),
+    ],
 )
 def test_a_number_is_found_in_every_form(online, bridge, typed):
     bridge.post("acme", person())

@@ -355,6 +355,7 @@ def test_a_lone_surrogate_does_not_break_the_state(emulator):
         ("POST", "/_emulator/state", {}, 404),
         ("POST", "/_emulator/calls", {}, 400),
         ("GET", "/_emulator/state", {"Host": "evil.example.com"}, 404),
+        ("GET", "/_emulator/state", {"Host": "["}, 404),
         ("GET", "/_emulator/state", {"Origin": "http://evil.example.com"}, 404),
         ("POST", "/minicrm/contacts/sync", {"Content-Length": "-1"}, 400),
         ("POST", "/minicrm/contacts/sync", {"Content-Length": "99999999"}, 413),

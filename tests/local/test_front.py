@@ -71,13 +71,17 @@ def test_each_passage_is_seen_with_what_came_and_what_was_answered(front):
     "text",
     [
         "POST /crm/é HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        "POST //[ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        "POST http://[/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        "POST /crm/a\x01 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
         "POST /crm/a HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
         "POST /crm/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
         "POST /crm/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n",
     ],
 )
-def test_what_cannot_be_read_is_a_bad_request(front, text):
+def test_what_cannot_be_read_is_a_bad_request(front, text, caplog):
     assert spoken(front, text.encode()).startswith("HTTP/1.1 400 ")
+    assert not caplog.records
 
 
 def test_a_hundred_requests_at_once_are_all_answered(front):
