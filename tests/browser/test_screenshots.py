@@ -7,7 +7,7 @@ import pytest
 
 from local.world import PROJECT, wait_for
 from ops.stack import in_local_world
-from tests.browser.test_console import read_until
+from tests.browser.conftest import read_until
 from tests.consoles import running
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: `make browser` does it")
