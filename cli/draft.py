@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from cli.flatten import leaves
 from cli.flatten import name as quoted
 from mapping import names, normalize
+from mapping.language.reading import NO_ID, NO_PHONE
 from mapping.names import plain
 from mapping.normalize import is_empty
 from mapping.places import (
@@ -33,7 +34,6 @@ from mapping.places import (
 
 KINDS = ("contact", "lead", "deleted contact", "deleted lead")  # that a draft is made for, the best first
 OTHERS = ("responsible", "contactLink", "leadLink", "dealLink", "googleClientId")
-NO_ID, NO_PHONE = "id_of_the_contact", "phone_of_the_contact"  # where no name says which it is
 FEWEST_DIGITS = 9  # of what may be a phone, judged by its value alone
 MOST_CANDIDATES = 5
 _PHONE = re.compile(r"[+(]?[\d\s().-]{9,24}")
@@ -75,7 +75,8 @@ def draft(body: Any, crm: str = "", headers: Mapping[str, str] | None = None) ->
     fields = _Fields(record, _texts(body), headers or {})
     expressions = fields.expressions()
     lines = [*_head(crm), *_event(fields), *_records(fields), *_contact(fields), *_blocks(fields)]
-    missing = [_missing(field, body, expressions) for field in expressions if not expressions[field]]
+    seen = fields.place.table if fields.listed else body  # what an expression of the draft sees
+    missing = [_missing(field, seen, expressions) for field in expressions if not expressions[field]]
     if fields.deleted:
         missing.append("contact: the sample is a deletion; draft from a sample of a change")
     return Draft("\n".join(lines) + "\n", expressions, tuple(missing))

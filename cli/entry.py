@@ -163,7 +163,7 @@ def verify(wish: Wish, scheme: str, address: str, before: Mapping[str, Any] = {}
     known: dict[str, Any] = usual | kept | dict(given)
     needs = SCHEMES[scheme].needs if scheme in SCHEMES else ()
     if asked.silent and (missing := [field for field in needs if field not in known and field not in ours]):
-        raise click.UsageError(_lacking(preset, scheme, missing, address))
+        raise click.UsageError(_lacking(scheme, missing, address))
     entry: dict[str, Any] = {"scheme": scheme} if needs else {}
     for field in needs:
         check = questions.hooks if field == "hooks" else str
@@ -190,8 +190,8 @@ def _check_fields(scheme: str, fields: Mapping[str, str]) -> None:
         raise click.UsageError(f"--verify {empty}= is empty: {QUESTIONS.get(empty, empty)}")
 
 
-def _lacking(preset: str, scheme: str, missing: Sequence[str], address: str) -> str:
+def _lacking(scheme: str, missing: Sequence[str], address: str) -> str:
     """Return what to give where only the CRM knows it, and the address that it may want first."""
     options = " ".join(f"--verify {field}=…" for field in missing)
-    what = " and ".join(f"{field} ({QUESTIONS[field][0].lower()}{QUESTIONS[field][1:]})" for field in missing)
-    return f"{preset} with {scheme} needs {what}: {options}; the address for the CRM is {address}"
+    what = " and ".join(f"the {QUESTIONS[field][0].lower()}{QUESTIONS[field][1:]}" for field in missing)
+    return f"the scheme {scheme} needs {what}: {options}; the address for the CRM is {address}"

@@ -1,6 +1,7 @@
 """The command `bridge`: its verbs, each imported when it is asked for, and what its exit codes mean."""
 
 import importlib
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -107,8 +108,14 @@ class Verbs(click.Group):
             return exits.FAULT
 
 
+_TYPE = re.compile(r"valid (?:integer|float)(?: range)?\.$")  # click's own names of its types
+
+
 def _told_where(error: click.ClickException) -> click.ClickException:
-    """Return an error that says where an option of a verb stands, if it stood before the verb."""
+    """Return an error in plain words, which says where an option of a verb stands, if it stood before the verb."""
+    if isinstance(error, click.BadParameter) and (number := _TYPE.search(error.message)):
+        words = error.message[: number.start()] + "valid number."
+        return click.BadParameter(words, error.ctx, error.param, error.param_hint)
     if isinstance(error, click.NoSuchOption) and error.ctx and isinstance(error.ctx.command, click.Group):
         path = error.ctx.command_path
         return click.UsageError(f"{error.message} Write it after the verb: {path} VERB {error.option_name}", error.ctx)

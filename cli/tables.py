@@ -31,8 +31,14 @@ OF_EXPORTS = {
 }
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # how Excel's "Unicode Text" begins
 SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n")  # a first line by which Excel, and exports for it, name the delimiter
+IS_DAY = (
+    "the time is a spreadsheet's own number of a day: give its column the format yyyy-mm-dd hh:mm and save again, "
+    "or ignore it with --map 'HEADER='"
+)
 BAD_QUOTES = "a quote has no end, or text follows it"
 HINT = "say --encoding: cp1251 (Cyrillic), cp1252 (Western) or utf-16-le, for instance"
+# https://support.microsoft.com/office/date-systems-in-excel-e7fe7167-48a9-4b96-bb53-5612a800b487
+DAY = re.compile(r"[2-7]\d{4}(?:[.,]\d+)?")  # a date as a spreadsheet counts it, from 1954 to 2119
 SEVERAL = " ::: "  # between values of one label in Google's export
 
 
@@ -147,6 +153,8 @@ class Table:
         for field, cell in zip(self.fields, line.cells, strict=False):
             if field and (value := cell.strip()):
                 found.setdefault(field, []).extend(value.split(SEVERAL) if field in LISTS else [value])
+        if DAY.fullmatch(found.get("changedAt", [""])[0]):
+            return Row(line.number, None, IS_DAY)
         return Row(line.number, contact(found, self._reading))
 
 

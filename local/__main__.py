@@ -1,5 +1,6 @@
 """`python -m local`: the local world for people, until Ctrl-C."""
 
+import argparse
 import os
 import signal
 import sys
@@ -88,6 +89,7 @@ def main() -> int:
 
     With KEEP it goes on where the last one ended.
     """
+    argparse.ArgumentParser(prog="python -m local", description=main.__doc__).parse_args()
     for number in ENDS:
         signal.signal(number, end)
     os.environ.pop("AWS_PROFILE", None)  # boto3 insists that a profile exists, though nothing here uses one

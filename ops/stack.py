@@ -137,6 +137,17 @@ class Stack:
             raise click.ClickException(f"there is no connection {name!r}; {hint}")
         return connection
 
+    def check_project(self, project: int | None) -> None:
+        """Raise ClickException for a project that has neither an auth key, nor a connection, nor a card."""
+        entries = [one for one in self.secret("ConnectionsSecret").values() if isinstance(one, dict)]
+        given = [*self.secret("AuthKeysSecret"), *(one.get("project") for one in entries), *self.cards.projects()]
+        known = {str(one) for one in given}
+        if project is not None and str(project) not in known:
+            raise click.ClickException(
+                f"project {project} has no auth key, no connection and no card; "
+                f"there is {', '.join(sorted(known)) or 'none: bridge project add'}"
+            )
+
 
 def as_secret(entries: Mapping[str, Any]) -> str:
     """Return the text of a secret, as short as it can be."""

@@ -254,7 +254,7 @@ def _print(stack: Stack, preset: str, mapping: Loaded, connection: Connection) -
             f": nothing gets in before you give it with {options} --replace",
         )
     say()
-    say(f"In {mapping.crm}:")
+    say("In the CRM:")
     told = list(rendered(steps(preset, address)))
     for first, parts in told or [("", [mapping.help or OWN])]:
         say_wrapped(first, parts)

@@ -26,6 +26,7 @@ def command(stack: Stack, project: int | None, limit: int, *, as_json: bool) -> 
 
     Then, how many records each connection wants from its CRM. What holds either up comes last.
     """
+    stack.check_project(project)
     now = stack.clock()
     projects = [project] if project is not None else stack.cards.projects()
     keys = [key for each in projects for key in stack.cards.due(each, EVER_MS, limit + 1, newest=True)]

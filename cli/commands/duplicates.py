@@ -29,6 +29,7 @@ def command(stack: Stack, project: int | None, *, as_csv: bool, as_json: bool) -
     In one CRM they are doubles: merge them there. Where several CRMs have one, the telephone shows one of their names.
     It prints personal data: it is for your own screen.
     """
+    stack.check_project(project)
     say(f"reading: {said_cost(stack)}", error=True)
     found = doubles(stack, project)
     if as_json:

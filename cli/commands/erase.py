@@ -37,11 +37,12 @@ def command(  # noqa: PLR0913 - click calls it with each option by its name
     if not (dry_run or yes):
         missing = "" if is_known else "There is no such card; its events would be skipped all the same. "
         click.confirm(f"{missing}Erase {key} for good?", abort=True)
-    traces = erased(stack, key, dry_run=dry_run)
     would = "would be " if dry_run else ""
-    say(Cell(key, "bold"), f" {would}erased; {counted(len(traces.of_it), 'rejected event')} of it {would}deleted")
     if not is_known:
-        say(Cell("there was no card of this key", "yellow"), f": events of it {would or 'are '}skipped from now on")
+        what = f"events of it {would or 'are '}skipped from now on; --lift takes it back"
+        say(Cell("there is no card of this key", "yellow"), f": {what}")
+    traces = erased(stack, key, dry_run=dry_run)
+    say(Cell(key, "bold"), f" {would}erased; {counted(len(traces.of_it), 'rejected event')} of it {would}deleted")
     _hint(traces.unknown)
     say(AT_RINGOSTAT)
     return exits.FINE

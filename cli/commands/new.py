@@ -46,8 +46,10 @@ def command(samples: list[Sample], crm: str) -> int:
         path.write_text(drafted.text, "utf-8")
         connection = Offline(loader.load_file(path), 106, {})
     results = [outcome.result for outcome in tried(connection, sample).outcomes]
-    say(f"the draft is valid; of this sample it makes: {', '.join(results)}", error=True)
-    if "reject" in results:
+    is_whole = not connection.mapping.warnings
+    state = "valid" if is_whole else "not complete"
+    say(f"the draft is {state}; of this sample it makes: {', '.join(results)}", error=True)
+    if not is_whole or "reject" in results:
         say("next: fill in what was not found; bridge explain SAMPLE --mapping FILE says what is missing", error=True)
         return exits.FINE
     say("next: bridge mapping put FILE --name NAME --sample SAMPLE, then bridge connect NAME", error=True)

@@ -36,6 +36,7 @@ def command(stack: Stack, project: int, *, ask: bool, yes: bool, forget: bool, a
     """
     if ask + forget + as_json > 1:
         raise click.UsageError("--try, --forget and --json are for different calls")
+    stack.check_project(project)
     if forget:
         stack.cards.write(forgotten(project))
         say(f"The list of employees of project {project} is deleted; it counts within 5 minutes.")

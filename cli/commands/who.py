@@ -40,6 +40,7 @@ def command(stack: Stack, number: str | None, project: int | None, *, again: boo
         )
     if number is None and not again:
         raise click.UsageError("name a number, or --rebuild the index of numbers")
+    stack.check_project(project)
     if again:
         _rebuild(stack)
     if number is None:

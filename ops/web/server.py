@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,7 +15,6 @@ from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
 from waitress.task import Task
-from waitress.wasyncore import dispatcher
 
 from ops.web.reply import Reply
 
@@ -55,6 +54,7 @@ class _Task(Task):
         named = {"Content-Type": reply.content_type, **reply.headers}
         self.response_headers = [(name, text) for name, text in named.items() if text]
         if reply.stream:
+            self.version = "1.0"  # ends with its connection; a chunked one that is cut is an error in the browser
             for piece in reply.stream:
                 self.write(piece)
             return
@@ -89,6 +89,7 @@ class Server:
         self.port: int = listener.getsockname()[1]
         self._threads = ThreadPoolExecutor(AT_ONCE)
         self._open: dict[int, Any] = {}  # what listens and all connections
+        self._waking, self._ended = Lock(), False
         self._server: Any = create_server(
             answer,  # type: ignore[arg-type] # only `_Task` calls it
             self._open,
@@ -103,6 +104,7 @@ class Server:
             max_request_body_size=largest_body + 1,
         )
         self._server.channel_class = _Channel  # type: ignore[union-attr] # one socket, so one server
+        self._server.pull_trigger = self._wake  # type: ignore[union-attr,method-assign]
         self._thread = Thread(target=self._server.run, daemon=True)
         self._thread.start()
 
@@ -112,17 +114,19 @@ class Server:
 
     def end(self) -> None:
         """Stop listening, and end all connections."""
-        self._server.trigger.pull_trigger(self._close)
+        self._wake(self._close)
         self._thread.join()
-        Thread(target=self._release, daemon=True).start()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _release(self) -> None:
-        """Close the trigger when no answer can pull it any more: then its number may be another file's."""
-        self._threads.shutdown(cancel_futures=True)
-        self._server.trigger.close()
+    def _wake(self, action: Callable[[], None] | None = None) -> None:
+        """Wake the server's thread by its pipe; once that is closed, its number may be another file's."""
+        with self._waking:
+            if not self._ended:
+                self._server.trigger.pull_trigger(action)
 
     def _close(self) -> None:
-        self._server.trigger.del_channel()
-        dispatcher.close(self._server)  # the server's own `close` closes the trigger, too
+        with self._waking:
+            self._ended = True
+        self._server.close()
         for connection in list(self._open.values()):
             connection.handle_close()

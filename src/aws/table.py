@@ -354,7 +354,7 @@ def _tombstone(key: str, row: Mapping[str, Any], now: int) -> Write:
     gone: dict[str, Any] = dict.fromkeys(row.keys() - {"key", "connection"})
     part = left_behind_part(project_of(key))
     if row.get("due") == part or row.keys() & {"confirmed_hash", "ambiguous", "lease_id"}:
-        gone |= {"due": part, "due_at": row.get("due_at", now)}
+        gone |= {"due": part, "due_at": row["due_at"] if row.get("due") == part else now}
     return Write(key, {**gone, "schema": SCHEMA, "rev": row.get("rev", 0) + 1, "erased": now})
 
 

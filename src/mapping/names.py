@@ -1,6 +1,7 @@
 """The usual names of a contact's fields and of what happens to it: one table for `generic`, `bridge new` and imports.
 
-Names are compared as `plain` writes them. Ukrainian and Russian ones are here too: home-made CRMs have such fields.
+Names are compared as `plain` writes them. Ukrainian, Russian and German ones are here too: home-made CRMs have such
+fields.
 """
 
 import re
@@ -9,22 +10,24 @@ from functools import lru_cache
 # The likeliest first. A field that no name of a body is one of is not in the body.
 NAMES: dict[str, tuple[str, ...]] = {
     "externalId": ("externalid", "contactid", "personid", "id", "customerid", "clientid", "recordid", "crmcontactid",
-                   "subscriberid", "uuid", "guid", "uid", "код"),
+                   "subscriberid", "uuid", "guid", "uid", "код", "ід", "kontaktid", "kundenid", "kundennummer",
+                   "kundennr"),
     "contactId": ("contactid", "personid", "customerid", "clientid", "crmcontactid"),
     "leadId": ("leadid", "facebookleadid", "leadgenid", "dealleadid"),
     "fullName": ("fullname", "displayname", "name", "contactname", "clientname", "customername", "personname",
                  "leadname", "yourname", "namefull", "contactfullname", "realname", "nickname", "піб", "фио",
-                 "pib", "fio", "імяклієнта", "имяклиента", "контакт", "клієнт", "клиент"),
+                 "pib", "fio", "імяклієнта", "имяклиента", "контакт", "клієнт", "клиент", "kontaktname", "kundenname"),
     "last": ("lastname", "surname", "familyname", "namelast", "contactlastname", "lname", "last",
-             "прізвище", "фамилия"),
-    "first": ("firstname", "givenname", "forename", "namefirst", "contactfirstname", "fname", "first", "імя", "имя"),
+             "прізвище", "фамилия", "nachname", "familienname"),
+    "first": ("firstname", "givenname", "forename", "namefirst", "contactfirstname", "fname", "first", "імя", "имя",
+              "vorname"),
     "patronymic": ("patronymic", "middlename", "secondname", "namemiddle", "побатькові", "отчество"),
     "responsible": ("responsibleid", "responsibleuserid", "responsible", "ownerid", "owner", "managerid", "manager",
                     "assignedto", "assignedtoid", "assigneduserid", "assignedid", "assigneeid", "assignee", "assigned",
                     "contactownerid", "contactowner", "accountownerid", "accountmanagerid", "salesownerid",
                     "salesrepid", "assignedagentid", "manageridlist", "owners", "assignees", "менеджер",
                     "відповідальний", "ответственный",
-                    "resp", "respid"),
+                    "resp", "respid", "betreuer"),
     "staffId": ("staffid",),
     "contactLink": ("contactlink", "contacturl", "profileurl", "profilelink", "clienturl", "cardurl", "link", "url",
                     "href"),
@@ -35,11 +38,12 @@ NAMES: dict[str, tuple[str, ...]] = {
                   "lastupdated", "lastupdatedat", "updatetime", "updatedtime", "modifiedtime", "modificationdate",
                   "modifydate", "modifieddate", "updatedate", "updateddate", "modifiedon", "updatedon", "changedon",
                   "datemodified", "datemodify", "dateupdated", "dateupdate", "updated", "modified", "editedat",
-                  "edited", "occurredat", "eventtime", "eventdate", "timestamp"),
+                  "edited", "occurredat", "eventtime", "eventdate", "timestamp", "змінено", "датазміни", "изменено",
+                  "датаизменения", "geändertam", "geaendertam", "änderungsdatum", "letzteänderung"),
     "eventId": ("eventid", "messageid", "deliveryid", "webhookid"),
     "companyId": ("companyid", "organizationid", "organisationid", "orgid", "accountid"),
     "companyName": ("companyname", "organizationname", "organisationname", "orgname", "accountname", "company",
-                    "organization", "organisation"),
+                    "organization", "organisation", "firmenname"),
     "carries": ("carries",),
 }  # fmt: skip
 MEANT = {
@@ -63,25 +67,28 @@ OTHER_TABLES = re.compile(  # neither the contact nor on the way to it
 
 # A name is a phone's if it is one of these words, with nothing beside it but the words of `_BESIDE`: `managerPhone`,
 # `phone_verified` and `telegram` are none.
-_PHONES = "phone|telephone|tel|mobile|mob|cell|cellular|handy|gsm|msisdn|viber|whatsapp|телефон|тел|мобільний|мобильный"
+_PHONES = (
+    "phone|telephone|tel|mobile|mob|cell|cellular|handy|gsm|msisdn|viber|whatsapp|телефон|тел|мобільний|мобильный"
+    "|telefone?|mobil|rufnummer"
+)
 _EMAILS = "email|mail|імейл|емейл|имейл|елпошта|електроннапошта|электроннаяпочта|эпочта|пошта|почта"
 _BESIDE = (
     "primary|main|default|first|second|secondary|third|other|alternative|alternate|alt|additional|extra|unique|work"
     "|office|business|corporate|job|home|private|personal|direct|contact|client|customer|person|lead|buyer|subscriber"
     "|member|guest|patient|student|your|billing|crm|number|num|no|nr|value|list|full|formatted|international|raw|e164"
     "|номер|основний|робочий|домашній|додатковий|контактний|особистий|основной|рабочий|домашний|дополнительный|личный"
-    "|контактный|ваш|адреса|адрес"
+    "|контактный|ваш|адреса|адрес|nummern?|geschäftlich|privat|zweite|weitere|adresse"
 )
 _PHONE = re.compile(
     rf"(?:{_BESIDE})*?(?:(?:{_PHONES})(?:e?s|и|ы|и)?)+(?:(?:{_BESIDE})s?|\d)*|(?:unique)?numberlist|(?:work|office|business|contact)number"
 )
 _EMAIL = re.compile(rf"(?:{_BESIDE})*?(?:{_EMAILS})s?(?:(?:{_BESIDE}|address)(?:e?s)?|\d)*")
-_MANY = re.compile(r"(?<!s)s$|list|[иы]$")
+_MANY = re.compile(r"(?<!s)s$|list|[иы]$|nummern$")
 _SLOTS = (  # where a number belongs on the card: a change of one leaves the others alone
     ("phones", _MANY),
-    ("homePhone", re.compile(r"home|private|personal|домашн|особист|личн")),
-    ("workPhone", re.compile(r"work|office|business|corporate|job|робоч|рабоч")),
-    ("otherPhone", re.compile(r"second|third|other|alt|additional|extra|[2-9]|додатков|дополнительн")),
+    ("homePhone", re.compile(r"home|privat|personal|домашн|особист|личн")),
+    ("workPhone", re.compile(r"work|office|business|corporate|job|робоч|рабоч|geschäft")),
+    ("otherPhone", re.compile(r"second|third|other|alt|additional|extra|[2-9]|zweite|weitere|додатков|дополнительн")),
     ("mobile", re.compile(r"mob|cell|handy|gsm|viber|whatsapp|моб")),
     ("phone", re.compile(r"")),
 )
@@ -90,7 +97,7 @@ EMAIL_SLOTS = ("email", "otherEmail", "emails")
 
 # In an entry of a list of phones or e-mails, or in a table in the place of one.
 VALUE = ("value", "number", "phone", "phonenumber", "email", "address", "emailaddress", "phonevalue", "no", "raw",
-         "e164", "номер")  # fmt: skip
+         "e164", "номер", "nummer")  # fmt: skip
 LABEL = ("label", "name", "type", "kind")
 PRIMARY = ("primary", "isprimary", "main", "ismain", "default", "isdefault", "primaryaddress")
 CALLING_CODE = ("callingcode", "countrycallingcode", "dialcode", "phonecode", "code", "countrycode", "prefix")
@@ -166,7 +173,7 @@ _CODE = re.compile(r"[\w.:/-]{2,100}", re.ASCII)
 @lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """Return a name as it is compared: `Client_ID`, `client-id` and `clientId` are the same."""
-    return re.sub(r"[\W_]+", "", name).lower()
+    return re.sub(r"[\W_ʼ]+", "", name).lower()  # the apostrophe of Ukrainian is a letter in Unicode
 
 
 def is_phone(name: str) -> bool:

@@ -143,3 +143,13 @@ def keep(tmp_path):
         return path
 
     return kept
+
+
+def read_until(page, locator, again="Read again"):
+    """Read the view again, by the button of this name, until something stands there."""
+    for _ in range(MOST_MS // 250):
+        if locator.count():
+            return
+        page.wait_for_timeout(250)
+        page.get_by_role("button", name=again).click()
+    locator.wait_for()

@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from ops.stack import in_local_world
-from tests.browser.conftest import MOST_MS, NARROW, WIDE
+from tests.browser.conftest import NARROW, WIDE, read_until
 from tests.browser.test_harmless import HOSTILE
 from tests.consoles import Million, key, running
 
@@ -44,16 +44,6 @@ def large(million, browser):
 def console(bridge):
     with running(in_local_world(bridge.bridge_url.rpartition(":")[2])) as one:
         yield one
-
-
-def read_until(page, locator):
-    """Read the view again until something stands there."""
-    for _ in range(MOST_MS // 250):
-        if locator.count():
-            return
-        page.wait_for_timeout(250)
-        page.get_by_role("button", name="Read again").click()
-    expect(locator).to_be_visible()
 
 
 @pytest.mark.world

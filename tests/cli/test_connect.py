@@ -103,6 +103,7 @@ def test_every_preset_can_be_connected_with_its_own_scheme_and_is_complete(onlin
     assert verify.get("scheme", "queue") == scheme
     assert not (verify and fault(verify))
     assert "nothing gets in" not in done.out
+    assert "\nIn the CRM:\n" in done.out, "a CRM's name may be Form"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,7 @@ def test_what_only_the_crm_knows_must_be_given_with_yes(online, preset, scheme):
     if done.code == 0:
         assert not fault(stored["new"]["verify"])
     else:
+        assert f"the scheme {scheme} needs the " in done.err
         assert "--verify " in done.err
         assert "http://127.0.0.1:9/crm/new" in done.err
         assert stored == CONNECTIONS

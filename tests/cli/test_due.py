@@ -1,3 +1,5 @@
+import pytest
+
 from ops.times import local
 from tests.cli.people import person
 
@@ -52,3 +54,17 @@ def test_no_personal_data_is_listed(online, bridge):
 
     assert "Олена" not in online("due").out
     assert "38067" not in online("due").out
+
+
+@pytest.mark.parametrize(
+    "words", [("due", "--project"), ("who", "0670000001", "--project"), ("staff",), ("duplicates",)]
+)
+def test_a_project_that_nothing_knows_is_told(online, words):
+    done = online(*words, 999)
+
+    assert done.code == 1
+    assert "project 999 has no auth key, no connection and no card; there is 106, 107" in done.err
+
+
+def test_a_number_is_asked_for_in_plain_words(online):
+    assert "'abc' is not a valid number." in online("staff", "abc").err

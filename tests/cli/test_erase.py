@@ -22,6 +22,18 @@ def test_an_erased_card_keeps_no_personal_data_and_does_not_come_back(online, br
     assert late.body["skipped"][0]["code"] == "erased"
 
 
+def test_an_erased_card_that_was_to_be_posted_later_is_left_behind_since_now(online, bridge, ringostat):
+    bridge.post("acme", person())
+    ringostat.faults({"drop": "after"})
+    bridge.deliver()
+    later = bridge.card(KEY).due_at
+
+    online("erase", "acme", 42, "--yes")
+
+    assert later > bridge.clock.time
+    assert bridge.card(KEY).due_at == bridge.clock.time
+
+
 def test_a_dry_run_erases_nothing(online, bridge):
     bridge.post("acme", person())
 
@@ -57,9 +69,10 @@ def test_a_card_that_never_came_gets_its_tombstone_too(online, bridge):
     done = online("erase", "acme", 42, "--yes")
 
     assert (refused.code, "There is no such card" in refused.out) == (130, True)
-    assert "there was no card of this key: events of it are skipped from now on" in done.out
+    assert done.out.index("there is no card") < done.out.index(" erased;"), "said first"
+    assert "there is no card of this key: events of it are skipped from now on; --lift takes it back" in done.out
     assert bridge.post("acme", person()).body["skipped"][0]["code"] == "erased"
-    assert "there was no card" not in online("erase", "acme", 42, "--yes").out
+    assert "there is no card" not in online("erase", "acme", 42, "--yes").out
 
 
 def test_n2_a_card_of_the_project_that_a_connection_had_before_is_reached_by_its_key(online, bridge):

@@ -556,12 +556,31 @@ def test_a_table_is_one_whatever_its_name_and_may_name_its_delimiter(importing, 
         ("Company", "companyName"),
         ("company_id", "companyId"),
         ("leadLink", "leadLink"),
+        ("Vorname", "first"),
+        ("Nachname", "last"),
+        ("Імʼя", "first"),
+        ("Telefon", "phone"),
+        ("Telefon geschäftlich", "phone"),
+        ("Mobiltelefon", "phone"),
+        ("Telefonnummern", "phone"),
+        ("E-Mail-Adresse", "email"),
+        ("Firma", "companyName"),
+        ("Geändert am", "changedAt"),
+        ("Kundennummer", "externalId"),
+        ("Telefax", ""),
         ("Примітка", ""),
         ("", ""),
     ],
 )
 def test_usual_headers_are_known(header, field):
     assert field_of(header) == field
+
+
+@pytest.mark.parametrize(("cell", "is_day"), [("45962", True), ("45962.4167", True), ("1772359200", False)])
+def test_a_spreadsheets_number_of_a_day_is_told_with_a_remedy(cell, is_day):
+    row = next(table(f"id,updated at\n1,{cell}\n").rows())
+
+    assert ("yyyy-mm-dd" in row.problem) is is_day
 
 
 def test_a_company_without_an_id_is_ignored():

@@ -28,6 +28,17 @@ UKRAINIAN = {
     },
 }
 HOME_MADE = {"Код": "7", "ПІБ": "Олена Коваль", "Телефон": "067 000 00 01", "Ел. пошта": "o@example.com"}
+GERMAN = {
+    "kontakt": {
+        "kontakt_id": "a-1",
+        "vorname": "Erika",
+        "nachname": "Muster",
+        "telefonnummern": ["067 000 00 01", "067 000 00 02"],
+        "mobiltelefon": "067 000 00 03",
+        "geaendert_am": "2026-03-01T12:00:00Z",
+    }
+}
+TYPOGRAPHIC = {"ід": 7, "прізвище": "Коваль", "імʼя": "Олена", "телефони": [{"номер": "067 000 00 01"}]}
 PEOPLE = {
     "meta": {"timestamp": 1772359200},
     "rows": [{"id": 1, "name": "A", "tels": ["067 000 00 01", "067 000 00 02"], "company": {"id": 4, "name": "Acme"}}],
@@ -272,6 +283,58 @@ def test_a_draft_reads_its_sample_as_generic_does(tmp_path, case):
     }.items() >= drafted.items()
 
 
+@pytest.mark.parametrize(
+    ("body", "name", "phones"),
+    [
+        (GERMAN, "Muster Erika", ["+380670000001", "+380670000002", "+380670000003"]),
+        (TYPOGRAPHIC, "Коваль Олена", ["+380670000001"]),
+    ],
+)
+def test_german_names_and_a_typographic_apostrophe_are_known(explained, tmp_path, body, name, phones):
+    own, sample = tmp_path / "own.toml", tmp_path / "sample.json"
+    own.write_text(draft(body).text, "utf-8")
+    sample.write_text(json.dumps(body), "utf-8")
+
+    fields = explained(sample, "--mapping", own)["outcomes"][0]["fields"]
+
+    assert fields["fullName"] == name
+    assert [one["value"] for one in fields["contactDirections"]] == phones
+
+
+def test_what_a_field_of_a_list_may_be_is_said_as_the_draft_reads_it():
+    person = {"uuid": "a-1", "name": "Ada", "ways": [{"type": "phone", "value": "067 000 00 01"}]}
+
+    missing = draft({"rows": [person, person]}).missing
+
+    assert any("phones" in one and one.endswith("it may be ways[0].value") for one in missing)
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "mark"),
+    [
+        ({"name": "Ada", "phone": "067 000 00 01", "ref": "A-1"}, "externalId", "id_of_the_contact"),
+        ({"name": "Ada", "id": 1, "numbers": ["067 000 00 01"]}, "phones[1].value", "phone_of_the_contact"),
+    ],
+)
+def test_a_draft_with_a_mark_for_what_was_not_found_is_not_stored(run, online, tmp_path, body, place, mark):
+    sample, own = tmp_path / "sample.json", tmp_path / "own.toml"
+    sample.write_text(json.dumps(body), "utf-8")
+    drafted = run("new", sample, "--crm", "Own")
+    own.write_text(drafted.out, "utf-8")
+    line = drafted.out[: drafted.out.index(f'"{mark}"')].count("\n") + 1
+
+    checked, put = run("validate", "--strict", own), online("mapping", "put", own, "--name", "own", "--yes")
+
+    assert "the draft is not complete" in drafted.err
+    assert "next: fill in" in drafted.err
+    for done in (checked, put):
+        assert done.code == 1
+        assert f"own.toml:{line}:" in done.out
+        assert f"contact.{place}: '{mark}' stands for a field that `bridge new` did not find" in done.out
+        assert "bridge paths SAMPLE" in done.out
+    assert "No mapping is stored" in online("mapping", "list").out
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BODIES)
 @example({"\x7f": {"it's": {"id": 1, "phone": "MARKER"}}})
@@ -281,5 +344,5 @@ def test_every_draft_is_valid_and_quotes_no_value(tmp_path, body):
     text = draft(body).text
 
     own.write_text(text, "utf-8")
-    assert loader.load_file(own).warnings == ()
+    assert all("did not find" in warning for warning in loader.load_file(own).warnings)
     assert "MARKER" not in text

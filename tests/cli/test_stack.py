@@ -138,7 +138,7 @@ def test_a_secret_that_is_no_object_is_told(bridge, online):
 
 def test_every_name_that_the_command_asks_for_is_in_the_template():
     resources = template.load()["Resources"]
-    sources = "\n".join(path.read_text("utf-8") for path in (template.ROOT / "cli").glob("*.py"))
+    sources = "\n".join(path.read_text("utf-8") for path in (template.ROOT / "cli").rglob("*.py"))
 
     for name in ("CardsTable", "InboxQueue", "RejectedQueue", "DeliveryQueue", "ConnectionsSecret"):
         assert name in resources

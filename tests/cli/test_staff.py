@@ -147,7 +147,7 @@ def test_r5_the_doctor_counts_cards_whose_owner_is_no_employee(
 
     found = [(finding.kind, finding.what, finding.remedy) for finding in unknown_owners(online.stack)]
 
-    what = "acme: of 2 cards with an owner, 1 without an employee (3 rows looked at)"
+    what = "acme: of 2 cards with an owner, 1 without an employee (6 rows looked at)"
     told = [("warning", what, f"bridge staff 106 names the owners; {remedy}")]
     assert found == (told if remedy else [])
 

@@ -1,13 +1,11 @@
 """The address that people paste passes every request on, and refuses as AWS does where it has a door."""
 
 import json
-import os
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 
 import pytest
 
@@ -16,8 +14,6 @@ from local.door import Door
 from local.front import Front
 from local.template import Throttle
 from local.world import request
-from ops.web.reply import Reply
-from ops.web.server import Server
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -149,18 +145,3 @@ def test_the_throttle_is_the_templates_by_number_or_by_parameter():
     assert before.rate > 0
     assert before.burst > 0
     assert template.throttle(changed) == (5, 7)
-
-
-def test_a_server_ends_though_an_answer_wakes_it_a_moment_before(monkeypatch):
-    before = set(threading.enumerate())
-    server = Server(0, lambda _: Reply(200, b""), largest_body=1)
-    [loop] = set(threading.enumerate()) - before
-
-    def write(number, text):
-        os.write(number, text)  # the answer's
-        loop.join(60)
-        return os.write(number, text)  # into a closed file, or by now another one, if the server has closed it
-
-    monkeypatch.setattr("waitress.trigger.os", SimpleNamespace(write=write, close=os.close))
-
-    server.end()

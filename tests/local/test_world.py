@@ -115,6 +115,16 @@ def test_what_is_no_number_is_named(tmp_path, variable, means):
     assert process.returncode == 1
 
 
+def test_help_starts_nothing():
+    call = [sys.executable, "-m", "local", "--help"]
+    done = subprocess.run(
+        call, cwd=template.ROOT, env=os.environ | {"BRIDGE_PORT": "none"}, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "BRIDGE_PORT" in done.stdout
+
+
 def test_of_the_template_only_the_runtime_the_code_and_what_the_emulator_sees_differently_is_changed():
     original, changed = template.load(), runnable(template.load())
 

@@ -93,6 +93,7 @@ def test_the_names_that_generic_is_said_to_read_are_those_that_it_reads():
     fields = [field for field in names.NAMES if field not in ("companyId", "companyName", "carries")]
 
     assert [field for field in fields if set(names.NAMES[field]) not in rows] == []
+    assert TEXT.count("| id | `externalid`") == 1, "what becomes of an id stands in a table of its own"
     company = next(row for row in rows if "companyid" in row)
     assert company == {*names.NAMES["companyId"], *names.NAMES["companyName"], *names.COMPANIES} - {
         "компанія",

@@ -9,6 +9,7 @@ from mapping.language.expression import SCOPES, BadExpression, Expression, compi
 from mapping.language.positions import Path, Place, Source
 from mapping.language.rule import Template
 
+NO_ID, NO_PHONE = "id_of_the_contact", "phone_of_the_contact"  # where a draft of `bridge new` has no field
 BRACE = re.compile(r"[{}]")
 AROUND = 200  # characters of a long line that are shown before and after its fault
 _BRACE_OR_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|[{}]""")
@@ -104,6 +105,9 @@ class Reading:
         except BadExpression as bad:
             self.wrong(path, f"expression '{value}': {bad}", bad.hint, offset=start + bad.offset)
             return None
+        if value in (NO_ID, NO_PHONE):
+            hint = "put the field there: bridge paths SAMPLE lists those of a sample"
+            self.doubtful(path, f"'{value}' stands for a field that `bridge new` did not find", hint, offset=start)
         if word := quoted_text(value):
             message = f"expression '{value}': a word in double quotes is a field, not a text"
             self.doubtful(path, message, f"write '{word[1]}' in single quotes", offset=start + word[0])
