@@ -48,7 +48,7 @@ def found(stack: Stack, text: str, project: int | None = None) -> list[Found]:
     return [
         Found(card, number)
         for card in cards
-        for number in sorted(numbers(card.fields))
+        for number in sorted(_anywhere(card))
         if _digits(number) in meant[project_of(card.key)]
     ]
 
@@ -67,6 +67,11 @@ def _readings(entries: Mapping[str, Any], projects: Sequence[int], text: str) ->
     }
 
 
+def _anywhere(card: Card) -> set[str]:
+    """Return the numbers of a card, and those that Ringostat still has of it."""
+    return numbers(card.fields).union(card.numbers or ())
+
+
 def _digits(text: str) -> str:
     return re.sub(r"\D", "", text)
 
@@ -83,6 +88,8 @@ def known_since(card: Card, number: str) -> tuple[int | None, bool]:
 def knowledge(card: Card, number: str, held: Sequence[str], now: int) -> str:
     """Say since when Ringostat knows a number of a card, or why it does not yet; `held` is what holds the project."""
     since, is_exact = known_since(card, number)
+    if since and is_exact and number not in numbers(card.fields):
+        return f"Ringostat still has it, since {shown(since, now)}; the card does not: {state(card)}"
     if since is None:
         why = "; ".join([state(card), *held]) if card.due_at is not None else state(card)
         return f"Ringostat does not have it yet: {why}"
@@ -111,7 +118,7 @@ class Pairs:
     def read(self, stack: Stack) -> int:
         """Read a whole table; return how many cards it has."""
         stack.cards.number_key(0, "")  # the secret is there before the threads need it
-        attributes = ("key", "schema", "fields", "members")
+        attributes = ("key", "schema", "fields", "numbers", "members")
         request = {
             "ProjectionExpression": ", ".join(f"#{name}" for name in attributes),
             "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
@@ -123,7 +130,7 @@ class Pairs:
         said = [
             (stack.cards.number_key(project_of(card.key), number), card.key)
             for card in cards
-            for number in numbers(card.fields)
+            for number in _anywhere(card)
         ]
         rows = [item for item in items if is_number(item["key"]["S"]) and "members" in item]
         entries = [(item["key"]["S"], card) for item in rows for card in item["members"]["SS"]]

@@ -131,6 +131,21 @@ def test_a_card_that_no_longer_has_the_number_is_not_shown(online, bridge):
     assert online("who", "067 000 00 02").code == 0
 
 
+def test_a_number_that_ringostat_still_shows_is_found_until_the_change_is_delivered(online, bridge):
+    bridge.post("acme", person())
+    bridge.deliver()
+    bridge.clock.pass_(60)  # the next change is posted at once
+    bridge.post("acme", person(at="2026-03-02T10:00:00.000Z", phones=["067 000 00 02"]))
+    online("who", "--rebuild")
+    changed = online("who", NUMBER)
+    bridge.deliver()
+
+    assert changed.code == 0
+    assert "Ringostat still has it, since " in changed.out
+    assert "the card does not: due\n" in changed.out
+    assert online("who", NUMBER).code == 1
+
+
 def test_no_card_and_no_number_say_what_to_do(online, bridge):
     done = online("who", NUMBER)
 
