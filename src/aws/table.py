@@ -68,12 +68,12 @@ class Cards:
         self._client = client
         self._table = table
         self._enrolled: set[tuple[str, str]] = set()
-        self._secret = ""
+        self._hash_key = ""
 
     def forget(self) -> None:
         """Forget who is enrolled, and the secret of numbers, as a new process has."""
         self._enrolled.clear()
-        self._secret = ""
+        self._hash_key = ""
 
     def read(self, keys: Sequence[str]) -> dict[str, Card]:
         """Return the cards that exist, read consistently: one call, or one per hundred keys."""
@@ -130,10 +130,10 @@ class Cards:
 
         It is made once in the life of the table.
         """
-        if not self._secret:
+        if not self._hash_key:
             row = self._updated(Write(NUMBERS, {}, once={"secret": secrets.token_hex(32)}))["Attributes"]
-            self._secret = row["secret"]["S"]
-        return number_key(project, number, self._secret)
+            self._hash_key = row["secret"]["S"]
+        return number_key(project, number, self._hash_key)
 
     def unlist(self, number: str, cards: frozenset[str], now: int, rest_ms: int | None = None) -> bool:
         """Take cards off the row of a number, given by its key; with `rest_ms`, if none was added to it for so long.
