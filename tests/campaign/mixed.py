@@ -1,6 +1,6 @@
 """Two versions of the bridge side by side: each call of a function goes to one of them by chance.
 
-`previous.tar.xz` is the code of the version before: `src` of commit 934fb15 (six of its presets) and its
+`previous.tar.xz` is the code of the version before: `src` of commit 191cedc (six of its presets) and its
 local/in_process.py, so that it needs no history of the repository.
 """
 
