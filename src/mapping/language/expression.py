@@ -407,9 +407,7 @@ def _offset(name: str, source: str) -> int:
 
 # Each character is read once: a quote without an end goes to the end, a word is read from where it begins.
 _QUOTED = re.compile(r"""(['"`])(?:\\.|(?!\1)[^\\])*+(?:\1|\\?\Z)""", re.DOTALL)
-_HYPHENED = re.compile(
-    r"(?<!\w)[^\W\d]\w*(?:-\w+)+"
-)  # from where a word begins, or a long one is read from each letter
+_HYPHENED = re.compile(r"(?<!\w)[^\W\d]\w*(?:-\w+)+")
 _FOREIGN = re.compile(r"(?<!\w)\w*[^\W\da-zA-Z_]\w*")
 
 
