@@ -215,13 +215,20 @@ class Cards:
                 return True
         raise Unavailable("Other requests kept writing to a card that is to be erased.")
 
-    def write_all(self, writes: Sequence[Write], until: float = math.inf) -> dict[str, Card | None]:
+    def write_all(
+        self, writes: Sequence[Write], until: float = math.inf, *, first: Sequence[Write] = ()
+    ) -> dict[str, Card | None]:
         """Do writes of different rows; return the rows, as they are, of those that did not happen (None: no row).
 
         One write is one call, many are one call per hundred. A transaction is all or nothing: the writes for which one
         was cancelled are done by themselves, the others by another transaction, before an error is raised. Raise
-        Unavailable when it is `until` (of time.monotonic), or while the table is throttled.
+        Unavailable when it is `until` (of time.monotonic), or while the table is throttled. No write happens before
+        those that must come `first`, which are without a condition: where all fit into one transaction, that is it.
         """
+        if first and len(first) + len(writes) <= BATCH and not self._transact([*first, *writes], until):
+            return {}
+        if first:
+            self.write_all(first, until)
         if len(writes) == 1:
             return self._write_each(writes, until)
         conflicts: dict[str, Card | None] = {}

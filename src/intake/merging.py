@@ -5,8 +5,8 @@ each copy is known: before a contact is first written with an organization's id,
 before an organization is written with a new name, it is noted that the name must be spread. The event spreads it to the
 first members, and the sweep to all of them once every contact that was being written with the old one is.
 
-Likewise a card is listed in the rows of its phone numbers before it is written with them: what the cards say is always
-in that index, which may say more.
+Likewise a card is listed in the rows of its phone numbers before it is written with them, or with the same call: what
+the cards say is always in that index, which may say more.
 """
 
 import math
@@ -114,7 +114,8 @@ class Merging:
             self.known |= {key: card for key, (card, _) in absorbed.items()}
             employers = {key: self._employers(key, self.known[key].fields) for key in todo}
             self._prepare(before, employers)
-            conflicts = self.cards.write_all(list(self._writes(before, employers)), self.until)
+            listing = listings(self.cards, [(was, self.known[key]) for key, was in before.items()], self.now)
+            conflicts = self.cards.write_all(list(self._writes(before, employers)), self.until, first=listing)
             self.known |= {key: self._owned(key, card) for key, card in conflicts.items()}
             todo = [key for key in todo if key in conflicts]
             if not todo:
@@ -122,7 +123,7 @@ class Merging:
         raise Unavailable("Other requests kept changing the same cards.")
 
     def _prepare(self, before: Mapping[str, Card], employers: Mapping[str, Employers]) -> None:
-        """Note what must be known before cards are written: new members of organizations, new names, new numbers."""
+        """Note what must be known before cards are written: new members of organizations, new names."""
         members: dict[str, set[str]] = {}
         employed_by: list[str] = []
         renamed = [key for key, was in before.items() if _name(was) != _name(self.known[key])]
@@ -134,7 +135,6 @@ class Merging:
         self.renamed |= dict.fromkeys(renamed)
         notes = [renaming(key, self.now) for key in renamed]
         notes += [Write(page, {}, members=frozenset(keys)) for page, keys in members.items()]
-        notes += listings(self.cards, [(was, self.known[key]) for key, was in before.items()], self.now)
         if notes:
             self.cards.write_all(notes, self.until)
             self._read(employed_by)

@@ -121,10 +121,10 @@ class Late:
     def __getattr__(self, name):
         return getattr(self._cards, name)
 
-    def write_all(self, writes, until):
+    def write_all(self, writes, until, **first):
         if writes[0].key == ORGANIZATION:
             merge(self._cards, {CONTACT: [contact()]})
-        return self._cards.write_all(writes, until)
+        return self._cards.write_all(writes, until, **first)
 
 
 def test_a_contact_that_asks_while_the_name_is_written_gets_it(nowhere):
@@ -163,13 +163,13 @@ class Contended:
     def __getattr__(self, name):
         return getattr(self._cards, name)
 
-    def write_all(self, writes, until):
+    def write_all(self, writes, until, **first):
         cards = [write.key for write in writes if "rev" in write.changes]
         if self._times and cards:
             self._times -= 1
             at = 100 - self._times
             merge(self._cards, {key: [stamped({"staffId": str(at)}, changed_at=at, received_at=at)] for key in cards})
-        return self._cards.write_all(writes, until)
+        return self._cards.write_all(writes, until, **first)
 
 
 def test_a_card_that_another_request_changes_is_merged_again(nowhere):
