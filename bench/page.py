@@ -65,6 +65,8 @@ FLOOR = {
     "requests to a CRM whose events hold only ids": Key("lookups", "Events that only name", "requests to the CRM"),
     "a stored mapping, warm": Key("mapping", "Mapping from the table", "warm"),
     "the same, cold": Key("mapping", "Mapping from the table", "cold"),
+    "cards of a number, found by the index": Key("growth", "Who has", "a number of 1 card"),
+    "cards of a number that a hundred have": Key("growth", "Who has", "a number of 100 cards"),
     "first page of the console over a million cards": Key("growth", "The console", "1,000,000 cards"),
 }
 WEIGHT = {

@@ -145,6 +145,7 @@ def test_the_poller_of_the_bench_hands_a_queued_message_to_the_function():
 SHORT = {
     "peers": "peers.EVENTS, peers.ROUNDS, peers.PLAYS = 20, 2, {}",
     "webhook": "webhook.EVENTS, webhook.ROUNDS = 3, 1",
+    "growth": "growth.EVENTS, growth.ROUNDS, growth.SIZES, growth.SHARING = 2, 1, (10, 20), (1, 3)",
     "lookups": "lookups.EVENTS, lookups.ROUNDS, lookups.CONTACTS = 40, {0.0: 1}, 60",
 }
 
@@ -185,6 +186,13 @@ def test_no_crm_waits_for_its_own_api_and_a_night_without_changes_asks_once_a_ki
     assert 0 < found[0, "requests to the CRM"]["value"] < 1_000
     assert found[1, "an API that takes 0 ms a page"]["value"] > 0
     assert found[2, "requests to the CRM"]["value"] == 3
+
+
+def test_neither_a_number_nor_the_consoles_first_page_takes_more_calls_where_there_are_more_cards():
+    found = measured("growth")
+
+    assert found[2, "a number of 1 card, AWS calls"]["value"] == found[2, "a number of 3 cards, AWS calls"]["value"]
+    assert found[3, "AWS calls"]["value"] == 1
 
 
 def expression(code):

@@ -1,6 +1,5 @@
 """docs/cost.md: its arithmetic, done over again, and its counts, compared with the template and the code."""
 
-import json
 import re
 
 import pytest

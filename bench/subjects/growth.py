@@ -6,24 +6,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.corpus import START, person
+from bench.corpus import START, person, phone
+from bench.environment import TABLE
 from bench.measure import Figure, Table, alternating, cpu_each, ratios, spread
+from bench.subjects.lookups import Boto
 from bench.world import Nowhere, World, own
-from cli.console.server import Console
+from cli.console import reading
+from ops.numbers import found
 from ops.stack import Stack
 
 ROUNDS = 11
 EVENTS = 40
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 PHONES = (1, 2, 5, 10, 25, 50)
+SHARING = (1, 100)  # cards that have one number
 NEEDED_KIB = 4 * 1024**2  # of free memory, for the largest table
 MOST = 1.1
+MOST_CALLS = 5  # of a search by number
 LATER = itertools.count(1)
 
 
 def tables() -> list[Table]:
     """Measure."""
-    return [_table(), _phones(), _console()]
+    return [_table(), _phones(), _numbers(), _console()]
 
 
 def _table() -> Table:
@@ -75,13 +80,41 @@ def _phones() -> Table:
     return Table("Growth of a card (own CPU; ingest of a change and its delivery, phones seen before)", figures)
 
 
+def _numbers() -> Table:
+    worlds = {f"a number of {cards} card{'s' * (cards > 1)}": _sharing(cards) for cards in SHARING}
+    searches = {name: partial(found, _stack(Boto(world)), phone(0)) for name, world in worlds.items()}
+    taken = alternating(ROUNDS, {name: cpu_each(search, 5) for name, search in searches.items()})
+    one, _ = taken
+    figures = []
+    for name, search in searches.items():
+        each = spread(taken[name]).times(1e3)
+        figures.append(Figure(name, each.median, "ms", each, one, ratios(taken[name], taken[one])))
+        calls = worlds[name].aws.calls.total()
+        assert len(search()) == len(search()) > 0  # noqa: S101
+        figures.append(Figure(f"{name}, AWS calls", (worlds[name].aws.calls.total() - calls) / 2, "", most=MOST_CALLS))
+    return Table(
+        "Who has a number, by the index (CPU)", figures, ["keys say where to look, however many cards there are"]
+    )
+
+
+def _sharing(cards: int) -> World:
+    """Return a world with so many cards that have the same phone."""
+    world = World()
+    for number in range(1, cards + 1):
+        world.ingest(person(number).replace(phone(number * 50).encode(), phone(0).encode()))
+    return world
+
+
+def _stack(services: Any) -> Stack:
+    return Stack(
+        lambda _: services, {"CardsTable": TABLE, "ConnectionsSecret": "connections"}, "http://127.0.0.1:9/crm/"
+    )
+
+
 def _console() -> Table:
     scanned = {f"{size:,} cards": Scanned(size) for size in (1_000, SIZES[-1])}
-    consoles = {name: Console(one.stack()) for name, one in scanned.items()}
-    works = {name: cpu_each(partial(console.answer, "GET", "book", {}), 5) for name, console in consoles.items()}
+    works = {name: cpu_each(partial(reading.book, _stack(one), "", "", ""), 5) for name, one in scanned.items()}
     taken = alternating(ROUNDS, works)
-    for console in consoles.values():
-        console.close()
     few, many = taken
     each = spread(taken[many]).times(1e3)
     ratio = ratios(taken[many], taken[few])
@@ -103,10 +136,6 @@ class Scanned:
         self.size = size
         self.calls = 0
         (self._row,) = (row for key, row in filled(1).aws.memory.rows.items() if key.endswith("#contact:1"))
-
-    def stack(self) -> Stack:
-        """Return the stack."""
-        return Stack(lambda _: self, {"CardsTable": "cards"}, "http://127.0.0.1:9/crm/")
 
     def scan(self, *, Limit: int, **_: Any) -> dict[str, Any]:  # noqa: N803 - as boto3 names it
         """Return the first page."""
