@@ -23,5 +23,5 @@ def read(path: Path, kind: type[T], anew: str) -> T | None:
         return None
     try:
         return kind(**json.loads(path.read_text("utf-8")))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise click.ClickException(f"{path.name} is no checkpoint: {anew} begins from the start") from None

@@ -34,7 +34,7 @@ def sent(stack: Stack, entry: Connection, sample: Sample, method: str = "POST") 
     """Send a sample; raise ClickException where it can carry no proof, or nothing answers."""
     try:
         request = signed(entry.verify, Request(sample.body, sample.headers, received_at=stack.clock()))
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise click.ClickException(f"the sample cannot carry a proof of the scheme {entry.verify['scheme']}") from None
     url = stack.hooks_url + entry.name + (f"/{quote(request.token, safe='')}" if request.token else "")
     url += f"?{urlencode(sample.query)}" if sample.query else ""

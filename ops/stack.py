@@ -108,7 +108,7 @@ class Stack:
         text = self.client("secretsmanager").get_secret_value(SecretId=self.ids[name]).get("SecretString", "")
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise click.ClickException(f"{name} holds no JSON object: repair its value in Secrets Manager.")
@@ -177,7 +177,7 @@ def in_local_world(port: str) -> Stack:
         with direct.open(f"{address}/_local", timeout=5) as answer:
             found = json.load(answer)
         endpoint, region, ids = found["endpoint"], found["region"], found["ids"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise click.ClickException(
             f"no local world answers on port {port}: start it with `make run`, or name its port with BRIDGE_PORT=…"
         ) from None

@@ -289,6 +289,18 @@ def test_what_surrounds_src_imports_nothing_above_itself(room, above):
     assert not {room_of(name) for tree in trees for name in imported(tree)} & above
 
 
+@pytest.mark.parametrize("room", ["cli", "local", "ops"])
+def test_a_text_nested_too_deep_is_caught_where_a_wrong_one_is(room):
+    """Python raises RecursionError for it, which is no ValueError."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / room).rglob("*.py")]
+    tries = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Try)]
+    reading = [node for node in tries if re.search(r"\b(json|tomllib)\.loads?\(", "".join(map(ast.unparse, node.body)))]
+    caught = [" ".join(ast.unparse(handler.type) for handler in node.handlers if handler.type) for node in reading]
+
+    assert caught
+    assert [one for one in caught if "ValueError" in one and "RecursionError" not in one] == []
+
+
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 
 

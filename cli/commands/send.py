@@ -35,7 +35,7 @@ def _told(answered: Answer) -> int:
     """Print an answer; return an exit code."""
     try:
         answer = json.loads(answered.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     status = answered.status
     taken = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES

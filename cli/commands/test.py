@@ -49,7 +49,7 @@ def _passes(case: Case, *, update: bool) -> bool:
     """Return whether a case is as expected, and print why not."""
     try:
         now = written(case.outcomes())
-    except (BadMapping, ValueError) as error:
+    except (BadMapping, ValueError, RecursionError) as error:
         _print_failure(case, [str(error)])
         return False
     before = case.expected.read_text("utf-8") if case.expected.exists() else ""
@@ -67,7 +67,7 @@ def _passes(case: Case, *, update: bool) -> bool:
 def _same(before: str, now: str) -> bool:
     try:
         return bool(json.loads(before) == json.loads(now))
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from cli.console.reading import card_of_key
 from ops.erasing import AT_RINGOSTAT, erased
 from ops.left_behind import taken_off
 from ops.refused import retried
@@ -9,7 +10,7 @@ from ops.rejected_queue import Held
 from ops.replay import Replay
 from ops.stack import Stack
 from ops.times import counted
-from ops.views import is_card, row
+from ops.views import row
 
 
 def replay(stack: Stack, identities: Collection[str]) -> str:
@@ -26,8 +27,8 @@ def replay(stack: Stack, identities: Collection[str]) -> str:
 
 def retry(stack: Stack, key: str) -> str:
     """Post a refused card once more."""
-    known = stack.cards.read([key]).get(key)
-    if known is None or not row(known)["state"].startswith("refused"):
+    known = card_of_key(stack, key)
+    if not row(known)["state"].startswith("refused"):
         return "The card is not refused any more."
     return (
         "The card is due again." if retried(stack, [known]) else "The card changed meanwhile, which ends its refusal."
@@ -36,8 +37,7 @@ def retry(stack: Stack, key: str) -> str:
 
 def erase(stack: Stack, key: str) -> str:
     """Erase a card for good."""
-    if not is_card(key) or key not in stack.cards.read([key]):
-        raise LookupError("There is no card of this key.")
+    card_of_key(stack, key)
     traces = erased(stack, key)
     words = f"{key} erased; {counted(len(traces.of_it), 'rejected event')} of it deleted. {AT_RINGOSTAT}"
     unknown = f" {counted(len(traces.unknown), 'rejected event')} of no known card: look for this one's."
@@ -46,4 +46,5 @@ def erase(stack: Stack, key: str) -> str:
 
 def remove(stack: Stack, key: str) -> str:
     """Take a card off the list of those left behind."""
+    card_of_key(stack, key)
     return "The card is taken off." if taken_off(stack, [key]) else "The card is not left behind any more."

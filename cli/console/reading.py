@@ -69,13 +69,17 @@ def _fits(card: Card, text: str) -> bool:
     return all(word in values for word in text.casefold().split())
 
 
+def card_of_key(stack: Stack, key: str) -> Card:
+    """Return a card; raise LookupError if there is none of this key."""
+    known = stack.cards.read([key]) if is_card(key) else {}
+    if key not in known:
+        raise LookupError("There is no card of this key.")
+    return known[key]
+
+
 def card(stack: Stack, key: str) -> Json:
     """Return all that is known of a card."""
-    if not is_card(key):
-        raise LookupError("This is no key of a card.")
-    known, now = stack.cards.read([key]).get(key), stack.clock()
-    if known is None:
-        raise LookupError("There is no card of this key.")
+    known, now = card_of_key(stack, key), stack.clock()
     fields = [
         {"name": name, "value": stamp.value, "changedAt": stamp.changed_at, "receivedAt": stamp.received_at}
         for name, stamp in known.fields.items()
@@ -133,14 +137,15 @@ def _wants(stack: Stack, name: str) -> Json:
 
 def due(stack: Stack, project: int, after: str = "") -> Json:
     """Return a page of the cards of a project that are due, newest first."""
-    keys, more = stack.cards.part(str(project), EVER_MS, LISTED, newest=True, after=_place(after))
+    keys, more = stack.cards.part(str(project), EVER_MS, LISTED, newest=True, after=_place(after, str(project)))
     known = stack.cards.read(keys)
     return {"cards": [row(known[key]) for key in keys if key in known], "after": _text(more)}
 
 
 def left_behind(stack: Stack, project: int, after: str = "") -> Json:
     """Return a page of the cards of a project that are left behind, the oldest first."""
-    keys, more = stack.cards.part(left_behind_part(project), EVER_MS, LISTED, after=_place(after))
+    part = left_behind_part(project)
+    keys, more = stack.cards.part(part, EVER_MS, LISTED, after=_place(after, part))
     known = stack.cards.read(keys)
     cards = [left(known[key])._asdict() for key in keys if key in known and is_left_behind(known[key])]
     return {"cards": cards, "after": _text(more)}
@@ -193,11 +198,16 @@ def connections(stack: Stack) -> Json:
     }
 
 
-def _place(after: str) -> Json | None:
-    place = json.loads(after) if after else None
-    if place is not None and not isinstance(place, dict):
-        raise ValueError("This is no place of the table.")
-    return place
+def _place(after: str, part: str = "") -> Json | None:
+    """Return where a page of the table, or of a part of its index, begins; raise ValueError for what is no place."""
+    if not after:
+        return None
+    match json.loads(after):
+        case {"key": {"S": str(key)}, "due_at": {"N": str(at)}} if key and part:
+            return {"key": {"S": key}, "due": {"S": part}, "due_at": {"N": str(int(at))}}
+        case {"key": {"S": str(key)}} if key and not part:
+            return {"key": {"S": key}}
+    raise ValueError("This is no place of the table.")
 
 
 def _text(place: Json | None) -> str:

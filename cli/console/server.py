@@ -31,6 +31,7 @@ FOLDERS = (Path(__file__).with_name("page"), SHARED)
 API = "/api/"
 TOKEN = "x-bridge-console"  # noqa: S105 - the name of a header
 LARGEST_BODY = 65_536
+WRONG = "The request is wrong: a value of it, or of this page's address, is missing or malformed. Open the page again."
 
 Given = Mapping[str, Any]
 Route = Callable[[Stack, Given], Any]
@@ -47,10 +48,10 @@ READ: Mapping[str, Route] = {
     "connections": lambda stack, _: reading.connections(stack),
 }
 ACT: Mapping[str, Route] = {
-    "replay": lambda stack, given: acting.replay(stack, [str(one) for one in given["ids"]]),
-    "retry": lambda stack, given: acting.retry(stack, str(given["key"])),
-    "erase": lambda stack, given: acting.erase(stack, str(given["key"])),
-    "remove": lambda stack, given: acting.remove(stack, str(given["key"])),
+    "replay": lambda stack, given: acting.replay(stack, given["ids"]),
+    "retry": lambda stack, given: acting.retry(stack, given["key"]),
+    "erase": lambda stack, given: acting.erase(stack, given["key"]),
+    "remove": lambda stack, given: acting.remove(stack, given["key"]),
 }
 
 
@@ -116,8 +117,8 @@ class Console:
         if not _same(come.headers.get(TOKEN, ""), self.token):
             return said(HTTPStatus.UNAUTHORIZED, {"error": "Open the address that `bridge console` has printed."})
         try:
-            given = dict(parse_qsl(parts.query)) if come.method == "GET" else dict(json.loads(come.body))
-        except (ValueError, TypeError):
+            given = dict(parse_qsl(parts.query)) if come.method == "GET" else {**json.loads(come.body)}
+        except (ValueError, TypeError, RecursionError):
             return said(HTTPStatus.BAD_REQUEST, {"error": "The body is not a JSON object."})
         return self.answer(come.method, parts.path.removeprefix(API), given)
 
@@ -134,15 +135,23 @@ class Console:
 
     def _done(self, route: Route, given: Given) -> Reply:
         try:
-            return said(HTTPStatus.OK, route(self.stack, given))
-        except (KeyError, ValueError, TypeError):
-            return said(HTTPStatus.BAD_REQUEST, {"error": "The request is not one of this page."})
+            return said(HTTPStatus.OK, route(self.stack, _checked(given)))
+        except (KeyError, ValueError, TypeError, RecursionError):
+            return said(HTTPStatus.BAD_REQUEST, {"error": WRONG})
         except LookupError as error:
             return said(HTTPStatus.NOT_FOUND, {"error": str(error)})
         except (ClientError, BotoCoreError, BridgeError) as error:
             return said(HTTPStatus.BAD_GATEWAY, {"error": sentence(error)})
         except click.ClickException as error:
             return said(HTTPStatus.BAD_GATEWAY, {"error": error.message})
+
+
+def _checked(given: Given) -> Given:
+    """Return what is asked with; raise TypeError unless `ids` is a list of texts and all else is text."""
+    for name, value in given.items():
+        if not isinstance(value, list if name == "ids" else str) or not all(isinstance(one, str) for one in value):
+            raise TypeError(name)
+    return given
 
 
 def _cookie(headers: Mapping[str, str], name: str) -> str:

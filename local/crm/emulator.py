@@ -252,7 +252,7 @@ class Crms:
             return absent()
         try:
             return said(HTTPStatus.OK, route(**(json.loads(body) if body else {})))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
     def _state(self) -> dict[str, Any]:

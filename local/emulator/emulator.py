@@ -264,7 +264,7 @@ class Emulator:
             return absent()
         try:
             return said(HTTPStatus.OK, route())
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
 

@@ -135,7 +135,7 @@ class Desk:
             return said(HTTPStatus.NOT_FOUND, {"error": "There is no such page."})
         try:
             return said(HTTPStatus.OK, route())
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             return said(HTTPStatus.BAD_REQUEST, {"error": str(error)})
         except click.ClickException as error:
             return said(HTTPStatus.BAD_REQUEST, {"error": error.message})

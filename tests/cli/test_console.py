@@ -5,11 +5,12 @@ import json
 import re
 from contextlib import closing
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 
 from cards.card import is_left_behind
-from cli.console.server import ACT, READ, TOKEN, Console
+from cli.console.server import ACT, READ, TOKEN, WRONG, Console
 from ops.insights import story_link
 from ops.stack import Stack
 from tests.cli.people import person
@@ -22,7 +23,7 @@ def ask(console, method, target, *, body=None, **headers):
     """Ask by plain HTTP, with exactly these headers."""
     connection = http.client.HTTPConnection("127.0.0.1", console.port, timeout=20)
     given = {name.replace("_", "-"): text for name, text in headers.items()}
-    connection.request(method, target, None if body is None else json.dumps(body), given)
+    connection.request(method, target, body if isinstance(body, bytes | None) else json.dumps(body), given)
     reply = connection.getresponse()
     text = reply.read()
     connection.close()
@@ -216,9 +217,10 @@ def test_a_card_is_erased_as_the_verb_does_it(console, bridge):
     assert bridge.post("acme", person(at="2026-03-02T10:00:00.000Z")).body["skipped"][0]["code"] == "erased"
 
 
-@pytest.mark.parametrize("wanted", ["106#throttle", "#projects", "106#Pipedrive#contact:1"])
-def test_only_a_card_that_is_there_can_be_erased(console, bridge, wanted):
-    assert api(console, "erase", {"key": wanted})[0] == 404
+@pytest.mark.parametrize("wanted", ["106#throttle", "#projects", "106#Pipedrive#contact:1", "no key"])
+@pytest.mark.parametrize("name", ["retry", "erase", "remove"])
+def test_only_to_a_card_that_is_there_something_is_done(console, bridge, name, wanted):
+    assert api(console, name, {"key": wanted}) == (404, {"error": "There is no card of this key."})
     assert "erased" not in bridge.cards.row(wanted)
 
 
@@ -283,10 +285,61 @@ def test_connections_are_shown_without_secrets_and_with_their_last_events(consol
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [(["no", "object"], 400), ({}, 400), ({"key": 1}, 404), ({"key": {"a": 1}}, 404)]
+    "name",
+    ["find", "card", "event", *(f"{one}{of}" for one in ("due", "left") for of in ("", "?project=", "?project=abc"))],
 )
-def test_a_request_that_is_not_the_pages_is_answered(console, body, status):
-    assert api(console, "erase", body)[0] == status
+def test_a_view_whose_value_is_missing_or_wrong_is_a_wrong_request(console, name):
+    assert api(console, name) == (400, {"error": WRONG})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, *({name: one} for name in ("key", "ids") for one in (None, 1, {"a": KEY}, [1])), {"key": [KEY]}, {"ids": KEY}],
+)
+@pytest.mark.parametrize("name", ACT)
+def test_an_act_with_a_value_that_is_missing_or_of_another_type_is_not_done(console, name, body):
+    assert api(console, name, body) == (400, {"error": WRONG})
+
+
+@pytest.mark.parametrize("body", [["no", "object"], [["key", KEY]], b"", b"\xff", b"[" * 60_000], ids=range(5))
+@pytest.mark.parametrize("name", ACT)
+def test_a_body_that_is_no_object_is_told(console, name, body):
+    assert api(console, name, body) == (400, {"error": "The body is not a JSON object."})
+
+
+OF_A_TABLE = (
+    "abc",
+    "null",
+    '""',
+    "{}",
+    "[]",
+    "[" * 50_000,
+    '{"key": "a"}',
+    '{"key": {"S": 1}}',
+    '{"due": {"S": "106"}}',
+)
+OF_AN_INDEX = (*OF_A_TABLE, '{"key": {"S": "a"}}', '{"key": {"S": "a"}, "due_at": {"N": "x"}}')
+
+
+@pytest.mark.parametrize(
+    ("view", "after"),
+    [("book?", one) for one in OF_A_TABLE]
+    + [(f"{name}?project=106&", one) for name in ("due", "left") for one in OF_AN_INDEX],
+    ids=repr,
+)
+def test_a_place_at_which_no_page_has_ended_is_a_wrong_request(console, view, after):
+    assert api(console, f"{view}after={quote(after)}") == (400, {"error": WRONG})
+
+
+def test_the_index_is_read_on_from_where_a_page_ended(console, bridge):
+    for number in range(1, 52):
+        bridge.post("acme", person(number))
+
+    first = api(console, "due?project=106")[1]
+    second = api(console, f"due?project=106&after={quote(first['after'])}")[1]
+
+    assert (len(first["cards"]), len(second["cards"]), second["after"]) == (50, 1, "")
+    assert second["cards"][0] not in first["cards"]
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,13 @@ def test_a_connection_of_the_queue_alone_takes_no_requests(sending, bridge):
     assert "only by the queue" in sending(person(), "--connection", "acme").err
 
 
+@pytest.mark.parametrize("body", ["[]", "[" * 60_000], ids=["no object", "too deep"])
+def test_a_body_without_a_place_for_the_token_is_told(sending, bridge, body):
+    put(bridge, {"acme": connection("pipedrive", verify={"scheme": "body-token", "field": "token", "token": KEY})})
+
+    assert "the sample cannot carry a proof of the scheme body-token" in sending(body, "--connection", "acme").err
+
+
 def test_an_entrance_that_is_down_is_told(online, tmp_path):
     (tmp_path / "a.json").write_text("{}")
 

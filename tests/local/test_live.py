@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,9 @@ from local.emulator import book as books
 from local.emulator.book import Book
 from local.emulator.live import Changes
 from local.emulator.traffic import Request, Traffic
+from local.logs import Logs
+from local.page.desk import Desk
+from ops.stack import Stack
 
 KEY = "local-key"
 CARD = {
@@ -137,10 +141,15 @@ def test_traffic_and_calls_tell_the_newest_first_and_no_more_than_asked():
 
 
 @pytest.mark.parametrize(
-    "identity", ["", "[]", "[1,2,3,4,5,6]", "nonsense"], ids=["empty", "too short", "too long", "not JSON"]
+    "identity",
+    ["", "[]", "[1,2,3,4,5,6]", "nonsense", "[" * 60_000],
+    ids=["empty", "too short", "too long", "not JSON", "too deep"],
 )
 def test_a_card_that_cannot_be_meant_is_a_bad_request(emulator, identity):
+    desk = Desk(emulator, Stack(lambda _: None, {}, ""), {}, Logs(Path()))
+
     assert emulator.control("GET", f"/_emulator/card?id={identity}", b"").status == 400
+    assert desk.control("GET", f"/_bridge/card?id={identity}", b"").status == 400
 
 
 def test_a_card_tells_when_each_of_its_states_landed(emulator):
