@@ -289,7 +289,7 @@ def test_what_surrounds_src_imports_nothing_above_itself(room, above):
     assert not {room_of(name) for tree in trees for name in imported(tree)} & above
 
 
-@pytest.mark.parametrize("room", ["cli", "local", "ops"])
+@pytest.mark.parametrize("room", ["src", "cli", "local", "ops"])
 def test_a_text_nested_too_deep_is_caught_where_a_wrong_one_is(room):
     """Python raises RecursionError for it, which is no ValueError."""
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / room).rglob("*.py")]

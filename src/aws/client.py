@@ -249,7 +249,7 @@ def _pool(url: str) -> urllib3.HTTPConnectionPool:
 def _read(received: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(received) if received else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
 

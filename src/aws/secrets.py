@@ -23,7 +23,7 @@ class Secret(Kept[dict[str, Any]]):
 def _object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise BadConnection("The secret holds no JSON object: repair its value in Secrets Manager.")

@@ -74,5 +74,5 @@ def _said(body: str) -> tuple[list[str], bool]:
             failed("a wake-up is left in the queue", NewerSchema())
             return [], True
         return [key for key in message["keys"] if isinstance(key, str) and CARD.match(key)], False
-    except (AttributeError, ValueError, TypeError, KeyError):
+    except (AttributeError, ValueError, TypeError, KeyError, RecursionError):
         return [], False

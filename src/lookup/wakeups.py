@@ -67,7 +67,7 @@ def _said(body: str) -> tuple[str, bool]:
             failed("a wake-up is left in the queue", NewerSchema())
             return "", True
         return str(message["connection"]), False
-    except (AttributeError, ValueError, TypeError, KeyError):
+    except (AttributeError, ValueError, TypeError, KeyError, RecursionError):
         return "", False
 
 

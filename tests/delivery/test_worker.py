@@ -109,7 +109,9 @@ def test_a_wakeup_for_a_card_that_is_not_due_does_nothing(bridge, ringostat):
     assert len(ringostat.requests) == 1
 
 
-@pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"keys": 5}', '{"keys": [5, null, "x"]}', "no JSON"])
+@pytest.mark.parametrize(
+    "body", ["", "{}", "[]", "null", '{"keys": 5}', '{"keys": [5, null, "x"]}', "no JSON", "[" * 60_000]
+)
 def test_a_message_that_is_no_wakeup_is_acknowledged(bridge, body):
     record = {"messageId": "m", "receiptHandle": "r", "body": body, "attributes": {"ApproximateReceiveCount": "1"}}
     assert Run(bridge.worker, bridge.clock.time + 60_000).deliver(wakeups_of({"Records": [record]})) == {

@@ -167,7 +167,7 @@ class _Lexer(lexer.Lexer):  # type: ignore[misc]  # the library has no types
         written = self._consume_until("`").replace("\\`", "`")
         try:
             return {"type": "literal", "value": json.loads(written), "start": start, "end": self._position}
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadExpression(
                 "what stands in backquotes is not JSON", start, "a text stands in single quotes"
             ) from None
