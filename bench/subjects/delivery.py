@@ -13,7 +13,7 @@ import urllib3
 
 from bench.corpus import FORM, kommo
 from bench.environment import ROOT
-from bench.measure import Figure, Table, alternating, ratios, spread
+from bench.measure import Figure, Table, alternating, cpu_each, ratios, spread
 from bench.world import World
 from cards.card import Card
 from cards.endpoints import compose
@@ -35,7 +35,7 @@ class Server(NamedTuple):
 
 
 SERVERS = (
-    Server("a stub that does nothing", ("bench.stub",), (1, 10, 100, 1000), 11, shows_cpu=True),
+    Server("a stub that does nothing", ("bench.stub",), (1, 10, 100, 1000), 11, LEAST, shows_cpu=True),
     Server(
         "the emulator, which checks", ("local.emulator", "--port", "0", "--project", "106=local-key"), (100, 1000), 7
     ),
@@ -50,14 +50,15 @@ def tables() -> list[Table]:
         with running(server) as url:
             for cards in server.cards:
                 figures += _compared(url, cards, server)
+    figures.append(_json_alone(figures))
     return [
         Table(
             "Delivery of due cards (contacts a second, wall time without AWS) against urllib3 over ready bodies",
             figures,
             [
                 "the server is another process; the loop's connection and ours are kept",
-                "the target is for a server that takes some time, as Ringostat does; else the loop has nothing to do",
                 "ours claims, reads, composes, posts, judges and records; the loop only posts",
+                "JSON alone: the fields of the cards read and their bodies written, without anything else",
                 "CPU is that of the client's process alone",
             ],
         )
@@ -112,6 +113,24 @@ def _compared(url: str, cards: int, server: Server) -> list[Figure]:
     ]
 
 
+def _json_alone(figures: Sequence[Figure]) -> Figure:
+    """Return what the JSON of a card takes, and how many times that is of what the loop takes."""
+    cards = _cards(BATCH)
+    texts = [json.dumps(card.fields) for card in cards]
+    payloads = [_payload(card) for card in cards]
+
+    def work() -> None:
+        for text, payload in zip(texts, payloads, strict=True):
+            json.loads(text)
+            json.dumps(payload)
+
+    each = spread(alternating(11, {"": cpu_each(work, 10)})[""]).times(1e6 / BATCH)
+    (ours,) = (one for one in figures if one.name == "1,000 due, CPU")
+    assert ours.ratio  # noqa: S101
+    loop = ours.value / ours.ratio.median
+    return Figure("1,000 due, JSON alone, CPU", each.median, "µs a contact", each, "the loop", each.times(1 / loop))
+
+
 def _clocked(spent: list[float], world: World, work: Callable[[], Any]) -> float:
     """Return the wall time of work, AWS left out, and note its CPU time."""
     inside, cpu, wall = world.aws.seconds, time.process_time(), time.perf_counter()
@@ -136,14 +155,17 @@ def _deliver(world: World, cards: int) -> None:
 
 def _bodies(cards: int) -> list[bytes]:
     """Return the bodies that ours would post for so many cards."""
-    world = World()
-    world.ingest(kommo(1, BATCH), "kommo", FORM)
-    read = world.cards.read([f"106#Kommo#contact:{number}" for number in range(1, BATCH + 1)]).values()
-    composed = [_payload(card) for card in read]
+    composed = [_payload(card) for card in _cards(BATCH)]
     return [
         json.dumps({"contacts": composed[: min(BATCH, cards - start)]}, separators=(",", ":")).encode()
         for start in range(0, cards, BATCH)
     ]
+
+
+def _cards(number: int) -> list[Card]:
+    world = World()
+    world.ingest(kommo(1, number), "kommo", FORM)
+    return list(world.cards.read([f"106#Kommo#contact:{one}" for one in range(1, number + 1)]).values())
 
 
 def _payload(card: Card) -> Any:

@@ -25,7 +25,7 @@ from local.in_process import Context
 EVENTS = 10_000
 ROUNDS = 10
 BATCH = 10
-LEAST = 3
+LEAST = 4
 NEW = itertools.count(1, EVENTS)
 
 
