@@ -119,6 +119,9 @@ def _told_where(error: click.ClickException) -> click.ClickException:
     if isinstance(error, click.NoSuchOption) and error.ctx and isinstance(error.ctx.command, click.Group):
         path = error.ctx.command_path
         return click.UsageError(f"{error.message} Write it after the verb: {path} VERB {error.option_name}", error.ctx)
+    if isinstance(error, click.NoSuchOption) and error.ctx and not error.option_name.lstrip("-")[:1].isalpha():
+        hint = f"A value begins with a minus? Options first, and write -- before it: {error.ctx.command_path} -- VALUE"
+        return click.UsageError(f"{error.message} {hint}", error.ctx)
     return error
 
 

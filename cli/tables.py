@@ -164,7 +164,12 @@ def _matched(headers: Sequence[str], given: Mapping[str, str], id_from: str) -> 
         raise click.BadParameter(f"there is no header {unknown[0]!r}", param_hint="--map")
     if wrong := next((field for field in given.values() if field and field not in FIELDS), None):
         raise click.BadParameter(f"there is no field {wrong!r}: it is one of {', '.join(FIELDS)}", param_hint="--map")
-    meant = [given[header] if header in given else field_of(header) for header in headers]
+    plain = [names.plain(header) for header in headers]
+    family = None if "last" in given.values() else names.family(plain)
+    meant = [
+        given[header] if header in given else "last" if name == family else field_of(header)
+        for header, name in zip(headers, plain, strict=True)
+    ]
     _check_id(headers, meant, id_from)
     fields = _telling(headers, meant, id_from)
     counts = Counter(field for field in fields if field not in (*LISTS, "companyName", ""))

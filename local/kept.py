@@ -6,17 +6,38 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local import template
+from local.ministack import NotReady
 
 FILE = template.ROOT / "build" / "kept.json"  # Git ignores build/
 BATCH = 25  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 
 Json = Any
+NOTHING: Json = {"secrets": {}, "rows": [], "book": {}}
 
 
 def read(path: Path | None) -> Json:
-    """Return what an earlier run left, nothing of it where there is none."""
-    return json.loads(path.read_text("utf-8")) if path and path.exists() else {"secrets": {}, "rows": [], "book": {}}
+    """Return what an earlier run left, nothing of it where there is none; raise NotReady for what no run can have."""
+    if path is None:
+        return NOTHING
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _checked(json.loads(path.read_text("utf-8"))) if path.exists() else NOTHING
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}"
+        raise NotReady(f"KEEP={path} cannot be a file ({why}): name another file, or 1 for the usual one.") from None
+    except (ValueError, RecursionError) as error:
+        raise NotReady(f"KEEP={path} is not what a run has left ({error}): delete it, or name another file.") from None
+
+
+def _checked(kept: Json) -> Json:
+    match kept:
+        case {"secrets": dict(secrets), "rows": list(rows), "book": dict()}:
+            if all(isinstance(one, dict) for one in (*secrets.values(), *rows)):
+                return kept
+    raise ValueError("its secrets, rows or book are missing or broken")
 
 
 def write(path: Path, kept: Json) -> None:
@@ -36,10 +57,13 @@ def rows(dynamodb: Any, table: str) -> list[Json]:
 
 
 def put_rows(dynamodb: Any, table: str, items: list[Json]) -> None:
-    """Store rows as they were."""
+    """Store rows as they were; raise NotReady for what are none."""
     for first in range(0, len(items), BATCH):
         puts = [{"PutRequest": {"Item": item}} for item in items[first : first + BATCH]]
-        dynamodb.batch_write_item(RequestItems={table: puts})
+        try:
+            dynamodb.batch_write_item(RequestItems={table: puts})
+        except (BotoCoreError, ClientError):
+            raise NotReady("The kept rows are not what the cards table takes: delete the file of KEEP.") from None
 
 
 def added(secrets: Any, ids: Mapping[str, str], own: Mapping[str, Mapping[str, Json]]) -> Json:

@@ -99,6 +99,7 @@ class World:
     ) -> None:
         for name, port in ports._asdict().items():
             _check_free(port, variable(name))
+        self._left = kept.read(keep)
         self.connections = {f"demo-{path.stem}": _connection(path.stem) for path in _presets(source)}
         self._directory = Path(tempfile.mkdtemp(prefix="ringostat-bridge-"))
         self._stops: list[Callable[[], None]] = [lambda: shutil.rmtree(self._directory, ignore_errors=True)]
@@ -160,7 +161,7 @@ class World:
             "AuthKeysSecret": {str(PROJECT): {"auth_key": AUTH_KEY}},
             "ApiKeysSecret": {f"demo-{crm}": self.crms.secret(crm) for crm in CRMS},
         }
-        secrets, left = self.aws.client("secretsmanager"), kept.read(keep)
+        secrets, left = self.aws.client("secretsmanager"), self._left
         for name, entries in own.items():
             value = {**entries, **left["secrets"].get(name, {})}
             secrets.put_secret_value(SecretId=self.ids[name], SecretString=json.dumps(value))
@@ -179,7 +180,7 @@ class World:
     def _fill_book(self, book: Mapping[str, Json]) -> None:
         """Post what Ringostat's contact book held."""
         headers = {"auth-key": AUTH_KEY, "x-project-id": str(PROJECT), "Content-Type": "application/json"}
-        for name in filter(book.get, book):
+        for name in filter(book.get, ENDPOINTS):
             url, body = self.ringostat_url + ENDPOINTS[name].path, json.dumps({name: book[name]}).encode()
             if request("POST", url, body, headers).status != HTTPStatus.OK:
                 raise NotReady(f"The kept {name} are not what Ringostat takes: delete the file of KEEP.")

@@ -1,7 +1,6 @@
 """Stored mappings as commands handle them: what the functions can read, and what the next version of one would be."""
 
 import json
-import tomllib
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from connections import Connection, connection_of
 from errors import BadConnection, OperatorError
 from intake.employees import ids_of
 from mapping.language import loader
+from mapping.language.parser import data_of
 from mapping.language.rule import STAFF
 from mappings import Bundle, Tables, Version, newest, puts
 from ops.offline import Offline
@@ -110,7 +110,7 @@ def drafted(stack: Stack, name: str, number: int, text: str, tables: Tables) -> 
 def _named(text: str) -> set[str]:
     """Return the mappings that a text names; none where it is no TOML, which its loader reports."""
     try:
-        data = tomllib.loads(text)
+        data = data_of(text)
     except (ValueError, RecursionError):
         return set()
     return {name for key in ("extends", "api") if isinstance(name := data.get(key), str)}

@@ -54,7 +54,7 @@ def command(stack: Stack, number: str | None, project: int | None, *, again: boo
     if as_json:
         say_json([_document(one, text) for one, text in texts])
     else:
-        _print(texts)
+        _print(texts, project)
     return exits.FINE if cards else exits.WRONG
 
 
@@ -66,7 +66,7 @@ def _rebuild(stack: Stack) -> None:
         say(f"{done.young:,} entries are younger than 10 minutes and were left", error=True)
 
 
-def _print(texts: list[tuple[Found, str]]) -> None:
+def _print(texts: list[tuple[Found, str]], project: int | None) -> None:
     for (card, number), text in texts:
         shown = row(card)
         say(Cell(card.key, "bold"), "  ", Cell(state(card), "cyan"))
@@ -76,7 +76,7 @@ def _print(texts: list[tuple[Found, str]]) -> None:
     if len(texts) > 1:
         say("Several cards have this number. Ringostat does not document whose name it shows: correct it in the CRM.")
     if not texts:
-        say("No card has this number.")
+        say(f"No card of project {project} has it: leave --project out." if project else "No card has this number.")
         for line in NONE:
             say(line)
 

@@ -5,6 +5,7 @@ fields.
 """
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 # The likeliest first. A field that no name of a body is one of is not in the body.
@@ -18,7 +19,7 @@ NAMES: dict[str, tuple[str, ...]] = {
                  "leadname", "yourname", "namefull", "contactfullname", "realname", "nickname", "піб", "фио",
                  "pib", "fio", "імяклієнта", "имяклиента", "контакт", "клієнт", "клиент", "kontaktname", "kundenname"),
     "last": ("lastname", "surname", "familyname", "namelast", "contactlastname", "lname", "last",
-             "прізвище", "фамилия", "nachname", "familienname"),
+             "прізвище", "фамилия", "nachname", "familienname", "zuname"),
     "first": ("firstname", "givenname", "forename", "namefirst", "contactfirstname", "fname", "first", "імя", "имя",
               "vorname"),
     "patronymic": ("patronymic", "middlename", "secondname", "namemiddle", "побатькові", "отчество"),
@@ -174,6 +175,14 @@ _CODE = re.compile(r"[\w.:/-]{2,100}", re.ASCII)
 def plain(name: str) -> str:
     """Return a name as it is compared: `Client_ID`, `client-id` and `clientId` are the same."""
     return re.sub(r"[\W_ʼ]+", "", name).lower()  # the apostrophe of Ukrainian is a letter in Unicode
+
+
+def family(beside: Collection[str]) -> str | None:
+    """Return which of a record's plain names is the last name because of the others: `name` beside `vorname` alone.
+
+    Beside an English first name it stays the whole one: many CRMs send both.
+    """
+    return "name" if "vorname" in beside and not any(last in beside for last in NAMES["last"]) else None
 
 
 def is_phone(name: str) -> bool:

@@ -133,8 +133,9 @@ def place_of(
 
 def _by_meaning(fields: Fields) -> dict[str, list[Field]]:
     usual: dict[str, list[Field]] = {}
+    family = names.family(fields)
     for name, field in fields.items():
-        for meaning in names.MEANT.get(name, ()):
+        for meaning in ("last",) if name == family else names.MEANT.get(name, ()):
             usual.setdefault(meaning, []).append(field)
     for meaning, found in usual.items():
         if len(found) > 1:

@@ -583,6 +583,24 @@ def test_a_spreadsheets_number_of_a_day_is_told_with_a_remedy(cell, is_day):
     assert ("yyyy-mm-dd" in row.problem) is is_day
 
 
+@pytest.mark.parametrize(
+    ("headers", "given", "fields"),
+    [
+        ("Vorname,Name", {}, ["first", "last"]),
+        ("Vorname,Name,Kontaktname", {}, ["first", "last", "fullName"]),
+        ("Vorname,Nachname,Name", {}, ["first", "last", "fullName"]),
+        ("Vorname,Zuname,Name", {}, ["first", "last", "fullName"]),
+        ("Vorname,Name", {"Name": "fullName"}, ["first", "fullName"]),
+        ("Vorname,Name,Familie", {"Familie": "last"}, ["first", "fullName", "last"]),
+        ("First name,Name", {}, ["first", "fullName"]),
+    ],
+)
+def test_name_beside_a_german_first_name_alone_is_the_last_name(headers, given, fields):
+    lines = csv_lines(f"id,{headers}\n")
+
+    assert Table(lines, given, Reading()).fields == ["externalId", *fields]
+
+
 def test_a_company_without_an_id_is_ignored():
     assert table("id,company\n").fields == ["externalId", ""]
     assert table("id,company,company id\n").fields == ["externalId", "companyName", "companyId"]

@@ -50,6 +50,12 @@ def test_a_verb_that_does_not_exist_is_exit_code_1(run):
         (["statsu"], "Did you mean 'status'?"),
         (["rejected", "lsit"], "Did you mean 'list'?"),
         (["rejected", "--local"], "Write it after the verb: bridge rejected VERB --local"),
+        *(
+            (["who", typed], "write -- before it: bridge who -- VALUE")
+            for typed in ("-067 000 00 01", "- 067", "--067", "-(067)")
+        ),
+        (["status", "acme", "-100123"], "write -- before it: bridge status -- VALUE"),
+        (["who", "067", "--projct", "1"], "Did you mean '--project'?"),
     ],
 )
 def test_a_misspelt_verb_and_an_option_before_the_verb_are_told_what_was_meant(run, words, hint):

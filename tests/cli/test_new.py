@@ -28,6 +28,7 @@ UKRAINIAN = {
     },
 }
 HOME_MADE = {"Код": "7", "ПІБ": "Олена Коваль", "Телефон": "067 000 00 01", "Ел. пошта": "o@example.com"}
+GERMAN_TOO = {"id": 7, "Vorname": "Erika", "Name": "Muster", "Telefon": "067 000 00 01"}
 GERMAN = {
     "kontakt": {
         "kontakt_id": "a-1",
@@ -287,6 +288,7 @@ def test_a_draft_reads_its_sample_as_generic_does(tmp_path, case):
     ("body", "name", "phones"),
     [
         (GERMAN, "Muster Erika", ["+380670000001", "+380670000002", "+380670000003"]),
+        (GERMAN_TOO, "Muster Erika", ["+380670000001"]),
         (TYPOGRAPHIC, "Коваль Олена", ["+380670000001"]),
     ],
 )

@@ -59,6 +59,17 @@ def test_a_number_of_two_projects_and_of_one(online, bridge):
     assert both[0]["since"] is None
 
 
+def test_of_one_project_alone_it_says_where_it_did_not_look(online, bridge):
+    bridge.post("acme", person())
+
+    told = online("who", NUMBER, "--project", 107)
+    unknown = online("who", NUMBER, "--project", 999)
+
+    assert (told.code, unknown.code) == (1, 1)
+    assert "No card of project 107 has it: leave --project out.\n" in told.out
+    assert "project 999 has no auth key, no connection and no card; there is 106, 107" in unknown.err
+
+
 def copied(bridge):
     """The same card in project 107."""
     bridge.cards.enrol(107)

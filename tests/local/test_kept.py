@@ -1,14 +1,21 @@
 """`make run KEEP=1`: a world goes on where the last one ended."""
 
 import json
+import os
+import re
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from local.__main__ import keep
-from local.kept import FILE, read
+from local.in_process import aws
+from local.kept import FILE, put_rows, read
+from local.ministack import NotReady
 from local.template import ROOT
-from local.world import World, wait_for
+from local.world import Ports, World, variable, wait_for
+from settings import SETTINGS
 
 PERSON = (ROOT / "events/direct/contact.json").read_bytes()
 KEY = "106#Direct#contact:C-1"
@@ -55,3 +62,44 @@ def test_keep_names_a_file_or_the_usual_one(monkeypatch, text, path):
     monkeypatch.setenv("KEEP", text)
 
     assert str(keep()) == str(path)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        *(b"", b'{"secrets": {}', b"\xff", b"[" * 100_000, b"[]", b'{"secrets": {}, "rows": []}'),
+        *(b'{"secrets": [], "rows": [], "book": {}}', b'{"secrets": {"ApiKeysSecret": 1}, "rows": [], "book": {}}'),
+        *(b'{"secrets": {}, "rows": [1], "book": {}}', b'{"secrets": {}, "rows": [], "book": []}'),
+    ],
+)
+def test_a_file_that_no_run_can_have_left_is_named_with_what_to_do(tmp_path, left):
+    file = tmp_path / "kept.json"
+    file.write_bytes(left)
+
+    with pytest.raises(NotReady, match=f"^KEEP={re.escape(str(file))} .+: delete it, or name another file.$"):
+        read(file)
+
+
+def test_rows_that_are_none_are_told(bridge):
+    with pytest.raises(NotReady, match="delete the file of KEEP"):
+        put_rows(aws("dynamodb"), SETTINGS.cards_table, [{"key": {"S": 1}}])
+
+
+@pytest.mark.parametrize("path", [".", "file/kept.json"])
+def test_a_folder_and_what_cannot_be_a_file_end_the_start_with_one_line(tmp_path, path):
+    (tmp_path / "file").touch()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "local"],
+        cwd=ROOT,
+        env=os.environ | {"KEEP": str(tmp_path / path)} | dict.fromkeys(map(variable, Ports._fields), "0"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"KEEP={tmp_path / path} cannot be a file ({tmp_path}")
+    assert done.stderr.endswith("): name another file, or 1 for the usual one.\n")
+    assert done.stderr.count("\n") == 1

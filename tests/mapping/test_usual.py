@@ -172,6 +172,12 @@ def test_a_list_is_many_records_each_with_its_own_event():
         ({"first_name": "Олена"}, "Олена"),
         ({"name": "", "full_name": "Олена"}, "Олена"),
         ({"first_name": "", "last_name": ""}, None),
+        ({"Vorname": "Erika", "Name": "Muster"}, "Muster Erika"),
+        ({"name": {"vorname": "Erika", "name": "Muster"}}, "Muster Erika"),
+        ({"Vorname": "Erika", "Name": ""}, "Erika"),
+        ({"vorname": "Erika", "nachname": "Muster", "name": "Dr. Erika Muster"}, "Dr. Erika Muster"),
+        ({"vorname": "Erika", "name": "Muster", "fullName": "Dr. Erika Muster"}, "Dr. Erika Muster"),
+        ({"first_name": "Erika", "name": "Erika Muster"}, "Erika Muster"),
     ],
 )
 def test_a_name_is_whole_or_in_parts(name, written):

@@ -37,8 +37,24 @@ from mapping.language.rule import STAFF, Adjusted, First, Fixed, Join, Rule, Sel
 if TYPE_CHECKING:
     from mapping.outcome import Result
 
+MOST_DOTS = 100  # of a line's keys: tomllib takes time and memory by the square of a key's parts
+_TEXT = re.compile(  # or a comment; where it has no end, tomllib reads no further
+    r'''"""(?:[^\\]|\\.)*?(?:"{3,5}|\Z)|"(?:[^"\\\n]|\\.)*"?'''
+    r"""|'''.*?(?:'{3,5}|\Z)|'[^'\n]*'?|#[^\n]*""",
+    re.DOTALL,
+)
 _SIMPLE: tuple[Any, ...] = ("text", "rule", "boolean", CARRIES, CONTRACTS)
 _JOINED_LINK = "a link is not joined: a part of it could bend it to another host"
+
+
+def data_of(text: str) -> dict[str, Any]:
+    """Return what a TOML text holds; raise ValueError or RecursionError for one that is not read."""
+    keys = _TEXT.sub(lambda found: "\n" * found[0].count("\n"), text)
+    for number, line in enumerate(keys.split("\n"), 1):
+        if line.count(".") > MOST_DOTS:
+            message = f"a line has more than {MOST_DOTS} dots outside quotes and comments (at line {number}, column 1)"
+            raise ValueError(message)
+    return tomllib.loads(text)
 
 
 class Reader(Reading):
@@ -51,7 +67,7 @@ class Reader(Reading):
     def toml(self) -> dict[str, Any] | None:
         """Return the file's data, or None where it is no TOML."""
         try:
-            return tomllib.loads(self.source.text)
+            return data_of(self.source.text)
         except (ValueError, RecursionError) as error:  # a number of thousands of digits is a bare ValueError
             self._no_toml(str(error))
         return None

@@ -3,11 +3,13 @@
 # ruff: noqa: E501 - a table of one line for each fault
 
 import textwrap
+import tomllib
 
 import pytest
 
 from errors import BadMapping
 from mapping.language import loader
+from mapping.language.parser import data_of
 
 BAD = """\
 format = 1
@@ -136,6 +138,7 @@ FAULTS = [
     ('"id"', '{ join = "a" }', "bad.toml:4:16: error: contact.externalId.join: must be a list of rules"),
     ('"id"', '{ join = ["a", "b-c"] }', "bad.toml:4:31: error: contact.externalId.join[2]: expression 'b-c': a field name with '-'"),
     ('"id"', "1" * 5000, "error: not TOML: Exceeds the limit"),
+    ('"id"', '"id"' + "\na" + ".a" * 5_000 + " = 1", "bad.toml:5:1: error: not TOML: a line has more than 100 dots"),
     (
         'externalId = "id"',
         'externalId = "id"\ncontactLink = { join = ["a", "b"] }',
@@ -304,3 +307,27 @@ def test_each_record_of_a_preset_says_what_it_carries(name):
     head, *records = text.partition("[contact]")[0].split("[[record]]")
 
     assert all("carries" in head or "carries" in record or "do " in record for record in records)
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["[", "[[", "a = { b = 1, ", *(f"a = {{ b = {text}, " for text in ('""', '"\\\\"', '"#"', "'\\'", "'#'")),
+     *(f"a = {{ b = {text}, " for text in ('"""a""""', '"""\n"\\""""""', "'''a''''", "'''\n\\'''", '"\\""')),
+     'a = [ # "\n{ ', "# '''\n", 'z = 1 # """\n'],
+)  # fmt: skip
+@pytest.mark.parametrize("part", ["a", '"a"', "'a' ", '"\\"#"'])
+def test_a_key_of_too_many_parts_is_found_behind_every_text_and_comment(before, part):
+    end = {"[": "]", "[[": "]]"}.get(before, " = 1")
+    closing = " }" * before.count("{") + "]" * before.count("= [")
+    deep, deepest = (before + ".".join([part] * count) + end + closing for count in (102, 101))
+
+    assert data_of(deepest) == tomllib.loads(deepest)
+    with pytest.raises(ValueError, match="more than 100 dots"):
+        data_of(deep)
+
+
+@pytest.mark.parametrize("text", ['"{}"', "'{}'", '"""{}"""', "'''{}'''", '"""\n\\"{}"""', '"\\"{}"', "1 # {}"])
+def test_dots_in_texts_and_comments_are_not_counted(text):
+    written = "a = " + text.format("a.b" * 200)
+
+    assert data_of(written) == tomllib.loads(written)
