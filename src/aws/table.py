@@ -231,17 +231,18 @@ class Cards:
             self.write_all(first, until)
         if len(writes) == 1:
             return self._write_each(writes, until)
-        conflicts: dict[str, Card | None] = {}
+        ones: list[Write] = []
         for chunk in chunks(writes, BATCH):
-            conflicts |= self._write_chunk(chunk, until)
-        return conflicts
+            ones += self._cancelled(chunk, until)
+        return self._write_each(ones, until)
 
-    def _write_chunk(self, writes: Sequence[Write], until: float) -> dict[str, Card | None]:
+    def _cancelled(self, writes: Sequence[Write], until: float) -> list[Write]:
+        """Do writes by one transaction, and by another without those that it was cancelled for; return these."""
         ones: list[Write] = []
         while writes and (named := self._transact(writes, until)):
             ones += named
             writes = [write for write in writes if write not in named]
-        return self._write_each(ones, until)
+        return ones
 
     def _write_each(self, writes: Sequence[Write], until: float) -> dict[str, Card | None]:
         conflicts: dict[str, Card | None] = {}

@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from aws.client import Failure
 from aws.clients import PATIENT, dynamodb
-from aws.table import Cards
+from aws.table import BATCH, Cards
 from cards import write
 from cards.card import Card, Refusal, absorb, stamped
 from cards.key import key_of
 from cards.write import Write
 from delivery import state
 from delivery.state import Lease
+from errors import NewerSchema, Unavailable
 from local.in_process import counted
 from settings import SETTINGS
 
@@ -29,6 +30,11 @@ def key(number=42):
 def filled(number=42, changed_at=1, **values):
     news = stamped({"externalId": str(number), "phones.0": PHONE, **values}, changed_at=changed_at, received_at=1)
     return absorb(Card(key(number), connection="acme"), [news])[0]
+
+
+def put_newer(key):
+    row = {"key": {"S": key}, "schema": {"N": str(write.SCHEMA + 1)}}
+    dynamodb(PATIENT).call("PutItem", TableName=SETTINGS.cards_table, Item=row)
 
 
 def save(bridge, card, before=NEW, due_at=5):
@@ -142,6 +148,37 @@ def test_calls_grow_with_hundreds_not_with_cards(nowhere):
         nowhere.cards.read([key(number) for number in range(101)])
 
     assert calls == ["TransactWriteItems"] * 2 + ["BatchGetItem"] * 2
+
+
+@pytest.mark.parametrize(("notes", "calls"), [(50, 1), (51, 2)])
+def test_what_must_come_first_is_one_transaction_with_the_rest_where_both_fit(nowhere, notes, calls):
+    first = [Write(f"note:{number}", {"at": 1}) for number in range(notes)]
+    writes = [Write(key(number), {"rev": 1}) for number in range(50)]
+    with counted() as called:
+        nowhere.cards.write_all(writes, first=first)
+
+    assert called == ["TransactWriteItems"] * calls
+    assert len(nowhere.cards.rows([write.key for write in first + writes])) == notes + 50
+
+
+def test_nothing_is_written_before_what_must_come_first_nor_after_the_time_is_up(nowhere):
+    first, writes = [Write("note", {"at": 1})], [Write(key(), {"rev": 1})]
+    with pytest.raises(Unavailable):
+        nowhere.cards.write_all(writes, 0, first=first)
+    put_newer("note")
+    with pytest.raises(NewerSchema):
+        nowhere.cards.write_all(writes, first=first)
+
+    assert nowhere.cards.row(key()) == {}
+
+
+def test_a_write_that_cannot_happen_stops_no_other_however_many_there_are(nowhere):
+    put_newer(key(0))
+    writes = [Write(key(number), {"rev": 1}) for number in range(BATCH + 1)]
+    with pytest.raises(NewerSchema):
+        nowhere.cards.write_all(writes)
+
+    assert len(nowhere.cards.rows([write.key for write in writes[1:]])) == BATCH
 
 
 def test_due_cards_come_in_the_order_in_which_they_became_due(nowhere):

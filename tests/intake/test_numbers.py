@@ -5,6 +5,7 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws.client import Failure
 from aws.table import Cards
 from cards.card import stamped
 from cards.endpoints import numbers
@@ -48,12 +49,16 @@ class Died(Exception):
 
 
 class Overtaken:
-    """A client before each of whose writes another event is merged, as long as there are any; then its user may die."""
+    """A client before each of whose writes another event is merged, as long as there are any; then its user may die.
 
-    def __init__(self, client, others, *, dies):
+    It may cancel every transaction, without a reason: each row is written by itself then.
+    """
+
+    def __init__(self, client, others, *, dies, cancels):
         self._client = client
         self._others = others
         self._dies = dies
+        self._cancels = cancels
 
     def call(self, operation, **params):
         if "Get" not in operation:
@@ -61,15 +66,17 @@ class Overtaken:
                 merge(Cards(self._client, "cards"), *self._others.pop())
             elif self._dies:
                 raise Died
+        if self._cancels and operation == "TransactWriteItems":
+            raise Failure(operation, "TransactionCanceledException")
         return self._client.call(operation, **params)
 
 
-@given(st.lists(st.tuples(EVENT, st.lists(EVENT, max_size=4), st.booleans()), max_size=6))
+@given(st.lists(st.tuples(EVENT, st.lists(EVENT, max_size=4), st.booleans(), st.booleans()), max_size=6))
 def test_every_number_of_every_card_is_in_the_index_whoever_overtakes_and_dies(events):
     client = Memory(lambda: NOW).client()
-    for event, others, dies in events:
+    for event, others, dies, cancels in events:
         with suppress(Died):
-            merge(Cards(Overtaken(client, others, dies=dies), "cards"), *event)
+            merge(Cards(Overtaken(client, others, dies=dies, cancels=cancels), "cards"), *event)
 
         assert missing(Cards(client, "cards")) == []
 
