@@ -34,7 +34,8 @@ from settings import Settings
 from telemetry import failed, logger, report
 
 if TYPE_CHECKING:
-    from lookup.wanted import Debt, Wanting
+    from lookup.rows import Debt
+    from lookup.wanted import Wanting
 
 MERGED = ("change", "delete")  # outcomes whose fields go into a card
 MOST_LOGGED = 1000  # keys of cards in one line
@@ -244,10 +245,14 @@ def _wanting(events: Sequence[Mapped], stores: Stores) -> "Wanting | None":
 
 def _debts(events: Sequence[Mapped]) -> "dict[Want, Debt]":
     """Return what is wanted, and how."""
-    from lookup.wanted import Debt  # noqa: PLC0415 - the same
+    from lookup.rows import Debt  # noqa: PLC0415 - the same
 
     return {
-        want: Debt(one.event.depth + 1 if one.event.lookup else 0, _card_of(one, want.card) if want.card else "")
+        want: Debt(
+            one.event.request_id,
+            one.event.depth + 1 if one.event.lookup else 0,
+            _card_of(one, want.card) if want.card else "",
+        )
         for one in events
         for outcome in one.outcomes
         for want in outcome.wants

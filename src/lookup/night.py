@@ -17,7 +17,7 @@ from lookup.answer import TOO_LARGE, Read
 from lookup.asking import Question
 from lookup.leased import Leased
 from lookup.pace import DAY_MS
-from lookup.rows import UNCHANGED, Row
+from lookup.rows import Row, unless_named
 from mapping.language import loader
 from mapping.language.model import Lookup, Sync
 from mapping.language.model import Mapping as Loaded
@@ -85,14 +85,14 @@ def begun(connection: str, key: str, row: Mapping[str, Any] | None, now: int) ->
 
 def went_on(row: Row, night: Night, now: int) -> Write:
     """Return the write of how far a night has come; its row is as old as its last page."""
-    return Write(row.key, {"night": night.kept(), "since": now}, UNCHANGED, {"wanted_at": row.wanted_at})
+    return unless_named(row, {"night": night.kept(), "since": now})
 
 
 def ended(row: Row, since: int) -> Write:
     """Return the write by which a night ends; the next one reads what changed from `since` on."""
     gone = dict.fromkeys(("due", "due_at", "since", "tries"))
     night = json.dumps({"since": since, "started": 0})
-    return Write(row.key, {**gone, "night": night}, UNCHANGED, {"wanted_at": row.wanted_at})
+    return unless_named(row, {**gone, "night": night})
 
 
 class Nights:

@@ -12,7 +12,7 @@ from cards.key import pace_key
 from connections import Connection
 from event import Event
 from lookup.pace import Pace
-from lookup.rows import wanted
+from lookup.rows import Debt, wanted
 from lookup.wakeups import MOST_WANTED, wake
 from mapping.outcome import Outcome, Want
 
@@ -25,13 +25,6 @@ REFUSALS = {
     "no-api-key": "the event only names a record; `bridge connect` shows how to let the bridge read it",
     "lookup-full": f"{MOST_WANTED:,} records of this connection wait already; `bridge due` shows why",
 }
-
-
-class Debt(NamedTuple):
-    """How a record is wanted: at which depth, and the key of its card if it is wanted only while that is unknown."""
-
-    depth: int
-    card: str
 
 
 def is_unknown(card: Card | None) -> bool:
@@ -83,7 +76,7 @@ class Wanting(NamedTuple):
         asked = [debt.card for debt in debts.values() if debt.card]
         known = self.cards.read(asked) if asked and time.monotonic() < until else {}
         writes = [
-            wanted(self.connection, want.lookup, want.id, debt.depth, now)
+            wanted(self.connection, want, debt, now)
             for want, debt in debts.items()
             if not debt.card or is_unknown(known.get(debt.card))
         ]

@@ -13,8 +13,9 @@ from cards.key import wanted_part
 from local import template
 from local.in_process import aws, connection, counted, overheard, unreachable
 from lookup import wakeups
+from lookup.rows import Debt
 from lookup.wakeups import Waker
-from lookup.wanted import Debt, Wanting
+from lookup.wanted import Wanting
 from mapping.language import loader
 from mapping.outcome import Want
 from settings import SETTINGS
@@ -204,7 +205,7 @@ def test_a_wake_up_of_a_connection_that_is_new_reads_the_secret_afresh(quick):
     quick.reader = quick.reader._replace(connections=Renewed({}, entries))
     quick.put_api_keys({"acme-new": {"url": quick.crm.url}})
     wanted = Wanting(quick.cards, quick.reader.wakeups, "acme-new", "")
-    wanted.want({Want("contact", "89"): Debt(0, "")}, quick.clock.now(), math.inf)
+    wanted.want({Want("contact", "89"): Debt("request", 0, "")}, quick.clock.now(), math.inf)
 
     quick.look_up("acme-new")
 
