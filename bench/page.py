@@ -63,7 +63,7 @@ FLOOR = {
     "100 due cards to a server that takes 40 ms": Key("delivery", "Delivery", "100 due, a stub that takes 40 ms"),
     "1,000 due cards to one that answers at once": Key("delivery", "Delivery", "1,000 due, a stub that does nothing"),
     "CPU of a due card": Key("delivery", "Delivery", "1,000 due, CPU"),
-    "the JSON of its row and of its body alone": Key("delivery", "Delivery", "1,000 due, JSON alone"),
+    "the JSON of its row and of its body alone": Key("delivery", "Delivery", "1,000 due, JSON alone, CPU"),
     "1,000 webhooks within ten seconds, refused": Key("rivals", "A burst", "ours: refused"),
     "the same, slowest answer but ten": Key("rivals", "A burst", "ours: answer, p99"),
     "first fill from an API that takes 100 ms a page": Key("lookups", "First fill", "an API that takes 100 ms a page"),

@@ -63,6 +63,13 @@ def test_the_page_claims_nothing_that_was_not_measured():
     assert {len(lines) for lines in tables.values()} == {2}, "head and rule"
 
 
+def test_each_row_of_the_page_was_measured_by_the_last_run():
+    results = json.loads(report.RESULTS.read_text("utf-8"))
+
+    rows = {line.split("|")[1].strip() for lines in page.tables(results).values() for line in lines if "|" in line}
+    assert {*page.FLOOR, *page.CALLS, *page.WEIGHT, *stages.BUYS} - rows == set()
+
+
 def test_a_ratio_is_taken_round_by_round():
     assert measure.ratios([2, 30, 4], [1, 10, 2]).median == 2
 
