@@ -138,7 +138,6 @@ def main():
     report = {
         "cpu": time.process_time(),
         "ready": ready,
-        "wall": time.perf_counter(),
         "modules": len(sys.modules),
         "peak": int(peak) / 1024,
         "status": answer.get("statusCode") if isinstance(answer, dict) else None,

@@ -192,7 +192,7 @@ class Launcher:
         return Cost(report["cpu"], report["cpu"] - report["ready"], report["modules"], report["peak"])
 
     def instructions(self, starts: Sequence[Start]) -> dict[str, int]:
-        """Return the instructions of starts under callgrind, two processes at a time."""
+        """Return the instructions of starts under callgrind."""
         counts = {}
         for start in starts:
             said = self._run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"], start)
