@@ -33,10 +33,6 @@ class Outage(NamedTuple):
         for index in range(self.changes):
             yield Sent(index / self.per_second, chance.randint(1, self.persons), f"Олена {index}")
 
-    def is_down(self, seconds: float) -> bool:
-        """Return whether Ringostat fails then."""
-        return self.down[0] <= seconds < self.down[1]
-
 
 class Sent(NamedTuple):
     """A change: when (seconds), whose, and the name that it brings."""

@@ -43,6 +43,7 @@ FLOOR = {
     "the same in one process, without the HTTP of Lambda": Key("webhook", "Warm webhook: a new", "ours"),
     "records POSTed for an event of a simulated office": Key("mix", "POSTs", "office: records POSTed"),
     "10,000 queued events, a second, without AWS's calls": Key("peers", "10,000", "ours", "tutorial"),
+    "600 of them to a server that takes 40 ms": Key("peers", "600", "ours", "tutorial"),
     "CPU of decoding and mapping such an event": Key("mapping", "Decode and map, the usual", "person"),
     "CPU of all of it": Key("peers", "10,000", "ours, CPU", "tutorial"),
     "cold start of `api` with its first answer, CPU": Key("cold", "Cold start, first", "api", "bare libraries"),
@@ -73,7 +74,7 @@ FLOOR = {
 }
 WHY = {  # a figure misses its target
     "Loading a preset: slowest: hubspot": "the largest file; it is loaded once in the life of a process",
-    "Own CPU per event: ingest + deliver, one": "the sum of two rows below; a third of it is decoding and mapping",
+    "Own CPU per event: ingest + deliver, one": "the sum of two rows below; a quarter of it is decoding and mapping",
     "Webhooks over HTTP: ours: CPU": "what each stage buys stands below",
     "10,000 queued events: ours": "two fifths of its CPU decode and map the event (below)",
     "Delivery of due cards: 1,000 due, a stub that does nothing": "its JSON alone (below) is more than the loop does",

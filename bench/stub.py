@@ -19,7 +19,6 @@ class Stub:
         self.delay = delay
         self.keeps = keeps
         self.fails = False
-        self.posts = 0
         self.bodies: list[tuple[float, bytes]] = []  # with the time of their arrival
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -39,7 +38,6 @@ class Stub:
                 if self.delay:
                     time.sleep(self.delay)
                 failing = self.fails
-                self.posts += not failing
                 if self.keeps and not failing:
                     self.bodies.append((time.time(), body))
                 connection.sendall(FAILURE if failing else ANSWER)

@@ -23,7 +23,7 @@ class Case(NamedTuple):
     """What is done, in a bridge that is warm: secrets read, the project enrolled, its throttle known."""
 
     name: str
-    most: int | None
+    most: int  # and so many it is
     prepare: Callable[[Any], Any]
     act: Callable[[Any, Any], Any]
 
@@ -121,13 +121,13 @@ def _post(body: str, connection: str = "acme", content_type: str = "application/
 
 
 CASES = [
-    Case("api, one event, a new card", 4, _nothing, _post(PERSON)),
+    Case("api, one event, a new card", 3, _nothing, _post(PERSON)),
     Case("api, one event, a known card", 3, _known, _post(person(1, START + 1, name="Олена Кравець").decode())),
     Case("api, one event, nothing new", 2, _delivered(PERSON, "acme"), _post(PERSON)),
-    Case("api, 100 new in one form", 8, _nothing, _post(KOMMO, "acme-kommo", FORM)),
-    Case("api, 100 new in one array", 8, _nothing, _post(direct(1, 100).decode(), "acme-direct")),
+    Case("api, 100 new in one form", 5, _nothing, _post(KOMMO, "acme-kommo", FORM)),
+    Case("api, 100 new in one array", 6, _nothing, _post(direct(1, 100).decode(), "acme-direct")),
     Case("api, 100 with nothing new", 2, _delivered(KOMMO, "acme-kommo", FORM), _post(KOMMO, "acme-kommo", FORM)),
-    Case("inbox, 10 messages", None, _messages, _take),
+    Case("inbox, 10 messages", 3, _messages, _take),
     Case("deliver, one due card", 2, _due(PERSON, "acme"), _deliver),
-    Case("deliver, 100 due cards", 8, _due(KOMMO, "acme-kommo", FORM), _deliver),
+    Case("deliver, 100 due cards", 3, _due(KOMMO, "acme-kommo", FORM), _deliver),
 ]
