@@ -16,6 +16,7 @@ from bench import corpus, environment, load, measure, outage, page, peers, proce
 from bench.subjects import calls
 
 PEERS = Path(peers.__file__).parent
+COST = (environment.ROOT / "docs" / "cost.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("case", calls.CASES, ids=lambda case: case.name)
@@ -193,6 +194,7 @@ def test_no_crm_waits_for_its_own_api_and_a_night_without_changes_asks_once_a_ki
     assert 0 < found[0, "requests to the CRM"]["value"] < 1_000
     assert found[1, "an API that takes 0 ms a page"]["value"] > 0
     assert found[2, "requests to the CRM"]["value"] == 3
+    assert f"and {found[2, 'AWS calls']['value']} calls to AWS in a night" in COST
 
 
 def test_neither_a_number_nor_the_consoles_first_page_takes_more_calls_where_there_are_more_cards():

@@ -278,8 +278,8 @@ def _through(virtual: Virtual) -> None:
     night.begin(world.cards, world.stores.mappings, world.connections.read(), virtual.now)
     for _ in range(20):
         Run(world.reader, virtual.now + 60_000).look_up(wakeups_of(_wakeup()))
-        if not world.cards.wanted(NAME, 2**53, 1):
-            return
+        if not any("due" in row for key, row in world.aws.memory.rows.items() if key.startswith("wanted#")):
+            return  # looked up beside the counted calls
         virtual.sleep(16)
     raise RuntimeError("the night does not end")
 
