@@ -73,6 +73,8 @@ FLOOR = {
     "first page of the console over a million cards": Key("growth", "The console", "1,000,000 cards"),
 }
 WHY = {  # a figure misses its target
+    "Loading a preset: median preset": "at the limit",
+    "Own CPU per event: ingest + deliver, 100": "at the limit",
     "Loading a preset: slowest: hubspot": "the largest file; it is loaded once in the life of a process",
     "Own CPU per event: ingest + deliver, one": "the sum of two rows below; a quarter of it is decoding and mapping",
     "Webhooks over HTTP: ours: CPU": "what each stage buys stands below",
