@@ -49,12 +49,18 @@ _JOINED_LINK = "a link is not joined: a part of it could bend it to another host
 
 def data_of(text: str) -> dict[str, Any]:
     """Return what a TOML text holds; raise ValueError or RecursionError for one that is not read."""
-    keys = _TEXT.sub(lambda found: "\n" * found[0].count("\n"), text)
-    for number, line in enumerate(keys.split("\n"), 1):
+    for number, line in enumerate(_keys(text).split("\n"), 1):
         if line.count(".") > MOST_DOTS:
             message = f"a line has more than {MOST_DOTS} dots outside quotes and comments (at line {number}, column 1)"
             raise ValueError(message)
     return tomllib.loads(text)
+
+
+def _keys(text: str) -> str:
+    """Return a text without its texts and comments, or as it is where no line of it has so many dots at all."""
+    if all(line.count(".") <= MOST_DOTS for line in text.split("\n")):
+        return text
+    return _TEXT.sub(lambda found: "\n" * found[0].count("\n"), text)
 
 
 class Reader(Reading):
