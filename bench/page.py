@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bench.environment import ROOT
-from bench.report import RESULTS, short
+from bench.report import RESULTS, misses, short
 from bench.stages import BUYS
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -169,13 +169,8 @@ def _run(results: Mapping[str, Any]) -> list[str]:
 
 
 def _missed(results: Mapping[str, Any]) -> list[str]:
-    missed = [
-        (f"{re.split(r' [(]|, ', table['title'])[0]}: {figure['name']}", figure)
-        for result in results["subjects"].values()
-        for table in result["tables"]
-        for figure in table["figures"]
-        if figure.get("met") is False
-    ]
+    tables = [table for result in results["subjects"].values() for table in result["tables"]]
+    missed = [(f"{re.split(r' [(]|, ', title)[0]}: {figure['name']}", figure) for title, figure in misses(tables)]
     rows = [[what, *_aimed(figure), WHY.get(what, "")] for what, figure in missed]
     if not rows:
         return ["Targets missed: none."]

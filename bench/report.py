@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +80,15 @@ def machine() -> dict[str, Any]:
     }
 
 
+def misses(tables: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the figures that miss their target, each with the title of its table."""
+    for table in tables:
+        yield from ((table["title"], figure) for figure in table["figures"] if figure.get("met") is False)
+
+
 def missed(tables: Iterable[dict[str, Any]]) -> Sequence[str]:
     """Return the names of the figures that miss their target."""
-    return [
-        " / ".join(filter(None, (figure["name"], figure.get("baseline"))))
-        for table in tables
-        for figure in table["figures"]
-        if figure.get("met") is False
-    ]
+    return [" / ".join(filter(None, (figure["name"], figure.get("baseline")))) for _, figure in misses(tables)]
 
 
 def _rounded(value: Any) -> Any:
